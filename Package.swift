@@ -1,0 +1,94 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// The settings of every Swift target; DESIGN notes in README.md, "How the code is kept strict".
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// A module of the project, in `Sources/NAME`.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// A C library of the system: headers and `static inline` wrappers of macros, no logic.
+func system(_ name: String, apt package: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/\(name)", providers: [.apt([package])])
+}
+
+/// The tests of a module, in `Tests/NAMETests`.
+func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "tickloop",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        // C libraries
+        system("CLibev", apt: "libev-dev"),
+        system("CPostgres", apt: "libpq-dev"),
+        system("CHiredis", apt: "libhiredis-dev"),
+        system("CCares", apt: "libc-ares-dev"),
+
+        // Loop: the only code that knows libev
+        module("Reactor", ["CLibev", "CCares"]),
+
+        // Wire: pure
+        module("HTTPWire"),
+        module("JSONWire"),
+
+        // I/O
+        module("HTTPServer", ["Reactor", "HTTPWire"]),
+        module("HTTPClient", ["Reactor", "HTTPWire"]),
+        module("Postgres", ["Reactor", "CPostgres"]),
+        module("Redis", ["Reactor", "CHiredis"]),
+
+        // Engine: knows nothing of prices
+        module("Configuration", [.product(name: "TOMLKit", package: "TOMLKit")]),
+        module("Observability", ["Reactor", "JSONWire", logging]),
+        module("TaskQueue", ["Reactor", "Redis", "JSONWire", logging]),
+        module("WebAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", logging]),
+        module("Migrations", ["Reactor", "Postgres", logging]),
+        module("Supervision", ["Reactor", logging]),
+
+        // Domain: one vertical slice each
+        module("Prices", ["Reactor", "Postgres", "TaskQueue", "WebAPI", "HTTPWire", "JSONWire", logging]),
+
+        // Roles: wiring only
+        module(
+            "ServiceRuntime",
+            ["Reactor", "Configuration", "Observability", "HTTPServer", "WebAPI", "HTTPWire", "Postgres", "Redis", logging]),
+        module("Gateway", ["ServiceRuntime", "HTTPClient", "Prices"]),
+        module("InternalAPI", ["ServiceRuntime", "TaskQueue", "Prices"]),
+        module("Worker", ["ServiceRuntime", "TaskQueue", "Prices"]),
+        module("Simulator", ["ServiceRuntime"]),
+        .executableTarget(
+            name: "tickloop",
+            dependencies: [
+                "Gateway", "InternalAPI", "Worker", "Simulator", "Migrations", "Supervision", "Prices", "TaskQueue",
+                arguments,
+            ],
+            swiftSettings: strict),
+
+        // Tests
+        .target(
+            name: "TestSupport", dependencies: ["Reactor", "Supervision"], path: "Tests/TestSupport",
+            swiftSettings: strict),
+        tests(of: "Reactor", ["TestSupport"]),
+    ]
+)

@@ -1,0 +1,4 @@
+@main
+enum Tickloop {
+    static func main() {}
+}
