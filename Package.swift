@@ -45,8 +45,10 @@ let package = Package(
         system("CHiredis", apt: "libhiredis-dev"),
         system("CCares", apt: "libc-ares-dev"),
 
+        .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
+
         // Loop: the only code that knows libev
-        module("Reactor", ["CLibev", "CCares"]),
+        module("Reactor", ["CLibev", "CCares", "CLinux"]),
 
         // Wire: pure
         module("HTTPWire"),
@@ -72,7 +74,11 @@ let package = Package(
         // Roles: wiring only
         module(
             "ServiceRuntime",
-            ["Reactor", "Configuration", "Observability", "HTTPServer", "WebAPI", "HTTPWire", "Postgres", "Redis", logging]),
+            [
+                "Reactor", "Configuration", "Observability", "HTTPServer", "WebAPI", "HTTPWire", "Postgres", "Redis",
+                logging,
+            ]
+        ),
         module("Gateway", ["ServiceRuntime", "HTTPClient", "Prices"]),
         module("InternalAPI", ["ServiceRuntime", "TaskQueue", "Prices"]),
         module("Worker", ["ServiceRuntime", "TaskQueue", "Prices"]),
@@ -83,12 +89,16 @@ let package = Package(
                 "Gateway", "InternalAPI", "Worker", "Simulator", "Migrations", "Supervision", "Prices", "TaskQueue",
                 arguments,
             ],
-            swiftSettings: strict),
+            swiftSettings: strict
+        ),
 
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["Reactor", "Supervision"], path: "Tests/TestSupport",
-            swiftSettings: strict),
+            name: "TestSupport",
+            dependencies: ["Reactor", "Supervision"],
+            path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
         tests(of: "Reactor", ["TestSupport"]),
     ]
 )

@@ -34,7 +34,8 @@ static inline void clibev_check_init(ev_check *watcher, void (*callback)(struct 
 static inline void clibev_idle_init(ev_idle *watcher, void (*callback)(struct ev_loop *, ev_idle *, int)) {
     ev_idle_init(watcher, callback);
 }
-static inline void clibev_set_priority(void *watcher, int priority) { ev_set_priority((ev_watcher *)watcher, priority); }
+static inline void clibev_set_lowest_priority(void *watcher) { ev_set_priority((ev_watcher *)watcher, EV_MINPRI); }
+static inline void clibev_set_highest_priority(void *watcher) { ev_set_priority((ev_watcher *)watcher, EV_MAXPRI); }
 static inline int clibev_is_active(const void *watcher) { return ev_is_active((const ev_watcher *)watcher); }
 
 #endif

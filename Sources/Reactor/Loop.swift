@@ -1,0 +1,132 @@
+internal import CLibev
+internal import Glibc
+
+/// The libev loop of the process and the shape of its turn.
+///
+/// One turn is: libev waits and calls the watchers that are ready; then, in ``endOfTurn()``, the Swift jobs and the
+/// scheduled ``EndOfTurn`` jobs (output flushes) run until none is left; then libev waits again.
+@ReactorActor
+enum Loop {
+    /// How often jobs and flushes may enqueue one another before sockets get their turn again.
+    private static let roundsPerTurn = 64
+
+    /// libev's loop; never destroyed. It is the *default* loop, the only one that can watch child processes.
+    nonisolated(unsafe) static let pointer: OpaquePointer = {
+        // Writing to a connection that its peer has closed is an error value here, never a signal.
+        signal(SIGPIPE, SIG_IGN)
+        guard let loop = unsafe ev_default_loop(UInt32(EVBACKEND_EPOLL) | UInt32(EVFLAG_NOENV)) else {
+            preconditionFailure("libev could not make an epoll loop")
+        }
+        return unsafe loop
+    }()
+
+    // libev keeps the addresses of active watchers, so each has its own allocation, for the life of the process.
+    nonisolated(unsafe) private static let wakeUpWatcher: UnsafeMutablePointer<ev_async> = {
+        let watcher = UnsafeMutablePointer<ev_async>.allocate(capacity: 1)
+        unsafe watcher.initialize(to: ev_async())
+        unsafe clibev_async_init(watcher, wokenUp)
+        unsafe ev_async_start(pointer, watcher)
+        return unsafe watcher
+    }()
+    private static let prepareWatcher = UnsafeMutablePointer<ev_prepare>.allocate(capacity: 1)
+    private static let checkWatcher = UnsafeMutablePointer<ev_check>.allocate(capacity: 1)
+    private static let idleWatcher = UnsafeMutablePointer<ev_idle>.allocate(capacity: 1)
+
+    private static var cachedNow: ContinuousClock.Instant?
+    private static var cachedUnixTime: Duration?
+    private static var scheduled: [EndOfTurn] = []
+    private static var running: [EndOfTurn] = []
+
+    /// Interrupts the wait of the loop; safe from any thread.
+    nonisolated static func wakeUp() { unsafe ev_async_send(pointer, wakeUpWatcher) }
+
+    /// Makes the calling thread the loop's and installs the turn.
+    nonisolated static func adopt() {
+        LoopExecutor.shared.adoptCurrentThread()
+        ReactorActor.assumeIsolated { install() }
+    }
+
+    private static func install() {
+        _ = unsafe wakeUpWatcher
+        unsafe prepareWatcher.initialize(to: ev_prepare())
+        unsafe clibev_prepare_init(prepareWatcher, turnEnds)
+        // Lowest priority: whatever another prepare watcher does still belongs to this turn.
+        unsafe clibev_set_lowest_priority(prepareWatcher)
+        unsafe ev_prepare_start(pointer, prepareWatcher)
+
+        unsafe checkWatcher.initialize(to: ev_check())
+        unsafe clibev_check_init(checkWatcher, turnBegins)
+        unsafe clibev_set_highest_priority(checkWatcher)
+        unsafe ev_check_start(pointer, checkWatcher)
+
+        unsafe idleWatcher.initialize(to: ev_idle())
+        unsafe clibev_idle_init(idleWatcher, neverWait)
+    }
+
+    /// Runs turns on the calling thread until ``stop()``.
+    nonisolated static func run() { unsafe ev_run(pointer, 0) }
+
+    static func stop() { unsafe ev_break(pointer, CInt(EVBREAK_ALL)) }
+
+    // MARK: Time
+
+    static var now: ContinuousClock.Instant {
+        if let cachedNow { return cachedNow }
+        let now = ContinuousClock.now
+        cachedNow = now
+        return now
+    }
+
+    static var unixTime: Duration {
+        if let cachedUnixTime { return cachedUnixTime }
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        let now = Duration.seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+        cachedUnixTime = now
+        return now
+    }
+
+    // MARK: The turn
+
+    static func beginTurn() {
+        cachedNow = nil
+        cachedUnixTime = nil
+    }
+
+    static func schedule(_ job: EndOfTurn) { scheduled.append(job) }
+
+    /// Runs what this turn caused: Swift jobs first, then the scheduled flushes, again while either makes more.
+    static func endOfTurn() {
+        var rounds = 0
+        while LoopExecutor.shared.hasJobs || !scheduled.isEmpty, rounds < roundsPerTurn {
+            rounds += 1
+            LoopExecutor.shared.runJobs()
+            // A job that made more jobs may also make more output: flush only what is complete.
+            if LoopExecutor.shared.hasJobs, rounds < roundsPerTurn { continue }
+            swap(&scheduled, &running)
+            for job in running { job.run() }
+            running.removeAll(keepingCapacity: true)
+        }
+        // Work that makes work for ever must not starve the sockets: poll them without waiting and come back.
+        if LoopExecutor.shared.hasJobs || !scheduled.isEmpty {
+            unsafe ev_idle_start(pointer, idleWatcher)
+        } else {
+            unsafe ev_idle_stop(pointer, idleWatcher)
+        }
+    }
+}
+
+nonisolated private func wokenUp(_: OpaquePointer?, _: UnsafeMutablePointer<ev_async>?, _: CInt) {
+    ReactorActor.assumeIsolated { LoopExecutor.shared.takeForeignWork() }
+}
+
+nonisolated private func turnEnds(_: OpaquePointer?, _: UnsafeMutablePointer<ev_prepare>?, _: CInt) {
+    ReactorActor.assumeIsolated { Loop.endOfTurn() }
+}
+
+nonisolated private func turnBegins(_: OpaquePointer?, _: UnsafeMutablePointer<ev_check>?, _: CInt) {
+    ReactorActor.assumeIsolated { Loop.beginTurn() }
+}
+
+/// Being active is its whole effect: libev does not wait while an idle watcher is active.
+nonisolated private func neverWait(_: OpaquePointer?, _: UnsafeMutablePointer<ev_idle>?, _: CInt) {}
