@@ -100,5 +100,6 @@ let package = Package(
             swiftSettings: strict
         ),
         tests(of: "Reactor", ["TestSupport"]),
+        tests(of: "JSONWire"),
     ]
 )
