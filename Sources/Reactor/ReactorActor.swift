@@ -7,6 +7,7 @@ public actor ReactorActor {
     /// The one instance; its executor is the loop.
     public static let shared = ReactorActor()
 
+    /// The loop, for the Swift runtime.
     nonisolated public var unownedExecutor: UnownedSerialExecutor {
         unsafe LoopExecutor.shared.asUnownedSerialExecutor()
     }

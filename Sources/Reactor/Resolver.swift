@@ -1,4 +1,7 @@
+// The system's socket types count as members of whichever C module the compiler reads first, hence all of them.
 internal import CCares
+internal import CLibev
+internal import CLinux
 internal import Glibc
 
 /// Why a name has no address.

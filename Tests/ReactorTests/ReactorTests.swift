@@ -114,7 +114,7 @@ private let loop: Void = Reactor.runInBackground()
         var arguments: [UnsafeMutablePointer<CChar>?] = unsafe []
         for argument in ["/bin/sh", "-c", script] { unsafe arguments.append(strdup(argument)) }
         unsafe arguments.append(nil)
-        defer { for unsafeargument in unsafe arguments { unsafe free(argument) } }
+        defer { unsafe arguments.forEach { unsafe free($0) } }
         let failure = unsafe posix_spawn(&pid, "/bin/sh", nil, nil, &arguments, environ)
         try #require(failure == 0)
         return pid
