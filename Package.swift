@@ -101,5 +101,7 @@ let package = Package(
         ),
         tests(of: "Reactor", ["TestSupport"]),
         tests(of: "JSONWire"),
+        tests(of: "HTTPWire"),
+        tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),
     ]
 )

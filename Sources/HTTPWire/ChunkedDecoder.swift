@@ -1,0 +1,131 @@
+/// Decodes the chunked transfer coding (RFC 9112 §7.1).
+///
+///     size ──CRLF──▶ data ──n bytes──▶ dataEnd ──CRLF──▶ size …      size(0) ──▶ trailers ──empty line──▶ done
+///
+/// Chunk extensions are checked for harmful bytes, bounded, and dropped. Trailers are checked like any field and
+/// dropped, as RFC 9110 §6.5.1 allows: none of our routes gives one a meaning.
+struct ChunkedDecoder: Sendable {
+    private enum State {
+        /// Reading hex digits. `digits` counts them, because a run of zeros is otherwise endless.
+        case size(value: Int, digits: Int)
+        case chunkExtension(size: Int, lineBytes: Int)
+        case sizeLineFeed(size: Int)
+        case data(remainingBytes: Int)
+        case dataCarriageReturn
+        case dataLineFeed
+        case trailers
+        case done
+    }
+
+    private let limits: HTTPLimits
+    private var state = State.size(value: 0, digits: 0)
+    private var bodyBytes = 0
+    private var extensionBytes = 0
+
+    private var trailerScanner: HeadScanner
+    /// The trailer section so far, when it did not come in one piece.
+    private var trailerBytes: [UInt8] = []
+
+    init(within limits: HTTPLimits) {
+        self.limits = limits
+        trailerScanner = HeadScanner(startLine: nil, within: limits)
+    }
+
+    mutating func step(_ unread: Span<UInt8>) throws(HTTPParseError) -> (event: BodyDecoder.Event, consumed: Int) {
+        var position = 0
+        while true {
+            switch state {
+            case .data(let remainingBytes):
+                let taken = min(remainingBytes, unread.count - position)
+                guard taken > 0 else { return (.needMoreBytes, position) }
+                state = taken == remainingBytes ? .dataCarriageReturn : .data(remainingBytes: remainingBytes - taken)
+                return (.bytes(position..<position + taken), position + taken)
+            case .trailers:
+                guard let end = try stepTrailers(unread, from: position) else { return (.needMoreBytes, unread.count) }
+                state = .done
+                return (.end, end)
+            case .done:
+                return (.end, position)
+            case .size, .chunkExtension, .sizeLineFeed, .dataCarriageReturn, .dataLineFeed:
+                guard position < unread.count else { return (.needMoreBytes, position) }
+                state = try afterFramingByte(unread[position])
+                position += 1
+            }
+        }
+    }
+
+    /// The state after one byte outside of chunk data.
+    private mutating func afterFramingByte(_ byte: UInt8) throws(HTTPParseError) -> State {
+        switch state {
+        case .size(let value, let digits):
+            return try afterSizeByte(byte, value, digits)
+        case .chunkExtension(let size, _) where byte == ASCII.carriageReturn:
+            return .sizeLineFeed(size: size)
+        case .chunkExtension(let size, let lineBytes):
+            extensionBytes += 1
+            guard ASCII.isFieldValue(byte), lineBytes < HTTPLimits.chunkLineBytes,
+                extensionBytes <= HTTPLimits.chunkExtensionBytes
+            else { throw .malformedChunk }
+            return .chunkExtension(size: size, lineBytes: lineBytes + 1)
+        case .sizeLineFeed(let size):
+            guard byte == ASCII.lineFeed else { throw .malformedChunk }
+            guard size > 0 else { return .trailers }
+            guard size <= limits.bodyBytes - bodyBytes else { throw .bodyTooLarge(limitBytes: limits.bodyBytes) }
+            bodyBytes += size
+            return .data(remainingBytes: size)
+        case .dataCarriageReturn:
+            guard byte == ASCII.carriageReturn else { throw .malformedChunk }
+            return .dataLineFeed
+        case .dataLineFeed:
+            guard byte == ASCII.lineFeed else { throw .malformedChunk }
+            return .size(value: 0, digits: 0)
+        case .data, .trailers, .done:
+            preconditionFailure("no framing byte is read here")
+        }
+    }
+
+    /// `chunk-size = 1*HEXDIG`.
+    ///
+    /// 15 digits cannot overflow. A space before `;` is refused: it is where parsers differ.
+    private func afterSizeByte(_ byte: UInt8, _ value: Int, _ digits: Int) throws(HTTPParseError) -> State {
+        if let digit = ASCII.hexValue(byte) {
+            guard digits < 15 else { throw .malformedChunk }
+            return .size(value: value << 4 | Int(digit), digits: digits + 1)
+        }
+        guard digits > 0 else { throw .malformedChunk }
+        switch byte {
+        case ASCII.carriageReturn: return .sizeLineFeed(size: value)
+        case ASCII.semicolon: return .chunkExtension(size: value, lineBytes: digits + 1)
+        default: throw .malformedChunk
+        }
+    }
+
+    /// Offset behind the trailer section, or nil when everything was taken and more is needed.
+    private mutating func stepTrailers(_ unread: Span<UInt8>, from start: Int) throws(HTTPParseError) -> Int? {
+        let kept = trailerBytes.count
+        // One byte past the limit is enough for the scanner to refuse the section.
+        let taken = min(unread.count - start, limits.headBytes + 1 - kept)
+        trailerBytes.append(copying: unread.extracting(start..<start + taken))
+        let section = trailerBytes
+        switch try trailerScanner.next(in: section.span) {
+        case .needMoreBytes:
+            return nil
+        case .startLine:
+            preconditionFailure("trailers have no start line")
+        case .end(let end):
+            try checkTrailers()
+            trailerBytes = []
+            return start + end - kept
+        }
+    }
+
+    /// A trailer that frames or routes is an attempt to confuse whoever merges it into the head (RFC 9110 §6.5.1).
+    private func checkTrailers() throws(HTTPParseError) {
+        for entry in trailerScanner.entries {
+            switch entry.name {
+            case .contentLength, .transferEncoding, .host: throw .malformedField
+            case .other, .te, .date, .expect, .trailer, .upgrade, .connection, .keepAlive, .proxyConnection: continue
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+/// The fields of a header section: names and values in order, repeated ones kept apart, as they came.
+///
+/// Names are compared without regard to case. The fields live in one byte buffer with an index of offsets; a `String`
+/// is made only for what is asked for.
+///
+///     var fields: HTTPFields = ["Content-Type": "application/json"]
+///     fields.append("Vary", "Accept")
+///     fields["content-type"]  // "application/json"
+public struct HTTPFields: Sendable {
+    /// Where one field lies in `bytes`, and which of the names that this module acts on it has.
+    struct Entry: Sendable {
+        let nameStart: UInt32
+        let nameBytes: UInt32
+        let valueStart: UInt32
+        let valueBytes: UInt32
+        let name: KnownName
+
+        var nameRange: Range<Int> { Int(nameStart)..<Int(nameStart + nameBytes) }
+        var valueRange: Range<Int> { Int(valueStart)..<Int(valueStart + valueBytes) }
+
+        init(name: KnownName, nameRange: Range<Int>, valueRange: Range<Int>) {
+            self.name = name
+            nameStart = UInt32(nameRange.lowerBound)
+            nameBytes = UInt32(nameRange.count)
+            valueStart = UInt32(valueRange.lowerBound)
+            valueBytes = UInt32(valueRange.count)
+        }
+    }
+
+    /// Names and values, and around them whatever else the parser kept (start line, separators).
+    ///
+    /// Only appended to: a removed field stays here, out of the index, so that offsets never move.
+    var bytes: [UInt8]
+    var entries: [Entry]
+
+    /// No fields.
+    public init() {
+        bytes = []
+        entries = []
+    }
+
+    /// No fields, with room for `count` fields and `bytes` bytes of names and values.
+    public init(reservingCapacity count: Int, bytes byteCount: Int) {
+        self.init()
+        bytes.reserveCapacity(byteCount)
+        entries.reserveCapacity(count)
+    }
+
+    init(bytes: [UInt8], entries: [Entry]) {
+        self.bytes = bytes
+        self.entries = entries
+    }
+
+    /// How many field lines there are.
+    public var count: Int { entries.count }
+
+    /// Whether there is no field.
+    public var isEmpty: Bool { entries.isEmpty }
+}
+
+// MARK: - Lookup
+
+extension HTTPFields {
+    /// The first value under `name`, without the space around it; nil if there is none.
+    ///
+    /// Setting it replaces every value under `name` by one at the end; setting nil removes them.
+    ///
+    /// Bytes that are not UTF-8 are read as U+FFFD.
+    /// - Complexity: O(number of fields).
+    public subscript(name: String) -> String? {
+        get { firstEntry(name).map { bytes.span.text($0.valueRange) } }
+        set {
+            remove(name)
+            if let newValue { append(name, newValue) }
+        }
+    }
+
+    /// Every value under `name`, in order.
+    public func values(_ name: String) -> [String] {
+        entries.filter { matches($0, name) }.map { bytes.span.text($0.valueRange) }
+    }
+
+    /// The bytes of the first value under `name`.
+    public func valueBytes(_ name: String) -> ArraySlice<UInt8>? {
+        firstEntry(name).map { bytes[$0.valueRange] }
+    }
+
+    /// Whether there is a field `name`.
+    public func contains(_ name: String) -> Bool { firstEntry(name) != nil }
+
+    /// Whether a list under `name` has `token` as a member: `Connection: keep-alive, close` has `close`.
+    ///
+    /// Compared without regard to case; parameters of members are not understood.
+    public func list(_ name: String, contains token: String) -> Bool {
+        var found = false
+        for entry in entries where matches(entry, name) {
+            forEachListMember(of: entry.valueRange, in: bytes.span) { member, bytes in
+                found = found || bytes.equalsIgnoringCase(member, token)
+            }
+        }
+        return found
+    }
+
+    private func firstEntry(_ name: String) -> Entry? {
+        for entry in entries where matches(entry, name) { return entry }
+        return nil
+    }
+
+    private func matches(_ entry: Entry, _ name: String) -> Bool {
+        bytes.span.equalsIgnoringCase(entry.nameRange, name)
+    }
+}
+
+// MARK: - Change
+
+extension HTTPFields {
+    /// Adds a field behind the others.
+    ///
+    /// - Parameters:
+    ///   - name: A token (RFC 9110 §5.6.2); traps on anything else, because names are written by programmers.
+    ///   - value: Any text. A control in it, which could end the field and start another one, becomes a space
+    ///     (RFC 9110 §5.5).
+    public mutating func append(_ name: String, _ value: String) {
+        appendField(name: name.utf8.span, value: value.utf8.span)
+    }
+
+    /// Adds a field whose value is given as bytes; otherwise as ``append(_:_:)``.
+    public mutating func append(_ name: String, bytes value: Span<UInt8>) {
+        appendField(name: name.utf8.span, value: value)
+    }
+
+    /// Adds the fields of `other` behind the others, byte for byte.
+    public mutating func append(contentsOf other: HTTPFields) {
+        let source = other.bytes.span
+        for entry in other.entries {
+            appendField(name: source.extracting(entry.nameRange), value: source.extracting(entry.valueRange))
+        }
+    }
+
+    /// Removes every field `name`.
+    public mutating func remove(_ name: String) {
+        guard contains(name) else { return }
+        entries = entries.filter { !matches($0, name) }
+    }
+
+    /// Removes what concerns one connection only and must not be passed on (RFC 9110 §7.6.1): `Connection` and every
+    /// field that it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding` and `Upgrade`.
+    public mutating func removeHopByHop() {
+        var named: [String] = []
+        for entry in entries where entry.name == .connection {
+            forEachListMember(of: entry.valueRange, in: bytes.span) { member, bytes in named.append(bytes.text(member))
+            }
+        }
+        for name in named { remove(name) }
+        entries = entries.filter { !$0.name.isHopByHop }
+    }
+
+    private mutating func appendField(name: Span<UInt8>, value: Span<UInt8>) {
+        precondition(!name.isEmpty, "a field has a name")
+        let start = bytes.count
+        bytes.append(copying: name)
+        for index in start..<bytes.count { precondition(ASCII.isToken(bytes[index]), "a field name is a token") }
+        let valueStart = bytes.count
+        bytes.append(copying: value)
+        for index in valueStart..<bytes.count where !ASCII.isFieldValue(bytes[index]) { bytes[index] = ASCII.space }
+        let nameRange = start..<valueStart
+        let known = KnownName(bytes.span, nameRange)
+        let valueRange = bytes.span.trimmed(valueStart..<bytes.count)
+        entries.append(Entry(name: known, nameRange: nameRange, valueRange: valueRange))
+    }
+}
+
+// MARK: - Conformances
+
+extension HTTPFields: ExpressibleByDictionaryLiteral {
+    /// Fields in the order written; a name may be repeated.
+    public init(dictionaryLiteral elements: (String, String)...) {
+        self.init(reservingCapacity: elements.count, bytes: elements.count * 48)
+        for (name, value) in elements { append(name, value) }
+    }
+}
+
+extension HTTPFields: Sequence {
+    /// One field, as text.
+    public struct Field: Hashable, Sendable {
+        /// The name as it came.
+        public let name: String
+        /// The value without the space around it.
+        public let value: String
+    }
+
+    /// Walks the fields in order.
+    public struct Iterator: IteratorProtocol {
+        private let fields: HTTPFields
+        private var position = 0
+
+        init(_ fields: HTTPFields) { self.fields = fields }
+
+        /// The next field.
+        public mutating func next() -> Field? {
+            guard position < fields.entries.count else { return nil }
+            defer { position += 1 }
+            let entry = fields.entries[position]
+            let bytes = fields.bytes.span
+            return Field(name: bytes.text(entry.nameRange), value: bytes.text(entry.valueRange))
+        }
+    }
+
+    /// Fields in order, repeated ones apart.
+    public func makeIterator() -> Iterator { Iterator(self) }
+
+    /// The number of fields.
+    public var underestimatedCount: Int { count }
+}
+
+extension HTTPFields: Equatable {
+    /// The same fields in the same order; the case of names does not matter.
+    public static func == (left: HTTPFields, right: HTTPFields) -> Bool {
+        left.count == right.count
+            && zip(left, right).allSatisfy { pair in
+                pair.0.value == pair.1.value && pair.0.name.lowercased() == pair.1.name.lowercased()
+            }
+    }
+}
+
+extension HTTPFields: CustomStringConvertible {
+    /// The fields as lines.
+    ///
+    /// They may hold secrets: not for logs.
+    public var description: String {
+        map { "\($0.name): \($0.value)" }.joined(separator: "\n")
+    }
+}

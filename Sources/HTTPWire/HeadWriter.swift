@@ -1,0 +1,152 @@
+/// Writes heads behind the bytes of a buffer, so that one buffer serves a whole connection.
+///
+/// The fields that frame a message are written here and nowhere else: `Content-Length`, `Transfer-Encoding`,
+/// `Connection` and `Keep-Alive` among the given fields are left out, so that head and body cannot disagree.
+public enum HeadWriter {
+    /// Writes a request line and the fields of a request in HTTP/1.1.
+    ///
+    /// - Parameters:
+    ///   - target: In origin form, `/path?query`. Traps on a byte that cannot stand in a target.
+    ///   - authority: `host` or `host:port` for the `Host` field; one among `fields` is left out.
+    ///   - framing: `none`, `length` or `chunked`. A length of 0 is said, as POST wants it (RFC 9110 §8.6).
+    ///   - keepsAlive: false adds `Connection: close`.
+    public static func appendRequest(
+        _ method: HTTPMethod,
+        target: String,
+        authority: String,
+        fields: borrowing HTTPFields,
+        framing: BodyFraming,
+        keepsAlive: Bool = true,
+        to buffer: inout [UInt8]
+    ) {
+        precondition(framing != .untilClose, "the end of a request cannot be the end of its connection")
+        appendChecked(method.rawValue, to: &buffer, ASCII.isToken)
+        buffer.append(ASCII.space)
+        appendChecked(target, to: &buffer, ASCII.isTarget)
+        buffer.append(utf8: " HTTP/1.1\r\nHost: ")
+        appendChecked(authority, to: &buffer, ASCII.isAuthority)
+        appendLineEnd(to: &buffer)
+        append(fields, to: &buffer) { $0.isWrittenForConnection || $0 == .host }
+        appendFraming(framing, to: &buffer)
+        if !keepsAlive { buffer.append(utf8: "Connection: close\r\n") }
+        appendLineEnd(to: &buffer)
+    }
+
+    /// Writes a status line and the fields of a response.
+    ///
+    /// - Parameters:
+    ///   - fields: A `Date` among them is kept and stands in for `date`.
+    ///   - framing: Of the body, also where the body is not sent: in an answer to HEAD. `none` writes no length.
+    ///   - version: Of the request. HTTP/1.0 is told when the connection stays open.
+    ///   - keepsAlive: false adds `Connection: close`.
+    ///   - date: A line from ``DateField``.
+    public static func appendResponse(
+        _ status: HTTPStatus,
+        fields: borrowing HTTPFields,
+        framing: BodyFraming,
+        version: HTTPVersion = .http11,
+        keepsAlive: Bool,
+        date: [UInt8],
+        to buffer: inout [UInt8]
+    ) {
+        appendStatusLine(status, to: &buffer)
+        if !fields.entries.contains(where: { $0.name == .date }) { buffer.append(contentsOf: date) }
+        append(fields, to: &buffer) { $0.isWrittenForConnection }
+        appendFraming(framing, to: &buffer)
+        switch (keepsAlive, version) {
+        case (false, _): buffer.append(utf8: "Connection: close\r\n")
+        case (true, .http10): buffer.append(utf8: "Connection: keep-alive\r\n")
+        case (true, .http11): break
+        }
+        appendLineEnd(to: &buffer)
+    }
+
+    /// Writes `100 Continue`, which bids the client to send the body.
+    public static func appendContinue(to buffer: inout [UInt8]) {
+        buffer.append(utf8: "HTTP/1.1 100 Continue\r\n\r\n")
+    }
+
+    private static func appendStatusLine(_ status: HTTPStatus, to buffer: inout [UInt8]) {
+        // Nearly every response is a 200.
+        if status.rawValue == 200 { return buffer.append(utf8: "HTTP/1.1 200 OK\r\n") }
+        buffer.append(utf8: "HTTP/1.1 ")
+        buffer.append(decimal: status.code)
+        buffer.append(ASCII.space)
+        buffer.append(utf8: status.reason)
+        appendLineEnd(to: &buffer)
+    }
+
+    private static func append(
+        _ fields: borrowing HTTPFields,
+        to buffer: inout [UInt8],
+        except isLeftOut: (KnownName) -> Bool
+    ) {
+        let bytes = fields.bytes.span
+        for entry in fields.entries where !isLeftOut(entry.name) {
+            buffer.append(copying: bytes.extracting(entry.nameRange))
+            buffer.append(ASCII.colon)
+            buffer.append(ASCII.space)
+            buffer.append(copying: bytes.extracting(entry.valueRange))
+            appendLineEnd(to: &buffer)
+        }
+    }
+
+    private static func appendFraming(_ framing: BodyFraming, to buffer: inout [UInt8]) {
+        switch framing {
+        case .none, .untilClose: break
+        case .chunked: buffer.append(utf8: "Transfer-Encoding: chunked\r\n")
+        case .length(let count):
+            buffer.append(utf8: "Content-Length: ")
+            buffer.append(decimal: count)
+            appendLineEnd(to: &buffer)
+        }
+    }
+
+    /// A line end or a space in the request line would make two requests out of one.
+    private static func appendChecked(_ text: String, to buffer: inout [UInt8], _ isAllowed: (UInt8) -> Bool) {
+        let bytes = text.utf8.span
+        precondition(!bytes.isEmpty, "a request line has no empty part")
+        for index in bytes.indices { precondition(isAllowed(bytes[index]), "not allowed in a request line") }
+        buffer.append(copying: bytes)
+    }
+
+    @inline(__always)
+    private static func appendLineEnd(to buffer: inout [UInt8]) {
+        buffer.append(ASCII.carriageReturn)
+        buffer.append(ASCII.lineFeed)
+    }
+}
+
+/// Writes bodies in the chunked transfer coding (RFC 9112 §7.1).
+public enum ChunkedEncoder {
+    /// Writes `bytes` as one chunk; nothing if they are empty, because an empty chunk is the last one.
+    public static func appendChunk(_ bytes: Span<UInt8>, to buffer: inout [UInt8]) {
+        guard !bytes.isEmpty else { return }
+        appendChunkStart(byteCount: bytes.count, to: &buffer)
+        buffer.append(copying: bytes)
+        appendChunkEnd(to: &buffer)
+    }
+
+    /// Writes the line before a chunk of `byteCount` > 0 bytes, for callers that send the bytes themselves.
+    public static func appendChunkStart(byteCount: Int, to buffer: inout [UInt8]) {
+        precondition(byteCount > 0, "an empty chunk would end the body")
+        var shift = (Int.bitWidth - 1 - byteCount.leadingZeroBitCount) / 4 * 4
+        while shift >= 0 {
+            let digit = UInt8(truncatingIfNeeded: byteCount >> shift & 15)
+            buffer.append(digit < 10 ? ASCII.zero + digit : 0x61 + digit - 10)
+            shift -= 4
+        }
+        appendChunkEnd(to: &buffer)
+    }
+
+    /// Writes the line end behind a chunk.
+    public static func appendChunkEnd(to buffer: inout [UInt8]) {
+        buffer.append(ASCII.carriageReturn)
+        buffer.append(ASCII.lineFeed)
+    }
+
+    /// Writes the last chunk; the body is complete.
+    public static func appendEnd(to buffer: inout [UInt8]) {
+        buffer.append(utf8: "0\r\n\r\n")
+    }
+}

@@ -1,0 +1,79 @@
+/// The field names that decide framing or are written by the serializers, told apart once, while a field is parsed or
+/// added, so that nobody compares their text again.
+enum KnownName: UInt8, Sendable {
+    case other
+    case te, host, date, expect, trailer, upgrade, connection, keepAlive, contentLength, proxyConnection
+    case transferEncoding
+
+    /// The name in `range` of `bytes`.
+    ///
+    /// The length decides which single comparison is worth making.
+    init(_ bytes: Span<UInt8>, _ range: Range<Int>) {
+        let candidate: (KnownName, String)
+        switch range.count {
+        case 2: candidate = (.te, "te")
+        case 4 where ASCII.lowercased(bytes[range.lowerBound]) == 0x68: candidate = (.host, "host")
+        case 4: candidate = (.date, "date")
+        case 6: candidate = (.expect, "expect")
+        case 7 where ASCII.lowercased(bytes[range.lowerBound]) == 0x74: candidate = (.trailer, "trailer")
+        case 7: candidate = (.upgrade, "upgrade")
+        case 10 where ASCII.lowercased(bytes[range.lowerBound]) == 0x63: candidate = (.connection, "connection")
+        case 10: candidate = (.keepAlive, "keep-alive")
+        case 14: candidate = (.contentLength, "content-length")
+        case 16: candidate = (.proxyConnection, "proxy-connection")
+        case 17: candidate = (.transferEncoding, "transfer-encoding")
+        default:
+            self = .other
+            return
+        }
+        self = bytes.equalsIgnoringCase(range, candidate.1) ? candidate.0 : .other
+    }
+
+    /// Whether ``HeadWriter`` writes the field itself, from what it knows of the body and the connection.
+    var isWrittenForConnection: Bool {
+        switch self {
+        case .contentLength, .transferEncoding, .connection, .keepAlive, .proxyConnection: true
+        case .other, .te, .host, .date, .expect, .trailer, .upgrade: false
+        }
+    }
+
+    /// Whether the field belongs to one connection and is not passed on (RFC 9110 §7.6.1).
+    var isHopByHop: Bool {
+        switch self {
+        case .te, .trailer, .upgrade, .connection, .keepAlive, .proxyConnection, .transferEncoding: true
+        case .other, .host, .date, .expect, .contentLength: false
+        }
+    }
+}
+
+extension Span where Element == UInt8 {
+    /// Whether `range` holds `text`, the letters `A`–`Z` and `a`–`z` being the same.
+    func equalsIgnoringCase(_ range: Range<Int>, _ text: String) -> Bool {
+        let other = text.utf8.span
+        guard other.count == range.count else { return false }
+        for index in 0..<other.count
+        where ASCII.lowercased(self[range.lowerBound + index]) != ASCII.lowercased(other[index]) { return false }
+        return true
+    }
+
+    /// `range` without the spaces and tabs at its ends (OWS, RFC 9110 §5.6.3).
+    func trimmed(_ range: Range<Int>) -> Range<Int> {
+        var start = range.lowerBound
+        var end = range.upperBound
+        while start < end, self[start] == ASCII.space || self[start] == ASCII.tab { start += 1 }
+        while start < end, self[end - 1] == ASCII.space || self[end - 1] == ASCII.tab { end -= 1 }
+        return start..<end
+    }
+}
+
+/// Calls `body` with each nonempty member of the comma-separated list in `range` (RFC 9110 §5.6.1).
+func forEachListMember(of range: Range<Int>, in bytes: Span<UInt8>, _ body: (Range<Int>, Span<UInt8>) -> Void) {
+    var start = range.lowerBound
+    while start < range.upperBound {
+        var end = start
+        while end < range.upperBound, bytes[end] != ASCII.comma { end += 1 }
+        let member = bytes.trimmed(start..<end)
+        if !member.isEmpty { body(member, bytes) }
+        start = end + 1
+    }
+}

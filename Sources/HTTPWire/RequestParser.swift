@@ -1,0 +1,91 @@
+/// Turns the bytes of a connection into requests, however the network cut them.
+///
+///     head ──empty line──▶ body ──last byte──▶ head …        any ──error──▶ failed, for good
+///
+/// It knows no socket and no time. It never needs a byte twice: what a step does not consume is what follows the
+/// action, not a rest that must be kept until more arrives. Noncopyable, because two copies would each believe that
+/// they own the rest of the stream.
+public struct RequestParser: ~Copyable {
+    /// What the connection must do next.
+    public enum Action: Sendable {
+        /// Everything was consumed; read more.
+        case needMoreBytes
+        /// A request begins.
+        case deliverHead(RequestHead)
+        /// A piece of the body: offsets into the bytes given to this step.
+        case deliverBody(Range<Int>)
+        /// The request is complete; the next step begins another one.
+        case finishRequest
+    }
+
+    private enum State {
+        case head
+        case body(BodyDecoder)
+        case failed(HTTPParseError)
+    }
+
+    private let limits: HTTPLimits
+    private var state = State.head
+    private var headReader: HeadReader<RequestLine>
+
+    /// A parser at the start of a connection.
+    public init(limits: HTTPLimits = HTTPLimits()) {
+        self.limits = limits
+        headReader = HeadReader(within: limits)
+    }
+
+    /// Takes one step.
+    ///
+    /// - Parameter unread: Bytes received and not consumed by an earlier step.
+    /// - Returns: The action, and how many leading bytes of `unread` are used up.
+    /// - Throws: Why the stream is refused; the same again at every later step.
+    public mutating func step(_ unread: Span<UInt8>) throws(HTTPParseError) -> (action: Action, consumed: Int) {
+        do throws(HTTPParseError) {
+            switch state {
+            case .head: return try stepHead(unread)
+            case .body(var decoder):
+                state = .head
+                let (event, consumed) = try decoder.step(unread)
+                switch event {
+                case .needMoreBytes:
+                    state = .body(decoder)
+                    return (.needMoreBytes, consumed)
+                case .bytes(let range):
+                    state = .body(decoder)
+                    return (.deliverBody(range), consumed)
+                case .end:
+                    return (.finishRequest, consumed)
+                }
+            case .failed(let error): throw error
+            }
+        } catch {
+            state = .failed(error)
+            headReader.reset()
+            throw error
+        }
+    }
+
+    /// Says whether the connection may end here.
+    ///
+    /// - Throws: ``HTTPParseError/prematureEnd`` inside a request, or the error that ended the stream before.
+    public func connectionEnded() throws(HTTPParseError) {
+        switch state {
+        case .head where headReader.isEmpty: return
+        case .head, .body: throw .prematureEnd
+        case .failed(let error): throw error
+        }
+    }
+
+    /// Whether no byte of a next request has come: the connection is idle.
+    public var isBetweenRequests: Bool {
+        if case .head = state { headReader.isEmpty } else { false }
+    }
+
+    private mutating func stepHead(_ unread: Span<UInt8>) throws(HTTPParseError) -> (action: Action, consumed: Int) {
+        let (section, consumed) = try headReader.step(unread)
+        guard let section else { return (.needMoreBytes, consumed) }
+        let head = try RequestHead(section)
+        state = .body(try BodyDecoder(head.framing, within: limits))
+        return (.deliverHead(head), consumed)
+    }
+}
