@@ -66,7 +66,7 @@ let package = Package(
         module("TaskQueue", ["Reactor", "Redis", "JSONWire", logging]),
         module("WebAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", logging]),
         module("Migrations", ["Reactor", "Postgres", logging]),
-        module("Supervision", ["Reactor", logging]),
+        module("Supervision", ["Reactor", "CLinux"]),
 
         // Domain: one vertical slice each
         module("Prices", ["Reactor", "Postgres", "TaskQueue", "WebAPI", "HTTPWire", "JSONWire", logging]),
@@ -100,6 +100,7 @@ let package = Package(
             swiftSettings: strict
         ),
         tests(of: "Reactor", ["TestSupport"]),
+        tests(of: "Supervision", ["Reactor", "TestSupport"]),
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),
         tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),

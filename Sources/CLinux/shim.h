@@ -3,6 +3,8 @@
 
 // Linux calls that Swift's Glibc module leaves out, because it is built without _GNU_SOURCE.
 
+#include <fcntl.h>
+#include <spawn.h>
 #include <sys/socket.h>
 
 extern int accept4(int listener, struct sockaddr *address, socklen_t *length, int flags);
@@ -10,6 +12,19 @@ extern int accept4(int listener, struct sockaddr *address, socklen_t *length, in
 /// accept4(2) without the address: non-blocking and closed on exec in the same call.
 static inline int clinux_accept_nonblocking(int listener) {
     return accept4(listener, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+extern int pipe2(int descriptors[2], int flags);
+
+/// pipe2(2): both ends closed on exec.
+static inline int clinux_pipe(int descriptors[2]) { return pipe2(descriptors, O_CLOEXEC); }
+
+extern int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path);
+extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
+
+/// posix_spawn(3): reset the signal mask and all handlers, and start a session; `POSIX_SPAWN_SETSID` is 0x80.
+static inline short clinux_spawn_flags_fresh_session(void) {
+    return POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | 0x80;
 }
 
 #endif
