@@ -58,7 +58,7 @@ let package = Package(
         module("HTTPServer", ["Reactor", "HTTPWire"]),
         module("HTTPClient", ["Reactor", "HTTPWire"]),
         module("Postgres", ["Reactor", "CPostgres"]),
-        module("Redis", ["Reactor", "CHiredis"]),
+        module("Redis", ["Reactor", "CHiredis", logging]),
 
         // Engine: knows nothing of prices
         module("Configuration", [.product(name: "TOMLKit", package: "TOMLKit")]),
@@ -101,9 +101,9 @@ let package = Package(
         ),
         tests(of: "Reactor", ["TestSupport"]),
         tests(of: "Supervision", ["Reactor", "TestSupport"]),
+        tests(of: "Redis", ["Reactor", "Supervision", "TestSupport", logging]),
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),
         tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),
-        tests(of: "Prices", ["TestSupport", "HTTPWire", "Postgres"]),
     ]
 )

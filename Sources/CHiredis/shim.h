@@ -5,4 +5,7 @@
 #include <hiredis/hiredis.h>
 #include <hiredis/async.h>
 
+// `sdslen` is `static inline` in hiredis/sds.h, behind macros that Swift does not import.
+static inline size_t chiredis_unsent_bytes(const redisAsyncContext *context) { return sdslen(context->c.obuf); }
+
 #endif

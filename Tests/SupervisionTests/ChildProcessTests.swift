@@ -88,8 +88,7 @@ import Testing
         try await eventually("the end of the grandchild") { !grandchild.isRunning }
     }
 
-    // On the loop, as in a program: a process that another thread is just starting holds a copy of every descriptor.
-    @Test @ReactorActor func `a folder has one owner at a time`() throws {
+    @Test func `a folder has one owner at a time`() throws {
         let folder = try TestFolder.make()
         let file = "\(folder)/lock"
         do {

@@ -1,0 +1,82 @@
+/// The commands that were sent on one connection and not answered, oldest first.
+///
+/// Redis answers in order, so the oldest command owns the next reply. A command whose caller has given up stays in its
+/// place without a waiter, because its reply still comes. Pure: time is an argument.
+struct PendingCommands<Waiter> {
+    private struct Entry {
+        /// Nil once the caller was told that it took too long.
+        var waiter: Waiter?
+        let deadline: ContinuousClock.Instant
+        /// When silence on this command means that the connection is dead.
+        let stallsAt: ContinuousClock.Instant
+    }
+
+    private var entries: [Entry] = []
+    /// Entries before this index are answered; they are removed in bulk, so that answering is O(1).
+    private var first = 0
+    /// Not later than the earliest deadline of a waiter; may be earlier after answers.
+    private var earliestDeadline: ContinuousClock.Instant?
+
+    /// How many commands wait for a reply.
+    var count: Int { entries.count - first }
+
+    /// A command was sent.
+    mutating func sent(_ waiter: Waiter, deadline: ContinuousClock.Instant, stallsAt: ContinuousClock.Instant) {
+        entries.append(Entry(waiter: waiter, deadline: deadline, stallsAt: stallsAt))
+        if earliestDeadline.map({ deadline < $0 }) ?? true { earliestDeadline = deadline }
+    }
+
+    /// The oldest command was answered; returns its waiter unless it has given up.
+    mutating func answered() -> Waiter? {
+        precondition(first < entries.count, "a reply to a command that was never sent")
+        let waiter = entries[first].waiter
+        entries[first].waiter = nil
+        first += 1
+        if first == entries.count {
+            entries.removeAll(keepingCapacity: true)
+            first = 0
+            earliestDeadline = nil
+        } else if first >= 1024, first * 2 >= entries.count {
+            entries.removeFirst(first)
+            first = 0
+        }
+        return waiter
+    }
+
+    /// Takes out the waiters whose deadline has come; their commands keep their places.
+    mutating func expire(now: ContinuousClock.Instant) -> [Waiter] {
+        guard let earliest = earliestDeadline, earliest <= now else { return [] }
+        var expired: [Waiter] = []
+        var next: ContinuousClock.Instant?
+        for index in first..<entries.count {
+            guard let waiter = entries[index].waiter else { continue }
+            let deadline = entries[index].deadline
+            if deadline <= now {
+                expired.append(waiter)
+                entries[index].waiter = nil
+            } else if next.map({ deadline < $0 }) ?? true {
+                next = deadline
+            }
+        }
+        earliestDeadline = next
+        return expired
+    }
+
+    /// Whether the oldest command has been silent for too long.
+    func isStalled(now: ContinuousClock.Instant) -> Bool {
+        first < entries.count && entries[first].stallsAt <= now
+    }
+
+    /// When to look again for expired waiters or for silence; nil while nothing is pending.
+    var nextCheck: ContinuousClock.Instant? {
+        guard first < entries.count else { return nil }
+        let stallsAt = entries[first].stallsAt
+        return earliestDeadline.map { min($0, stallsAt) } ?? stallsAt
+    }
+
+    /// The connection is gone: hands out every waiter, oldest first.
+    mutating func drain() -> [Waiter] {
+        defer { self = PendingCommands() }
+        return entries[first...].compactMap(\.waiter)
+    }
+}

@@ -1,0 +1,103 @@
+public import Logging
+public import Reactor
+
+/// Commands over one pipelined connection, which is kept up by itself.
+///
+/// ```swift
+/// let redis = RedisClient(configuration, logger: logger)
+/// redis.start()
+/// let price = try await redis.command(["GET", "price:AAPL:yfinance"])
+/// ```
+///
+/// - All commands of one turn of the loop leave in one system call, and many are in flight at once.
+/// - While there is no connection, commands fail at once with ``RedisError/disconnected``; they are never queued for later.
+/// - A command that is not answered within its timeout fails for its caller alone; the connection is given up only when
+///   the oldest command stays unanswered for ``RedisConfiguration/stallTimeout``.
+/// - Blocking commands and `SUBSCRIBE` do not belong here: see ``RedisBlockingReader`` and ``RedisSubscriber``.
+@ReactorActor
+public final class RedisClient {
+    /// How the client was configured.
+    public let configuration: RedisConfiguration
+    /// What the client has done since it was made.
+    public var counters: RedisCounters { session.counters }
+    private let session: RedisSession
+    private var observers: [(Bool) -> Void] = []
+
+    /// Makes a client that is not connecting yet.
+    public init(_ configuration: RedisConfiguration, logger: Logger) {
+        self.configuration = configuration
+        session = RedisSession(configuration, purpose: "", logger: logger)
+        session.onOpened = { [unowned self] _ in announce(true) }
+        session.onLost = { [unowned self] in announce(false) }
+    }
+
+    /// Starts connecting, and keeps trying.
+    public func start() { session.start() }
+
+    /// Closes the connection for good; pending commands fail.
+    public func close() {
+        let wasReady = isReady
+        session.close()
+        if wasReady { announce(false) }
+    }
+
+    /// Whether commands can be sent now.
+    public var isReady: Bool { session.connection != nil }
+
+    /// A number that is larger for each connection, so that what belongs to an earlier one can be told apart.
+    public var generation: Int { session.generation }
+
+    /// Calls `observer` with true each time a connection was made and with false each time one was lost, for the life
+    /// of the client. Capture owners weakly.
+    public func onStateChange(_ observer: @escaping @ReactorActor (Bool) -> Void) { observers.append(observer) }
+
+    /// Waits until the client is ready.
+    ///
+    /// - Returns: False when it is still not ready after `limit`.
+    public func waitUntilReady(within limit: Duration) async -> Bool {
+        if isReady { return true }
+        let changed = Promise<Bool, Never>()
+        onStateChange { [weak changed] isReady in if isReady { changed?.succeed(true) } }
+        let timer = Timer { changed.succeed(false) }
+        timer.schedule(after: limit)
+        defer { timer.cancel() }
+        return await changed.result.get()
+    }
+
+    /// Sends a command and lends its reply to a callback: the form without copies.
+    ///
+    /// - Parameters:
+    ///   - timeout: How long to wait for the reply; nil means ``RedisConfiguration/commandTimeout``.
+    ///   - handler: Called exactly once, on the loop; before this method returns when nothing could be sent.
+    public func send(
+        _ command: inout RedisCommand,
+        timeout: Duration? = nil,
+        then handler: @escaping RedisReplyHandler
+    ) {
+        session.send(&command, timeout: timeout ?? configuration.commandTimeout, then: handler)
+    }
+
+    /// Sends a command and hands a copy of its reply to a callback.
+    public func command(
+        _ arguments: [RedisArgument],
+        timeout: Duration? = nil,
+        then handler: @escaping @ReactorActor (Result<RedisReply, RedisError>) -> Void
+    ) {
+        var command = RedisCommand(arguments)
+        send(&command, timeout: timeout) { handler($0.copied()) }
+    }
+
+    /// Sends a command and waits for its reply.
+    public func command(
+        _ arguments: [RedisArgument],
+        timeout: Duration? = nil
+    ) async throws(RedisError) -> RedisReply {
+        let promise = Promise<RedisReply, RedisError>()
+        command(arguments, timeout: timeout) { promise.settle($0) }
+        return try await promise.value
+    }
+
+    private func announce(_ isReady: Bool) {
+        for observer in observers { observer(isReady) }
+    }
+}

@@ -1,0 +1,175 @@
+internal import Reactor
+
+/// One connection to Redis, from connecting to its end; it does not come back.
+///
+///     connecting ──socket connected──▶ introducing ──PONG──▶ open ──▶ closed
+///          └──────────────── any fault, or too late ─────────────────────▲
+///
+/// Commands are pipelined without waiting for one another, and those of a turn leave in one system call.
+@ReactorActor
+final class RedisConnection: HiredisContextDelegate {
+    /// What a connection does besides answering commands.
+    struct Events {
+        /// The introduction was accepted: commands may be sent.
+        var opened: () -> Void
+        /// The connection is gone. Every pending command has failed before. Not called after ``close()``.
+        var closed: (RedisFault) -> Void
+        /// A pub/sub message arrived.
+        var published: (borrowing RedisReplyView) -> Void = { _ in }
+    }
+
+    private enum State {
+        case connecting
+        /// Replies to introductory commands that are outstanding.
+        case introducing(outstanding: Int)
+        case open
+        case closed
+    }
+
+    private let configuration: RedisConfiguration
+    private let introduction: [RedisCommand]
+    private let events: Events
+    private var state = State.connecting
+    private var hiredis: HiredisContext?
+    private var pending = PendingCommands<RedisReplyHandler>()
+    private var watchdog: Timer?
+    private var watchdogDue: ContinuousClock.Instant?
+
+    /// Redis' name for this connection, when the introduction asked for it; `CLIENT UNBLOCK` takes it.
+    private(set) var clientID: Int64?
+
+    /// Starts connecting.
+    init(
+        to address: SocketAddress,
+        configuration: RedisConfiguration,
+        introduction: [RedisCommand],
+        deadline: ContinuousClock.Instant,
+        events: Events
+    ) throws(RedisFault) {
+        self.configuration = configuration
+        self.introduction = introduction
+        self.events = events
+        hiredis = try HiredisContext(to: address, delegate: self)
+        watchdog = Timer { [unowned self] in watch() }
+        schedule(at: deadline)
+    }
+
+    /// Closes the connection; pending commands fail as ``RedisError/connectionLost(_:)``.
+    func close() { end(.closed, tells: false) }
+
+    /// Closes the connection because it is of no use, and tells the owner.
+    func abandon(_ fault: RedisFault) { end(fault, tells: true) }
+
+    /// Sends a command.
+    ///
+    /// - Parameter then: Called exactly once; before this method returns when nothing could be sent.
+    func send(_ command: inout RedisCommand, timeout: Duration, then handler: @escaping RedisReplyHandler) {
+        guard case .open = state, let hiredis else { return handler(.failed(.disconnected)) }
+        guard pending.count < configuration.pendingLimit, hiredis.unsentBytes < configuration.unsentBytesLimit else {
+            return handler(.failed(.overloaded))
+        }
+        guard hiredis.send(&command) else { return handler(.failed(.disconnected)) }
+        let now = Reactor.now
+        pending.sent(handler, deadline: now + timeout, stallsAt: now + max(timeout, configuration.stallTimeout))
+        scheduleWatchdog()
+    }
+
+    /// Subscribes to channels; from then on the connection can do nothing else.
+    func subscribe(to channels: [String]) {
+        guard case .open = state, let hiredis, !channels.isEmpty else { return }
+        var command: RedisCommand = ["SUBSCRIBE"]
+        for channel in channels { command.append(channel) }
+        // A connection that refuses is about to tell that it is gone.
+        _ = hiredis.subscribe(&command)
+    }
+
+    // MARK: HiredisContextDelegate
+
+    func connected() {
+        guard let hiredis else { return }
+        state = .introducing(outstanding: introduction.count)
+        for var command in introduction {
+            guard hiredis.send(&command) else { return }
+        }
+    }
+
+    func replied(_ reply: borrowing RedisReplyView) {
+        switch state {
+        case .introducing(let outstanding): introduced(reply, outstanding: outstanding - 1)
+        case .open: answer(reply)
+        case .connecting, .closed: break
+        }
+    }
+
+    func published(_ message: borrowing RedisReplyView) { events.published(message) }
+
+    func disconnected(_ fault: RedisFault) { end(fault, tells: true) }
+
+    // MARK: Steps
+
+    private func introduced(_ reply: borrowing RedisReplyView, outstanding: Int) {
+        if case .error = reply.kind {
+            return end(.refused(RedisServerError(reply: reply.text ?? "")), tells: true)
+        }
+        // Only `CLIENT ID` answers a number.
+        if let id = reply.integer { clientID = id }
+        guard outstanding == 0 else {
+            state = .introducing(outstanding: outstanding)
+            return
+        }
+        state = .open
+        cancelWatchdog()
+        events.opened()
+    }
+
+    private func answer(_ reply: borrowing RedisReplyView) {
+        let handler = pending.answered()
+        guard case .error = reply.kind else {
+            // Lending the reply inside an enum takes ownership of the view, which is a pointer that hiredis keeps alive.
+            handler?(.reply(reply.lent()))
+            return
+        }
+        let error = RedisServerError(reply: reply.text ?? "")
+        handler?(.failed(.refused(error)))
+        if error.endsConnection { end(.refused(error), tells: true) }
+    }
+
+    private func end(_ fault: RedisFault, tells: Bool) {
+        if case .closed = state { return }
+        state = .closed
+        cancelWatchdog()
+        hiredis?.close()
+        for handler in pending.drain() { handler(.failed(.connectionLost(fault))) }
+        if tells { events.closed(fault) }
+    }
+
+    // MARK: Time
+
+    private func watch() {
+        watchdogDue = nil
+        guard case .open = state else { return end(.timedOut, tells: true) }
+        let now = Reactor.now
+        for handler in pending.expire(now: now) { handler(.failed(.timedOut)) }
+        guard case .open = state else { return }
+        if pending.isStalled(now: now) { return end(.timedOut, tells: true) }
+        scheduleWatchdog()
+    }
+
+    /// Makes sure that the watchdog looks in time. It may look too early, once for each time a command is answered
+    /// before its deadline; moving the timer with each reply would cost more.
+    private func scheduleWatchdog() {
+        guard let due = pending.nextCheck else { return }
+        if let watchdogDue, watchdogDue <= due { return }
+        schedule(at: due)
+    }
+
+    private func schedule(at instant: ContinuousClock.Instant) {
+        watchdogDue = instant
+        watchdog?.schedule(at: instant)
+    }
+
+    private func cancelWatchdog() {
+        watchdogDue = nil
+        watchdog?.cancel()
+    }
+}

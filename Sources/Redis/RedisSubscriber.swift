@@ -1,0 +1,71 @@
+public import Logging
+public import Reactor
+
+/// Listens to channels on a connection of its own, and subscribes again after each reconnect.
+///
+/// Redis does not keep messages: what is published while the connection is down is lost. So a message may only ever be a
+/// hint; `onSubscribed` is the moment to look at the truth that it hints at.
+///
+/// The channels are fixed. hiredis 0.14 stops the process on most sequences that involve `UNSUBSCRIBE`, so this
+/// connection never sends one; whoever needs other channels makes another subscriber.
+@ReactorActor
+public final class RedisSubscriber {
+    private let session: RedisSession
+    private let channels: [String]
+    private let onSubscribed: () -> Void
+    private let onMessage: (String, [UInt8]) -> Void
+    private var confirmed = 0
+
+    /// Makes a subscriber that is not connecting yet.
+    ///
+    /// - Parameters:
+    ///   - channels: Names, not patterns; at least one.
+    ///   - onSubscribed: Called after each (re)connect, when all channels are subscribed.
+    ///   - onMessage: Called with the channel and the payload of each message.
+    public init(
+        _ configuration: RedisConfiguration,
+        channels: [String],
+        purpose: String = ":subscriber",
+        logger: Logger,
+        onSubscribed: @escaping @ReactorActor () -> Void,
+        onMessage: @escaping @ReactorActor (String, [UInt8]) -> Void
+    ) {
+        precondition(!channels.isEmpty)
+        self.channels = channels
+        self.onSubscribed = onSubscribed
+        self.onMessage = onMessage
+        session = RedisSession(configuration, purpose: purpose, logger: logger)
+        session.onOpened = { [unowned self] connection in
+            confirmed = 0
+            connection.subscribe(to: channels)
+        }
+        session.onLost = { [unowned self] in confirmed = 0 }
+        session.onPublished = { [unowned self] message in received(message) }
+    }
+
+    /// Starts connecting, and keeps trying.
+    public func start() { session.start() }
+
+    /// Closes the connection for good.
+    public func close() {
+        confirmed = 0
+        session.close()
+    }
+
+    /// Whether all channels are subscribed now.
+    public var isSubscribed: Bool { confirmed == channels.count }
+
+    /// `["subscribe", channel, count]` or `["message", channel, payload]`.
+    private func received(_ message: borrowing RedisReplyView) {
+        guard message.count == 3, let kind = message[0].text, let channel = message[1].text else { return }
+        switch kind {
+        case "subscribe":
+            confirmed += 1
+            if isSubscribed { onSubscribed() }
+        case "message":
+            onMessage(channel, message[2].bytes)
+        default:
+            break
+        }
+    }
+}
