@@ -105,5 +105,6 @@ let package = Package(
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),
         tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),
+        tests(of: "Prices", ["TestSupport", "HTTPWire", "Postgres"]),
     ]
 )

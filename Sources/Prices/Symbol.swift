@@ -1,0 +1,35 @@
+/// The name of what is traded, such as `AAPL`, `BRK.B` or `^GSPC`: 1 to 32 characters of `A-Z a-z 0-9 . ^ = -`.
+///
+/// It is kept as given; `aapl` is another symbol than `AAPL`. The table `prices` checks the same.
+public struct Symbol: Hashable, Sendable, CustomStringConvertible {
+    /// The most characters, which are bytes too.
+    public static let lengthMax = 32
+
+    /// The symbol itself.
+    public let text: String
+
+    /// Takes a symbol if it is one.
+    public init?(_ text: String) {
+        guard Self.isValid(text.utf8.span) else { return nil }
+        self.text = text
+    }
+
+    /// Whether these bytes are a symbol.
+    static func isValid(_ bytes: Span<UInt8>) -> Bool {
+        guard (1...lengthMax).contains(bytes.count) else { return false }
+        for index in bytes.indices where !isAllowed(bytes[index]) { return false }
+        return true
+    }
+
+    private static func isAllowed(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        case UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "="), UInt8(ascii: "-"): true
+        default: false
+        }
+    }
+
+    /// The symbol itself.
+    public var description: String { text }
+}
