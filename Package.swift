@@ -57,7 +57,7 @@ let package = Package(
         // I/O
         module("HTTPServer", ["Reactor", "HTTPWire"]),
         module("HTTPClient", ["Reactor", "HTTPWire"]),
-        module("Postgres", ["Reactor", "CPostgres"]),
+        module("Postgres", ["Reactor", "CPostgres", logging]),
         module("Redis", ["Reactor", "CHiredis", logging]),
 
         // Engine: knows nothing of prices
@@ -101,6 +101,7 @@ let package = Package(
         ),
         tests(of: "Reactor", ["TestSupport"]),
         tests(of: "Supervision", ["Reactor", "TestSupport"]),
+        tests(of: "Postgres", ["Reactor", "Supervision", "TestSupport", logging]),
         tests(of: "Redis", ["Reactor", "Supervision", "TestSupport", logging]),
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),

@@ -1,0 +1,53 @@
+internal import Reactor
+
+/// What the caller of a query is told.
+typealias PostgresOutcome = Result<PostgresResult, PostgresError>
+
+/// A statement with its parameters, from the moment it is accepted until its caller knows the outcome.
+@ReactorActor
+final class PendingQuery {
+    /// What to execute.
+    enum Text {
+        case prepared(PostgresStatement)
+        /// SQL that is sent as it is, such as `BEGIN`.
+        case plain(String)
+    }
+
+    let text: Text
+    let parameters: [PostgresParameter]
+    let deadline: ContinuousClock.Instant
+    /// Whether to send it once more when the connection breaks: a read that is not part of a session.
+    var isRepeatable: Bool
+    private var completion: ((PostgresOutcome) -> Void)?
+
+    init(
+        _ text: Text,
+        _ parameters: [PostgresParameter],
+        deadline: ContinuousClock.Instant,
+        isRepeatable: Bool = false,
+        then completion: @escaping @ReactorActor (PostgresOutcome) -> Void
+    ) {
+        self.text = text
+        self.parameters = parameters
+        self.deadline = deadline
+        self.isRepeatable = isRepeatable
+        self.completion = completion
+    }
+
+    /// Whether the caller still waits. After the deadline it does not, while the reply may be under way.
+    var isAwaited: Bool { completion != nil }
+
+    var isReading: Bool {
+        switch text {
+        case .prepared(let statement): statement.isReading
+        case .plain: false
+        }
+    }
+
+    /// Tells the caller, once; later outcomes go nowhere.
+    func finish(_ outcome: PostgresOutcome) {
+        guard let completion else { return }
+        self.completion = nil
+        completion(outcome)
+    }
+}

@@ -1,0 +1,50 @@
+/// A value for a `$n` of a statement.
+///
+/// All but ``bytea(_:)`` travel in PostgreSQL's text format, so the server gives them the type that the statement asks
+/// for: a date is `.text("2025-01-06")`, a numeric `.text("150.25")`.
+public enum PostgresParameter: Hashable, Sendable {
+    /// SQL `NULL`.
+    case null
+    /// Any type, in its text form; without NUL.
+    case text(String)
+    /// Any type, in its text form as UTF-8; without NUL. Saves the way through `String`.
+    case utf8([UInt8])
+    /// A whole number.
+    case int64(Int64)
+    /// The bytes of a `bytea`, and only of a `bytea`: they travel in binary format.
+    case bytea([UInt8])
+
+    /// An array in its text form, `{"a","b"}`, for a parameter such as `$1::date[]`.
+    public static func array(_ elements: some Sequence<String>) -> PostgresParameter {
+        var text: [UInt8] = [UInt8(ascii: "{")]
+        for element in elements {
+            if text.count > 1 { text.append(UInt8(ascii: ",")) }
+            text.append(UInt8(ascii: "\""))
+            for byte in element.utf8 {
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { text.append(UInt8(ascii: "\\")) }
+                text.append(byte)
+            }
+            text.append(UInt8(ascii: "\""))
+        }
+        text.append(UInt8(ascii: "}"))
+        return .utf8(text)
+    }
+
+    /// Whether PostgreSQL can store it: its text form has no room for a NUL.
+    var isEncodable: Bool {
+        switch self {
+        case .null, .int64, .bytea: true
+        case .text(let text): !text.utf8.contains(0)
+        case .utf8(let bytes): !bytes.contains(0)
+        }
+    }
+}
+
+extension PostgresParameter: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByNilLiteral {
+    /// Makes a ``text(_:)``.
+    public init(stringLiteral text: String) { self = .text(text) }
+    /// Makes an ``int64(_:)``.
+    public init(integerLiteral number: Int64) { self = .int64(number) }
+    /// Makes a ``null``.
+    public init(nilLiteral: ()) { self = .null }
+}
