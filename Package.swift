@@ -107,5 +107,8 @@ let package = Package(
         tests(of: "HTTPWire"),
         tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),
         tests(of: "Prices", ["TestSupport", "HTTPWire", "Postgres"]),
+        tests(of: "Configuration"),
+        tests(of: "Observability", ["TestSupport", "Reactor", "JSONWire", logging]),
+        tests(of: "ServiceRuntime", ["Configuration", "Reactor"]),
     ]
 )

@@ -1,0 +1,37 @@
+/// What is known about a key without the Swift type of its value.
+public struct ConfigurationEntry: Sendable {
+    /// The table that the key stands in.
+    public let section: String
+    /// The key within its table; a unit is its last word, as in `idle_timeout_ms`.
+    public let name: String
+    /// What the value is when nobody says otherwise.
+    public internal(set) var defaultValue: ConfigurationValue
+    /// The type that a file must use.
+    public let kind: ConfigurationValue.Kind
+    /// What the value may be, to complete the sentence "must be …".
+    public let expectation: String
+    /// The values allowed, short enough for a table.
+    public let range: String
+    /// What the key does, in one sentence without a full stop.
+    public let meaning: String
+    /// True when the value must never be shown.
+    public let isSecret: Bool
+    /// True for a value that the key takes.
+    let accepts: @Sendable (ConfigurationValue) -> Bool
+
+    /// `section.name`, the whole name of the key.
+    public var path: String { "\(section).\(name)" }
+
+    /// The environment variable that overrides the key: `TICKLOOP_SECTION_NAME`.
+    public var variable: String { "TICKLOOP_\(section)_\(name)".uppercased() }
+
+    /// The value for people: as TOML, with `"***"` for a secret that is set.
+    func shown(_ value: ConfigurationValue) -> String {
+        isSecret && !value.isEmptyText ? "\"***\"" : value.description
+    }
+
+    /// Why a value is refused, as one sentence.
+    func complaint(about found: String) -> String {
+        isSecret ? "must be \(expectation)" : "must be \(expectation), not \(found)"
+    }
+}

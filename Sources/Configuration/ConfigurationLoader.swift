@@ -1,0 +1,192 @@
+internal import TOMLKit
+
+/// Gathers the values of a schema from their sources, and whatever is wrong with them.
+struct ConfigurationLoader {
+    private let schema: ConfigurationSchema
+    private var settings: [String: Configuration.Setting]
+    private var problems: [ConfigurationProblem] = []
+
+    init(schema: ConfigurationSchema) {
+        self.schema = schema
+        settings = Dictionary(
+            uniqueKeysWithValues: schema.entries.map {
+                ($0.path, Configuration.Setting(value: $0.defaultValue, source: .builtIn))
+            }
+        )
+    }
+
+    /// The configuration, if nothing was wrong.
+    consuming func finish() throws(ConfigurationProblems) -> Configuration {
+        guard problems.isEmpty else { throw ConfigurationProblems(problems: problems) }
+        return Configuration(schema: schema, settings: settings)
+    }
+
+    // MARK: - Environment
+
+    /// Lets the variables of the schema's keys override what came before.
+    mutating func take(environment: [String: String]) {
+        for entry in schema.entries.sorted(by: { $0.variable < $1.variable }) {
+            guard let text = environment[entry.variable] else { continue }
+            guard let value = ConfigurationValue(text: text, kind: entry.kind), entry.accepts(value) else {
+                problems.append(
+                    ConfigurationProblem(
+                        place: .environment(variable: entry.variable),
+                        key: entry.path,
+                        complaint: entry.complaint(about: ConfigurationValue.string(text).description)
+                    )
+                )
+                continue
+            }
+            settings[entry.path] = Configuration.Setting(value: value, source: .environment(variable: entry.variable))
+        }
+    }
+
+    // MARK: - File
+
+    /// Lets the keys of a TOML text override the defaults.
+    mutating func take(text: String, file: String) {
+        // toml++ is handed a C string, and would not see what follows a zero byte.
+        if let line = text.lineOfFirstZeroByte {
+            return problems.append(
+                ConfigurationProblem(place: .file(file, line: line), key: nil, complaint: "a zero byte is not TOML")
+            )
+        }
+        let root: TOMLTable
+        do {
+            root = try TOMLTable(string: text)
+        } catch {
+            return problems.append(Self.syntaxProblem(error, file: file))
+        }
+        let places = Places(file: file, lines: TOMLKeyLines(of: text))
+        let known = problems.count
+        for (name, value) in root { take(section: name, value.tomlValue, places) }
+        problems[known...].sort { $0.lineOrder < $1.lineOrder }
+    }
+
+    private mutating func take(section name: String, _ value: TOMLValue, _ places: Places) {
+        guard let section = schema.sections.first(where: { $0.name == name }) else {
+            let names = schema.sections.map(\.name)
+            return report([name], "is not a section of \(schema.service)" + suggestion(for: name, in: names), places)
+        }
+        guard let table = value.table else {
+            return report([name], "must be a table, as in [\(name)], not a value of type \(value.type)", places)
+        }
+        for (key, value) in table {
+            let path = [name, key]
+            guard let entry = section.entries.first(where: { $0.name == key }) else {
+                report(path, "is not a key" + suggestion(for: key, in: section.entries.map(\.name)), places)
+                continue
+            }
+            take(value.tomlValue, for: entry, path, places)
+        }
+    }
+
+    private mutating func take(_ found: TOMLValue, for entry: ConfigurationEntry, _ path: [String], _ places: Places) {
+        guard let value = ConfigurationValue(found, kind: entry.kind) else {
+            return report(path, entry.complaint(about: found.shownType), places)
+        }
+        guard entry.accepts(value) else {
+            return report(path, entry.complaint(about: value.description), places)
+        }
+        let source = Configuration.Source.file(places.file, line: places.lines[path])
+        settings[entry.path] = Configuration.Setting(value: value, source: source)
+    }
+
+    private mutating func report(_ path: [String], _ complaint: String, _ places: Places) {
+        problems.append(
+            ConfigurationProblem(
+                place: .file(places.file, line: places.lines[path]),
+                key: path.joined(separator: "."),
+                complaint: complaint
+            )
+        )
+    }
+
+    private func suggestion(for word: String, in words: [String]) -> String {
+        guard let near = word.nearest(in: words) else { return "" }
+        return "; did you mean \(near)?"
+    }
+
+    private static func syntaxProblem(_ error: any Error, file: String) -> ConfigurationProblem {
+        guard let error = error as? TOMLParseError else {
+            return ConfigurationProblem(place: .file(file, line: nil), key: nil, complaint: "is not TOML")
+        }
+        let start = error.source.begin
+        return ConfigurationProblem(
+            place: .file(file, line: start.line),
+            key: nil,
+            complaint: "\(error.description) (column \(start.column))"
+        )
+    }
+
+    /// A file and where its keys stand.
+    private struct Places {
+        let file: String
+        let lines: TOMLKeyLines
+    }
+}
+
+extension ConfigurationValue {
+    /// Takes a value of the type that a key wants; a whole number serves where a number is wanted.
+    fileprivate init?(_ found: TOMLValue, kind: Kind) {
+        switch (kind, found.type) {
+        case (.integer, .int): self = .integer(found.int ?? 0)
+        case (.number, .int): self = .number(Double(found.int ?? 0))
+        case (.number, .double): self = .number(found.double ?? .nan)
+        case (.boolean, .bool): self = .boolean(found.bool ?? false)
+        case (.string, .string): self = .string(found.string ?? "")
+        case (.strings, .array):
+            let texts = (found.array ?? []).map { $0.tomlValue.string }
+            guard !texts.contains(nil) else { return nil }
+            self = .strings(texts.compactMap(\.self))
+        default: return nil
+        }
+    }
+}
+
+extension TOMLValue {
+    /// What was found in place of a value of the right type.
+    fileprivate var shownType: String {
+        switch type {
+        case .string: "the text \(ConfigurationValue.string(string ?? ""))"
+        case .int, .double, .bool: debugDescription
+        case .array: "a list"
+        case .table: "a table"
+        case .date, .time, .dateTime: "a \(type)"
+        }
+    }
+}
+
+extension ConfigurationProblem {
+    /// By line, and those without a line last.
+    fileprivate var lineOrder: Int {
+        if case .file(_, line: let line?) = place { line } else { .max }
+    }
+}
+
+extension String {
+    fileprivate var lineOfFirstZeroByte: Int? {
+        guard let end = utf8.firstIndex(of: 0) else { return nil }
+        return utf8[..<end].count { $0 == UInt8(ascii: "\n") } + 1
+    }
+
+    /// The word of a list that this one was probably meant to be: at most two letters added, dropped or changed.
+    fileprivate func nearest(in words: [String]) -> String? {
+        words.map { (word: $0, edits: editDistance(to: $0)) }.filter { $0.edits <= 2 }.min { $0.edits < $1.edits }?.word
+    }
+
+    /// Levenshtein's distance.
+    private func editDistance(to other: String) -> Int {
+        var row = Array(0...other.utf8.count)
+        for (index, byte) in utf8.enumerated() {
+            var diagonal = row[0]
+            row[0] = index + 1
+            for (column, otherByte) in other.utf8.enumerated() {
+                let substitution = diagonal + (byte == otherByte ? 0 : 1)
+                diagonal = row[column + 1]
+                row[column + 1] = Swift.min(substitution, diagonal + 1, row[column] + 1)
+            }
+        }
+        return row[other.utf8.count]
+    }
+}

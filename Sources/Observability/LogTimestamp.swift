@@ -1,0 +1,60 @@
+internal import Glibc
+
+/// A moment in UTC, as RFC 3339 writes it, with milliseconds: `2025-01-06T09:30:00.250Z`.
+///
+/// Formatting is a handful of divisions. A cache for each second would have to be guarded against other threads, which
+/// costs more than it saves.
+struct LogTimestamp {
+    /// Since 1970-01-01T00:00:00Z; never negative.
+    let unixTime: Duration
+
+    /// The current time of the system's clock.
+    static var now: LogTimestamp {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &time)
+        return LogTimestamp(unixTime: .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec))
+    }
+
+    /// The 24 characters, of ASCII.
+    var bytes: [UInt8] {
+        let (seconds, attoseconds) = unixTime.components
+        let date = Self.civilDate(dayNumber: Int(seconds / 86_400))
+        let secondOfDay = Int(seconds % 86_400)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(24)
+        Self.append(date.year, digits: 4, then: "-", to: &bytes)
+        Self.append(date.month, digits: 2, then: "-", to: &bytes)
+        Self.append(date.day, digits: 2, then: "T", to: &bytes)
+        Self.append(secondOfDay / 3600, digits: 2, then: ":", to: &bytes)
+        Self.append(secondOfDay / 60 % 60, digits: 2, then: ":", to: &bytes)
+        Self.append(secondOfDay % 60, digits: 2, then: ".", to: &bytes)
+        Self.append(Int(attoseconds / 1_000_000_000_000_000), digits: 3, then: "Z", to: &bytes)
+        return bytes
+    }
+
+    private static func append(_ value: Int, digits: Int, then mark: Unicode.Scalar, to bytes: inout [UInt8]) {
+        var divisor = 1
+        for _ in 1..<digits { divisor *= 10 }
+        while divisor > 0 {
+            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / divisor % 10))
+            divisor /= 10
+        }
+        bytes.append(UInt8(ascii: mark))
+    }
+
+    /// The date of the nth day since 1970-01-01 in the Gregorian calendar.
+    ///
+    /// - SeeAlso: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`. Years begin in
+    ///   March there, so that the leap day is the last of its year.
+    private static func civilDate(dayNumber: Int) -> (year: Int, month: Int, day: Int) {
+        let sinceMarchOfYear0 = dayNumber + 719_468
+        let era = sinceMarchOfYear0 / 146_097
+        let dayOfEra = sinceMarchOfYear0 % 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+        return (era * 400 + yearOfEra + (month <= 2 ? 1 : 0), month, day)
+    }
+}

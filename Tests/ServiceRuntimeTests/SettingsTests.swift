@@ -1,0 +1,111 @@
+import Reactor
+import ServiceRuntime
+import Testing
+
+@testable import Configuration
+
+@Suite struct SettingsTests {
+    /// The folder of the package, from the place of this file in it.
+    private static let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
+
+    @Test(arguments: ConfigurationSchema.services)
+    func `the file in etc holds every key at its default`(schema: ConfigurationSchema) throws {
+        let path = "\(Self.root)/etc/\(schema.service).toml"
+        #expect(try ConfigurationFile.read(path) == schema.template)
+        #expect(schema.template.split(separator: "\n").allSatisfy { $0.count <= 120 })
+
+        let configuration = try Configuration.load(schema, file: path, environment: [:])
+        for entry in schema.entries {
+            #expect(configuration.setting(entry.path).value == entry.defaultValue)
+            #expect(configuration.setting(entry.path).source != .builtIn)
+        }
+    }
+
+    @Test func `each service listens where the contract says`() throws {
+        let expected = ["gateway": 8080, "api": 8000, "worker": 8010, "simulator": 8090]
+        for schema in ConfigurationSchema.services {
+            let configuration = try Configuration.load(schema, file: nil, environment: [:])
+            let port = try #require(expected[schema.service])
+            #expect(configuration[ServerSettings.listen] == [.tcp(host: "127.0.0.1", port: UInt16(port))])
+        }
+    }
+
+    @Test func `the gateway is told nothing of the database and the broker`() {
+        let sections = Set(ConfigurationSchema.gateway.sections.map(\.name))
+        #expect(sections.isDisjoint(with: ["database", "redis", "queue"]))
+    }
+
+    @Test func `a key that several services have means the same in each`() {
+        var meanings: [String: String] = [:]
+        for entry in ConfigurationSchema.services.flatMap(\.entries) {
+            #expect(meanings[entry.path, default: entry.meaning] == entry.meaning)
+            meanings[entry.path] = entry.meaning
+        }
+        #expect(Set(meanings.keys.map { $0.uppercased().replacing(".", with: "_") }).count == meanings.count)
+    }
+
+    @Test func `addresses may be Unix-domain sockets`() throws {
+        let environment = [
+            "TICKLOOP_SERVER_LISTEN": "unix:/run/api.sock,[::1]:8000", "TICKLOOP_REDIS_ADDRESS": "unix:/r",
+        ]
+        let configuration = try Configuration.load(.api, file: nil, environment: environment)
+        #expect(configuration[ServerSettings.listen] == [.unix(path: "/run/api.sock"), .tcp(host: "::1", port: 8000)])
+        #expect(RedisLocation(configuration).endpoint == .unix(path: "/r"))
+    }
+
+    @Test(arguments: ["mysql://localhost/x", "localhost"])
+    func `a URL of another kind of database is refused`(url: String) {
+        #expect(throws: ConfigurationProblems.self) {
+            try Configuration.load(.worker, file: nil, environment: ["TICKLOOP_DATABASE_URL": url])
+        }
+    }
+}
+
+@Suite struct RedisLocationTests {
+    @Test(
+        arguments: [
+            ("redis://localhost", "localhost:6379", nil, nil, 0),
+            ("redis://127.0.0.1:6380/3", "127.0.0.1:6380", nil, nil, 3),
+            ("redis://[::1]/", "[::1]:6379", nil, nil, 0),
+            ("redis://[::1]:7000/15", "[::1]:7000", nil, nil, 15),
+            ("redis://:p%40ss%2Fword@redis:6379", "redis:6379", nil, "p@ss/word", 0),
+            ("redis://me:a:b@redis", "redis:6379", "me", "a:b", 0),
+            ("redis://me@redis", "redis:6379", "me", nil, 0),
+            ("unix:///run/redis.sock", "unix:/run/redis.sock", nil, nil, 0),
+            ("unix://:secret@/run/a@b.sock?db=2", "unix:/run/a@b.sock", nil, "secret", 2),
+        ] as [(String, String, String?, String?, Int)]
+    )
+    func `a URL is taken apart`(url: String, endpoint: String, user: String?, password: String?, database: Int) throws {
+        let location = try #require(RedisLocation(url: url))
+        #expect(location.endpoint.description == endpoint)
+        #expect(location.username == user)
+        #expect(location.password == password)
+        #expect(location.database == database)
+    }
+
+    @Test(arguments: [
+        "", "redis", "redis://", "rediss://host", "http://host", "redis://host:port", "redis://host/x",
+        "redis://host/1/2",
+        "redis://host/-1", "redis://host/70000", "redis://%zz@host", "redis://%f@host", "redis://%+1@host",
+        "redis://%ff@host", "unix://run/redis.sock", "unix:///run/redis.sock?x=1", "unix:///run/redis.sock?db=x",
+    ])
+    func `a text that is no such URL is refused`(url: String) {
+        #expect(RedisLocation(url: url) == nil)
+    }
+
+    @Test func `a URL takes the place of the separate keys`() throws {
+        let environment = [
+            "TICKLOOP_REDIS_URL": "redis://u:p@one:1/2", "TICKLOOP_REDIS_ADDRESS": "two:2",
+            "TICKLOOP_REDIS_USERNAME": "v",
+            "TICKLOOP_REDIS_PASSWORD": "q", "TICKLOOP_REDIS_DATABASE": "4",
+        ]
+        let both = try Configuration.load(.api, file: nil, environment: environment)
+        #expect(RedisLocation(both) == RedisLocation(url: "redis://u:p@one:1/2"))
+        let parts = try Configuration.load(
+            .api,
+            file: nil,
+            environment: environment.filter { $0.key != "TICKLOOP_REDIS_URL" }
+        )
+        #expect(RedisLocation(parts) == RedisLocation(url: "redis://v:q@two:2/4"))
+    }
+}
