@@ -65,7 +65,7 @@ let package = Package(
         module("Observability", ["Reactor", "JSONWire", logging]),
         module("TaskQueue", ["Reactor", "Redis", "JSONWire", logging]),
         module("WebAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", logging]),
-        module("Migrations", ["Reactor", "Postgres", logging]),
+        module("Migrations", ["Reactor", "Postgres"]),
         module("Supervision", ["Reactor", "CLinux"]),
 
         // Domain: one vertical slice each
@@ -102,6 +102,7 @@ let package = Package(
         tests(of: "Reactor", ["TestSupport"]),
         tests(of: "Supervision", ["Reactor", "TestSupport"]),
         tests(of: "Postgres", ["Reactor", "Supervision", "TestSupport", logging]),
+        tests(of: "Migrations", ["Postgres", "Reactor", "Supervision", "TestSupport"]),
         tests(of: "Redis", ["Reactor", "Supervision", "TestSupport", logging]),
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),

@@ -8,7 +8,7 @@ public enum PostgresError: Error, Equatable, Sendable {
     case unavailable
     /// Too many statements wait for a connection already; nothing was sent.
     case overloaded
-    /// A text parameter contains a NUL, which PostgreSQL cannot store; nothing was sent.
+    /// A text contains a NUL, which PostgreSQL cannot store; nothing was sent.
     case unencodable
     /// The deadline passed. If `wasSent`, the server may still carry the statement out; otherwise nothing happened.
     case timedOut(wasSent: Bool)
@@ -33,7 +33,7 @@ extension PostgresError: CustomStringConvertible {
         switch self {
         case .unavailable: "database unavailable"
         case .overloaded: "too many statements are waiting for the database"
-        case .unencodable: "a text parameter contains NUL"
+        case .unencodable: "a text contains NUL"
         case .timedOut(wasSent: true): "the database did not answer in time"
         case .timedOut(wasSent: false): "no database connection became free in time"
         case .connectionLost: "database connection lost"

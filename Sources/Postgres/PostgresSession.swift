@@ -30,6 +30,9 @@ public final class PostgresSession {
     /// Whether it can be used.
     public var isOpen: Bool { connection?.isOpen ?? false }
 
+    /// Whether a transaction block is open, as the server said last. To be asked between calls.
+    public var isInTransaction: Bool { isOpen && connection?.isOutsideTransaction == false }
+
     /// Closes the connection. The server rolls an open transaction back.
     public func close() {
         connection?.close()
@@ -62,6 +65,7 @@ public final class PostgresSession {
         _ parameters: [PostgresParameter],
         deadline: ContinuousClock.Instant
     ) async throws(PostgresError) -> PostgresResult {
+        if case .plain(let sql) = text, sql.utf8.contains(0) { throw .unencodable }
         guard parameters.allSatisfy(\.isEncodable) else { throw .unencodable }
         guard let connection, connection.isOpen else { throw .unavailable }
         let promise = Promise<PostgresResult, PostgresError>()
@@ -83,6 +87,7 @@ public final class PostgresSession {
         _ script: String,
         deadline: ContinuousClock.Instant
     ) async throws(PostgresError) -> PostgresResult {
+        guard !script.utf8.contains(0) else { throw .unencodable }
         guard let connection, connection.isOpen else { throw .unavailable }
         let promise = Promise<PostgresResult, PostgresError>()
         connection.begin(Exchange(script, deadline: deadline) { promise.settle($0) })
