@@ -107,6 +107,7 @@ let package = Package(
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),
         tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),
+        tests(of: "HTTPClient", ["Reactor", "TestSupport", "HTTPWire"]),
         tests(of: "Prices", ["TestSupport", "HTTPWire", "Postgres"]),
         tests(of: "Configuration"),
         tests(of: "Observability", ["TestSupport", "Reactor", "JSONWire", logging]),

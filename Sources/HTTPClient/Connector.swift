@@ -1,0 +1,92 @@
+internal import Reactor
+
+/// One attempt to connect: looks the upstream's name up, and tries its addresses one after the other.
+///
+/// How long that may take is its owner's matter, who calls ``stop()``.
+@ReactorActor
+final class Connector {
+    /// What became of the attempt.
+    enum Outcome: ~Copyable {
+        case connected(FileDescriptor)
+        case failed(ConnectFailure)
+    }
+
+    private let upstream: Endpoint
+    private let lookupLimit: Duration
+    private let onEnd: (consuming Outcome) -> Void
+    private var untried: ArraySlice<SocketAddress> = []
+    private var descriptor: FileDescriptor?
+    private var watcher: IOWatcher?
+    private var isStopped = false
+
+    /// - Parameter onEnd: Called once unless stopped, perhaps already inside ``start()``.
+    init(
+        to upstream: Endpoint,
+        lookupLimit: Duration,
+        onEnd: @escaping @ReactorActor (consuming Outcome) -> Void
+    ) {
+        self.upstream = upstream
+        self.lookupLimit = lookupLimit
+        self.onEnd = onEnd
+    }
+
+    func start() {
+        Reactor.spawn { [self] in
+            do throws(ResolutionError) {
+                untried = try await Resolver.resolve(upstream, within: lookupLimit)[...]
+            } catch {
+                return end(.failed(.unresolved(error)))
+            }
+            tryNextAddress(after: .unresolved(.notFound))
+        }
+    }
+
+    func stop() {
+        isStopped = true
+        watcher = nil
+        descriptor = nil
+    }
+
+    private func end(_ outcome: consuming Outcome) {
+        guard !isStopped else { return }
+        stop()
+        onEnd(outcome)
+    }
+
+    private func tryNextAddress(after failure: ConnectFailure) {
+        var failure = failure
+        while !isStopped, let address = untried.popFirst() {
+            do {
+                let descriptor = try Sockets.connect(to: address)
+                // It is writable when the attempt has ended, whichever way.
+                watcher = IOWatcher(descriptor: descriptor.number, for: .write) { [unowned self] _ in attemptEnded() }
+                self.descriptor = consume descriptor
+                return
+            } catch {
+                failure = .failed(error)
+            }
+        }
+        end(.failed(failure))
+    }
+
+    private func attemptEnded() {
+        watcher = nil
+        guard let descriptor = descriptor.take() else { preconditionFailure("an attempt has a socket") }
+        if let error = Sockets.pendingError(descriptor.number) {
+            tryNextAddress(after: .failed(error))
+        } else if Self.isConnectedToItself(descriptor.number) {
+            tryNextAddress(after: .connectedToItself)
+        } else {
+            end(.connected(descriptor))
+        }
+    }
+
+    /// Whether the kernel joined the socket to itself.
+    ///
+    /// That happens on one host when nobody listens on the port and the kernel gives that very port to our side
+    /// ("simultaneous open", RFC 9293 §3.5). Who tries again and again meets it, and keeps the upstream from its port.
+    private static func isConnectedToItself(_ descriptor: CInt) -> Bool {
+        guard let local = try? Sockets.localAddress(descriptor), local.numericHost != nil else { return false }
+        return local == (try? Sockets.peerAddress(descriptor))
+    }
+}
