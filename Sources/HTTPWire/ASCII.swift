@@ -46,18 +46,11 @@ enum ASCII {
     @inline(__always)
     static func isToken(_ byte: UInt8) -> Bool { tokens.contains(byte) }
 
-    /// `field-vchar / SP / HTAB / obs-text`, RFC 9110 §5.5: what a field value may hold.
-    ///
-    /// The other controls are refused too: §5.5 calls them invalid, and no honest client sends them.
+    /// Whether the byte may stand in a field value; see `Span.isFieldValue`.
     @inline(__always)
     static func isFieldValue(_ byte: UInt8) -> Bool {
         (byte >= space && byte != delete) || byte == tab
     }
-
-    /// What a request target may hold: visible ASCII, less the characters that no conforming URL serializer leaves
-    /// unescaped (URL Standard, *query percent-encode set*): `"`, `#`, `<`, `>`.
-    @inline(__always)
-    static func isTarget(_ byte: UInt8) -> Bool { targets.contains(byte) }
 
     /// `uri-host [":" port]` without its structure, RFC 3986 §3.2.2: unreserved, sub-delims, `%`, `:`, `[` and `]`.
     @inline(__always)
@@ -70,7 +63,6 @@ enum ASCII {
     // Written out, so that the compiler folds them into the loops; the tests derive them from the grammar.
     private static var tokens: ByteSet { ByteSet(low: 0x03FF_6CFA_0000_0000, high: 0x57FF_FFFF_C7FF_FFFE) }
     private static var unreserved: ByteSet { ByteSet(low: 0x03FF_6000_0000_0000, high: 0x47FF_FFFE_87FF_FFFE) }
-    private static var targets: ByteSet { ByteSet(low: 0xAFFF_FFF2_0000_0000, high: 0x7FFF_FFFF_FFFF_FFFF) }
     private static var authorities: ByteSet { ByteSet(low: 0x2FFF_7FF2_0000_0000, high: 0x47FF_FFFE_AFFF_FFFE) }
 }
 

@@ -13,7 +13,7 @@ public enum BodyFraming: Hashable, Sendable {
 /// Takes the body of one message out of the bytes of a connection.
 ///
 ///     fixed(n) ──n bytes──▶ done     chunked ──last chunk, trailers──▶ done     untilClose ──end of stream──▶ done
-struct BodyDecoder: Sendable {
+struct BodyDecoder {
     enum Event: Equatable {
         /// Every byte was used up.
         case needMoreBytes
@@ -62,9 +62,11 @@ struct BodyDecoder: Sendable {
             return step
         case .untilClose(let receivedBytes):
             guard !unread.isEmpty else { return (.needMoreBytes, 0) }
-            guard unread.count <= limitBytes - receivedBytes else { throw .bodyTooLarge(limitBytes: limitBytes) }
-            state = .untilClose(receivedBytes: receivedBytes + unread.count)
-            return (.bytes(0..<unread.count), unread.count)
+            guard receivedBytes < limitBytes else { throw .bodyTooLarge(limitBytes: limitBytes) }
+            // What fits is delivered first, so that the outcome does not depend on how the network cut the bytes.
+            let taken = min(limitBytes - receivedBytes, unread.count)
+            state = .untilClose(receivedBytes: receivedBytes + taken)
+            return (.bytes(0..<taken), taken)
         }
     }
 

@@ -4,7 +4,7 @@
 ///
 /// Chunk extensions are checked for harmful bytes, bounded, and dropped. Trailers are checked like any field and
 /// dropped, as RFC 9110 §6.5.1 allows: none of our routes gives one a meaning.
-struct ChunkedDecoder: Sendable {
+struct ChunkedDecoder {
     private enum State {
         /// Reading hex digits. `digits` counts them, because a run of zeros is otherwise endless.
         case size(value: Int, digits: Int)
@@ -13,7 +13,7 @@ struct ChunkedDecoder: Sendable {
         case data(remainingBytes: Int)
         case dataCarriageReturn
         case dataLineFeed
-        case trailers
+        case trailers(TrailerReader)
         case done
     }
 
@@ -22,13 +22,8 @@ struct ChunkedDecoder: Sendable {
     private var bodyBytes = 0
     private var extensionBytes = 0
 
-    private var trailerScanner: HeadScanner
-    /// The trailer section so far, when it did not come in one piece.
-    private var trailerBytes: [UInt8] = []
-
     init(within limits: HTTPLimits) {
         self.limits = limits
-        trailerScanner = HeadScanner(startLine: nil, within: limits)
     }
 
     mutating func step(_ unread: Span<UInt8>) throws(HTTPParseError) -> (event: BodyDecoder.Event, consumed: Int) {
@@ -40,8 +35,10 @@ struct ChunkedDecoder: Sendable {
                 guard taken > 0 else { return (.needMoreBytes, position) }
                 state = taken == remainingBytes ? .dataCarriageReturn : .data(remainingBytes: remainingBytes - taken)
                 return (.bytes(position..<position + taken), position + taken)
-            case .trailers:
-                guard let end = try stepTrailers(unread, from: position) else { return (.needMoreBytes, unread.count) }
+            case .trailers(let reader):
+                guard let end = try reader.end(in: unread, from: position) else {
+                    return (.needMoreBytes, unread.count)
+                }
                 state = .done
                 return (.end, end)
             case .done:
@@ -69,7 +66,7 @@ struct ChunkedDecoder: Sendable {
             return .chunkExtension(size: size, lineBytes: lineBytes + 1)
         case .sizeLineFeed(let size):
             guard byte == ASCII.lineFeed else { throw .malformedChunk }
-            guard size > 0 else { return .trailers }
+            guard size > 0 else { return .trailers(TrailerReader(within: limits)) }
             guard size <= limits.bodyBytes - bodyBytes else { throw .bodyTooLarge(limitBytes: limits.bodyBytes) }
             bodyBytes += size
             return .data(remainingBytes: size)
@@ -99,33 +96,35 @@ struct ChunkedDecoder: Sendable {
         default: throw .malformedChunk
         }
     }
+}
 
-    /// Offset behind the trailer section, or nil when everything was taken and more is needed.
-    private mutating func stepTrailers(_ unread: Span<UInt8>, from start: Int) throws(HTTPParseError) -> Int? {
-        let kept = trailerBytes.count
-        // One byte past the limit is enough for the scanner to refuse the section.
-        let taken = min(unread.count - start, limits.headBytes + 1 - kept)
-        trailerBytes.append(copying: unread.extracting(start..<start + taken))
-        let section = trailerBytes
-        switch try trailerScanner.next(in: section.span) {
-        case .needMoreBytes:
-            return nil
-        case .startLine:
-            preconditionFailure("trailers have no start line")
-        case .end(let end):
-            try checkTrailers()
-            trailerBytes = []
-            return start + end - kept
-        }
+/// Checks the trailer section of one body. A class, because hardly any body has trailers: this keeps their buffers out
+/// of every parser.
+private final class TrailerReader {
+    private let rules: SectionRules
+    private var scanner = SectionScanner()
+    /// The section so far.
+    private var bytes: [UInt8] = []
+
+    init(within limits: HTTPLimits) {
+        rules = SectionRules(limits: limits, startLine: nil)
     }
 
-    /// A trailer that frames or routes is an attempt to confuse whoever merges it into the head (RFC 9110 §6.5.1).
-    private func checkTrailers() throws(HTTPParseError) {
-        for entry in trailerScanner.entries {
+    /// The offset behind the section, or nil when everything was taken and more is needed.
+    func end(in unread: Span<UInt8>, from start: Int) throws(HTTPParseError) -> Int? {
+        let kept = bytes.count
+        // One byte past the limit is enough for the scanner to refuse the section.
+        let taken = min(unread.count - start, rules.limits.headBytes + 1 - kept)
+        bytes.append(copying: unread.extracting(start..<start + taken))
+        let section = bytes
+        guard case .end(let end) = try scanner.next(in: section.span, rules: rules) else { return nil }
+        for entry in scanner.entries {
             switch entry.name {
+            // A trailer that frames or routes is an attempt to confuse whoever merges it into the head (RFC 9110 §6.5.1).
             case .contentLength, .transferEncoding, .host: throw .malformedField
             case .other, .te, .date, .expect, .trailer, .upgrade, .connection, .keepAlive, .proxyConnection: continue
             }
         }
+        return start + end - kept
     }
 }

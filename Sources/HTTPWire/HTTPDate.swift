@@ -4,7 +4,7 @@ public enum HTTPDate {
     public static func format(unixSeconds: Int) -> String {
         var text: [UInt8] = []
         append(unixSeconds: unixSeconds, to: &text)
-        return text.span.text(0..<text.count)
+        return text.span.text
     }
 
     static func append(unixSeconds: Int, to buffer: inout [UInt8]) {

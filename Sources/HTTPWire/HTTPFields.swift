@@ -9,21 +9,15 @@
 public struct HTTPFields: Sendable {
     /// Where one field lies in `bytes`, and which of the names that this module acts on it has.
     struct Entry: Sendable {
-        let nameStart: UInt32
-        let nameBytes: UInt32
-        let valueStart: UInt32
-        let valueBytes: UInt32
+        let nameRange: ByteRange
+        let valueRange: ByteRange
         let name: KnownName
 
-        var nameRange: Range<Int> { Int(nameStart)..<Int(nameStart + nameBytes) }
-        var valueRange: Range<Int> { Int(valueStart)..<Int(valueStart + valueBytes) }
-
-        init(name: KnownName, nameRange: Range<Int>, valueRange: Range<Int>) {
-            self.name = name
-            nameStart = UInt32(nameRange.lowerBound)
-            nameBytes = UInt32(nameRange.count)
-            valueStart = UInt32(valueRange.lowerBound)
-            valueBytes = UInt32(valueRange.count)
+        /// - Parameter value: May have space around it, which is left out.
+        init(in bytes: Span<UInt8>, name: Range<Int>, paddedValue value: Range<Int>) {
+            nameRange = ByteRange(name)
+            valueRange = ByteRange(bytes.trimmed(value))
+            self.name = KnownName(bytes, name)
         }
     }
 
@@ -82,7 +76,7 @@ extension HTTPFields {
 
     /// The bytes of the first value under `name`.
     public func valueBytes(_ name: String) -> ArraySlice<UInt8>? {
-        firstEntry(name).map { bytes[$0.valueRange] }
+        firstEntry(name).map { bytes[$0.valueRange.bounds] }
     }
 
     /// Whether there is a field `name`.
@@ -94,7 +88,7 @@ extension HTTPFields {
     public func list(_ name: String, contains token: String) -> Bool {
         var found = false
         for entry in entries where matches(entry, name) {
-            forEachListMember(of: entry.valueRange, in: bytes.span) { member, bytes in
+            forEachListMember(of: entry.valueRange.bounds, in: bytes.span) { member, bytes in
                 found = found || bytes.equalsIgnoringCase(member, token)
             }
         }
@@ -107,7 +101,7 @@ extension HTTPFields {
     }
 
     private func matches(_ entry: Entry, _ name: String) -> Bool {
-        bytes.span.equalsIgnoringCase(entry.nameRange, name)
+        bytes.span.equalsIgnoringCase(entry.nameRange.bounds, name)
     }
 }
 
@@ -121,19 +115,30 @@ extension HTTPFields {
     ///   - value: Any text. A control in it, which could end the field and start another one, becomes a space
     ///     (RFC 9110 §5.5).
     public mutating func append(_ name: String, _ value: String) {
-        appendField(name: name.utf8.span, value: value.utf8.span)
+        appendField { bytes in
+            bytes.append(contentsOf: name.utf8)
+        } value: { bytes in
+            bytes.append(contentsOf: value.utf8)
+        }
     }
 
     /// Adds a field whose value is given as bytes; otherwise as ``append(_:_:)``.
-    public mutating func append(_ name: String, bytes value: Span<UInt8>) {
-        appendField(name: name.utf8.span, value: value)
+    public mutating func append(_ name: String, bytes value: some Collection<UInt8>) {
+        appendField { bytes in
+            bytes.append(contentsOf: name.utf8)
+        } value: { bytes in
+            bytes.append(contentsOf: value)
+        }
     }
 
     /// Adds the fields of `other` behind the others, byte for byte.
     public mutating func append(contentsOf other: HTTPFields) {
-        let source = other.bytes.span
         for entry in other.entries {
-            appendField(name: source.extracting(entry.nameRange), value: source.extracting(entry.valueRange))
+            appendField { bytes in
+                bytes.append(contentsOf: other.bytes[entry.nameRange.bounds])
+            } value: { bytes in
+                bytes.append(contentsOf: other.bytes[entry.valueRange.bounds])
+            }
         }
     }
 
@@ -148,25 +153,27 @@ extension HTTPFields {
     public mutating func removeHopByHop() {
         var named: [String] = []
         for entry in entries where entry.name == .connection {
-            forEachListMember(of: entry.valueRange, in: bytes.span) { member, bytes in named.append(bytes.text(member))
+            forEachListMember(of: entry.valueRange.bounds, in: bytes.span) { member, bytes in
+                named.append(bytes.extracting(member).text)
             }
         }
         for name in named { remove(name) }
         entries = entries.filter { !$0.name.isHopByHop }
     }
 
-    private mutating func appendField(name: Span<UInt8>, value: Span<UInt8>) {
-        precondition(!name.isEmpty, "a field has a name")
+    private mutating func appendField(name: (inout [UInt8]) -> Void, value: (inout [UInt8]) -> Void) {
         let start = bytes.count
-        bytes.append(copying: name)
-        for index in start..<bytes.count { precondition(ASCII.isToken(bytes[index]), "a field name is a token") }
+        name(&bytes)
         let valueStart = bytes.count
-        bytes.append(copying: value)
-        for index in valueStart..<bytes.count where !ASCII.isFieldValue(bytes[index]) { bytes[index] = ASCII.space }
-        let nameRange = start..<valueStart
-        let known = KnownName(bytes.span, nameRange)
-        let valueRange = bytes.span.trimmed(valueStart..<bytes.count)
-        entries.append(Entry(name: known, nameRange: nameRange, valueRange: valueRange))
+        precondition(valueStart > start, "a field has a name")
+        for index in start..<valueStart { precondition(ASCII.isToken(bytes[index]), "a field name is a token") }
+        value(&bytes)
+        if !bytes.span.extracting(valueStart...).isFieldValue {
+            for index in valueStart..<bytes.count where !ASCII.isFieldValue(bytes[index]) {
+                bytes[index] = ASCII.space
+            }
+        }
+        entries.append(Entry(in: bytes.span, name: start..<valueStart, paddedValue: valueStart..<bytes.count))
     }
 }
 

@@ -15,9 +15,16 @@ public struct HTTPMethod: RawRepresentable, Hashable, Sendable, CustomStringConv
     /// The longest method accepted, in bytes; the longest registered one (`UPDATEREDIRECTREF`) has 17.
     static let longestBytes = 32
 
-    /// The method in `range`, which holds a valid token.
-    init(_ bytes: Span<UInt8>, _ range: Range<Int>) {
-        self.rawValue = bytes.text(range)
+    /// The method that `token` spells.
+    init(_ token: Span<UInt8>) {
+        // Nearly every request is one of these, and comparing is cheaper than making a `String`.
+        if token.count == 3, token[0] == 0x47, token[1] == 0x45, token[2] == 0x54 {
+            self = .get
+        } else if token.count == 4, token[0] == 0x50, token[1] == 0x4F, token[2] == 0x53, token[3] == 0x54 {
+            self = .post
+        } else {
+            rawValue = token.text
+        }
     }
 
     /// `GET`.

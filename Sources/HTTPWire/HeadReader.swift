@@ -1,6 +1,6 @@
 /// The first line of a message: a request line or a status line.
 protocol StartLine: Sendable {
-    static func rules(within limits: HTTPLimits) -> HeadScanner.StartLineRules
+    static func rules(within limits: HTTPLimits) -> SectionRules.StartLine
 
     /// Reads the line in `line` of `bytes`, which has no line end.
     init(_ bytes: Span<UInt8>, _ line: Range<Int>, within limits: HTTPLimits) throws(HTTPParseError)
@@ -16,15 +16,14 @@ struct HeadSection<Line: StartLine>: Sendable {
 
 /// Collects one head after the other from the bytes of a connection.
 struct HeadReader<Line: StartLine>: Sendable {
-    private let limits: HTTPLimits
-    private var scanner: HeadScanner
+    private let rules: SectionRules
+    private var scanner = SectionScanner()
     private var line: Line?
     /// The head so far, when it did not come in one piece.
     private var partial: [UInt8] = []
 
     init(within limits: HTTPLimits) {
-        self.limits = limits
-        scanner = HeadScanner(startLine: Line.rules(within: limits), within: limits)
+        rules = SectionRules(limits: limits, startLine: Line.rules(within: limits))
     }
 
     /// Whether no byte of the next head has come.
@@ -32,7 +31,7 @@ struct HeadReader<Line: StartLine>: Sendable {
 
     /// Forgets a head that was begun.
     mutating func reset() {
-        scanner.reset()
+        scanner = SectionScanner()
         line = nil
         partial = []
     }
@@ -53,7 +52,7 @@ struct HeadReader<Line: StartLine>: Sendable {
             bytes.append(copying: unread.extracting(0..<end))
         } else {
             // One byte past the limit is enough for the scanner to refuse the head.
-            let taken = min(unread.count, limits.headBytes + 1 - kept)
+            let taken = min(unread.count, rules.limits.headBytes + 1 - kept)
             // Moved out and back, so that the buffer has one owner while it changes.
             swap(&bytes, &partial)
             bytes.append(copying: unread.extracting(0..<taken))
@@ -67,17 +66,16 @@ struct HeadReader<Line: StartLine>: Sendable {
         guard let line else { preconditionFailure("a head ends behind its first line") }
         let fields = HTTPFields(bytes: bytes, entries: scanner.entries)
         let section = HeadSection(line: line, fields: fields, framing: scanner.framing)
-        self.line = nil
-        scanner.reset()
+        reset()
         return (section, end - kept)
     }
 
     /// The offset behind the head, or nil if `bytes` do not hold all of it.
     private mutating func scan(_ bytes: Span<UInt8>) throws(HTTPParseError) -> Int? {
         while true {
-            switch try scanner.next(in: bytes) {
+            switch try scanner.next(in: bytes, rules: rules) {
             case .needMoreBytes: return nil
-            case .startLine(let range): line = try Line(bytes, range, within: limits)
+            case .startLine(let range): line = try Line(bytes, range, within: rules.limits)
             case .end(let end): return end
             }
         }

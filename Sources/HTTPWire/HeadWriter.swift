@@ -22,7 +22,8 @@ public enum HeadWriter {
         precondition(framing != .untilClose, "the end of a request cannot be the end of its connection")
         appendChecked(method.rawValue, to: &buffer, ASCII.isToken)
         buffer.append(ASCII.space)
-        appendChecked(target, to: &buffer, ASCII.isTarget)
+        precondition(!target.isEmpty && target.utf8.span.isTarget, "not a request target")
+        buffer.append(utf8: target)
         buffer.append(utf8: " HTTP/1.1\r\nHost: ")
         appendChecked(authority, to: &buffer, ASCII.isAuthority)
         appendLineEnd(to: &buffer)
@@ -81,12 +82,11 @@ public enum HeadWriter {
         to buffer: inout [UInt8],
         except isLeftOut: (KnownName) -> Bool
     ) {
-        let bytes = fields.bytes.span
         for entry in fields.entries where !isLeftOut(entry.name) {
-            buffer.append(copying: bytes.extracting(entry.nameRange))
+            buffer.append(contentsOf: fields.bytes[entry.nameRange.bounds])
             buffer.append(ASCII.colon)
             buffer.append(ASCII.space)
-            buffer.append(copying: bytes.extracting(entry.valueRange))
+            buffer.append(contentsOf: fields.bytes[entry.valueRange.bounds])
             appendLineEnd(to: &buffer)
         }
     }

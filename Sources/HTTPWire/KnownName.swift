@@ -49,11 +49,18 @@ enum KnownName: UInt8, Sendable {
 extension Span where Element == UInt8 {
     /// Whether `range` holds `text`, the letters `A`–`Z` and `a`–`z` being the same.
     func equalsIgnoringCase(_ range: Range<Int>, _ text: String) -> Bool {
-        let other = text.utf8.span
+        equalsIgnoringCase(range, text.utf8.span)
+    }
+
+    /// Whether `range` holds `other`, the letters `A`–`Z` and `a`–`z` being the same.
+    func equalsIgnoringCase(_ range: Range<Int>, _ other: Span<UInt8>) -> Bool {
         guard other.count == range.count else { return false }
-        for index in 0..<other.count
-        where ASCII.lowercased(self[range.lowerBound + index]) != ASCII.lowercased(other[index]) { return false }
-        return true
+        let bytes = extracting(range)
+        var differences: UInt8 = 0
+        for index in 0..<other.count {
+            differences |= ASCII.lowercased(bytes[index]) ^ ASCII.lowercased(other[index])
+        }
+        return differences == 0
     }
 
     /// `range` without the spaces and tabs at its ends (OWS, RFC 9110 §5.6.3).

@@ -53,6 +53,6 @@ public enum PercentEncoding {
                 encoded.append(digits[Int(byte & 15)])
             }
         }
-        return encoded.span.text(0..<encoded.count)
+        return encoded.span.text
     }
 }

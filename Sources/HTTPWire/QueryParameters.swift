@@ -56,7 +56,7 @@ public struct QueryParameters: Sendable, Hashable {
 
     private static func parameter(_ pair: Span<UInt8>) throws(QueryError) -> Parameter {
         let nameEnd = pair.firstIndex(of: ASCII.equals, from: 0) ?? pair.count
-        let name = try decode(pair.extracting(0..<nameEnd), of: pair.text(0..<nameEnd))
+        let name = try decode(pair.extracting(0..<nameEnd), of: pair.extracting(0..<nameEnd).text)
         let value = try decode(pair.extracting(min(nameEnd + 1, pair.count)..<pair.count), of: name)
         return Parameter(name: name, value: value)
     }

@@ -16,7 +16,7 @@ public struct RequestHead: Sendable {
     public let expectsContinue: Bool
 
     private let requestTarget: RequestTarget
-    private let host: Range<Int>?
+    private let host: ByteRange?
 
     init(_ section: consuming HeadSection<RequestLine>) throws(HTTPParseError) {
         let line = section.line
@@ -41,13 +41,13 @@ public struct RequestHead: Sendable {
         _ line: RequestLine,
         _ fields: FramingFields,
         _ bytes: Span<UInt8>
-    ) throws(HTTPParseError) -> Range<Int>? {
+    ) throws(HTTPParseError) -> ByteRange? {
         guard let field = fields.host else {
             guard line.version == .http10 else { throw .invalidHost }
             return line.target.authority
         }
         guard let authority = line.target.authority else { return field }
-        guard bytes.equalsIgnoringCase(field, bytes.text(authority)) else { throw .invalidHost }
+        guard bytes.equalsIgnoringCase(field.bounds, bytes.extracting(authority.bounds)) else { throw .invalidHost }
         return authority
     }
 }
@@ -64,7 +64,9 @@ extension RequestHead {
     public var path: String { requestTarget.path.isEmpty ? "/" : bytes.span.text(requestTarget.path) }
 
     /// The bytes of ``path``, without a copy.
-    public var pathBytes: ArraySlice<UInt8> { requestTarget.path.isEmpty ? [ASCII.slash] : bytes[requestTarget.path] }
+    public var pathBytes: ArraySlice<UInt8> {
+        requestTarget.path.isEmpty ? [ASCII.slash] : bytes[requestTarget.path.bounds]
+    }
 
     /// What stands behind the `?`, still percent-encoded; nil without one.
     public var query: String? { requestTarget.query.map { bytes.span.text($0) } }
@@ -83,13 +85,13 @@ extension RequestHead {
     /// - Parameter limit: Most parameters accepted.
     public func queryParameters(limit: Int = 64) throws(QueryError) -> QueryParameters {
         guard let range = requestTarget.query else { return QueryParameters() }
-        return try QueryParameters(parsing: bytes.span.extracting(range), limit: limit)
+        return try QueryParameters(parsing: bytes.span.extracting(range.bounds), limit: limit)
     }
 }
 
 extension BodyFraming {
     /// Whether at least one byte follows the head.
-    var hasBytes: Bool {
+    public var hasBytes: Bool {
         switch self {
         case .none, .length(0): false
         case .length, .chunked, .untilClose: true
@@ -103,10 +105,10 @@ struct RequestLine: StartLine {
     let target: RequestTarget
     let version: HTTPVersion
 
-    static func rules(within limits: HTTPLimits) -> HeadScanner.StartLineRules {
+    static func rules(within limits: HTTPLimits) -> SectionRules.StartLine {
         // The longest line: method SP target SP "HTTP/1.1" CRLF.
         let longestBytes = HTTPMethod.longestBytes + limits.targetBytes + 12
-        return HeadScanner.StartLineRules(
+        return SectionRules.StartLine(
             malformed: .malformedRequestLine,
             // Some clients end a body with a line end too many; RFC 9112 §2.2 wants one of them passed over.
             toleratedEmptyLines: 1,
@@ -130,7 +132,7 @@ struct RequestLine: StartLine {
         guard targetEnd - targetStart <= limits.targetBytes else {
             throw .targetTooLong(limitBytes: limits.targetBytes)
         }
-        method = HTTPMethod(bytes, line.lowerBound..<methodEnd)
+        method = HTTPMethod(bytes.extracting(line.lowerBound..<methodEnd))
         target = try RequestTarget(bytes, targetStart..<targetEnd, method: method)
     }
 }

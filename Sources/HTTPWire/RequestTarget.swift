@@ -1,29 +1,29 @@
 /// Where the parts of a request target lie in the bytes of its head (RFC 9112 §3.2).
 struct RequestTarget: Hashable, Sendable {
-    let whole: Range<Int>
+    let whole: ByteRange
     /// Empty for `http://host`, which means `/`.
-    let path: Range<Int>
+    let path: ByteRange
     /// Behind the `?`; nil without one.
-    let query: Range<Int>?
+    let query: ByteRange?
     /// Of the absolute form.
-    let authority: Range<Int>?
+    let authority: ByteRange?
 
     /// Reads the target in `range`, which must be in the form that goes with `method`.
     init(_ bytes: Span<UInt8>, _ range: Range<Int>, method: HTTPMethod) throws(HTTPParseError) {
         guard method != .connect else { throw .connectRefused }
         guard let first = range.first else { throw .malformedTarget }
-        whole = range
+        whole = ByteRange(range)
         switch bytes[first] {
         case ASCII.slash:
             (path, query) = try Self.split(bytes, range)
             authority = nil
         case ASCII.asterisk:
             guard range.count == 1, method == .options else { throw .malformedTarget }
-            (path, query, authority) = (range, nil, nil)
+            (path, query, authority) = (whole, nil, nil)
         default:
             let authority = try Self.authority(ofAbsoluteForm: range, bytes)
             (path, query) = try Self.split(bytes, authority.upperBound..<range.upperBound)
-            self.authority = authority
+            self.authority = ByteRange(authority)
         }
     }
 
@@ -33,23 +33,26 @@ struct RequestTarget: Hashable, Sendable {
     private static func split(
         _ bytes: Span<UInt8>,
         _ range: Range<Int>
-    ) throws(HTTPParseError) -> (path: Range<Int>, query: Range<Int>?) {
-        var index = range.lowerBound
-        while index < range.upperBound, bytes[index] != ASCII.questionMark {
-            let byte = bytes[index]
-            // A URL parser turns "\" into "/", so a path with one means different things to different readers.
-            guard ASCII.isTarget(byte), byte != ASCII.backslash else { throw .malformedTarget }
-            if byte == ASCII.percent {
-                guard index + 2 < range.upperBound, ASCII.hexValue(bytes[index + 1]) != nil,
-                    ASCII.hexValue(bytes[index + 2]) != nil
-                else { throw .malformedTarget }
-            }
-            index += 1
+    ) throws(HTTPParseError) -> (path: ByteRange, query: ByteRange?) {
+        let part = bytes.extracting(range)
+        guard part.isTarget else { throw .malformedTarget }
+        let mark = part.firstIndex(of: ASCII.questionMark, from: 0)
+        try checkPath(part.extracting(0..<(mark ?? part.count)))
+        guard let mark else { return (ByteRange(range), nil) }
+        let pathEnd = range.lowerBound + mark
+        return (ByteRange(range.lowerBound..<pathEnd), ByteRange(pathEnd + 1..<range.upperBound))
+    }
+
+    private static func checkPath(_ path: Span<UInt8>) throws(HTTPParseError) {
+        // A URL parser turns "\" into "/", so a path with one means different things to different readers.
+        guard path.firstIndex(of: ASCII.backslash, from: 0) == nil else { throw .malformedTarget }
+        var position = 0
+        while let escape = path.firstIndex(of: ASCII.percent, from: position) {
+            guard escape + 2 < path.count, ASCII.hexValue(path[escape + 1]) != nil,
+                ASCII.hexValue(path[escape + 2]) != nil
+            else { throw .malformedTarget }
+            position = escape + 3
         }
-        let path = range.lowerBound..<index
-        guard index < range.upperBound else { return (path, nil) }
-        for position in index + 1..<range.upperBound where !ASCII.isTarget(bytes[position]) { throw .malformedTarget }
-        return (path, index + 1..<range.upperBound)
     }
 
     /// The authority in `http://authority/path?query`.

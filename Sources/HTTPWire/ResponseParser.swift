@@ -41,8 +41,8 @@ struct StatusLine: StartLine {
     let version: HTTPVersion
     let status: HTTPStatus
 
-    static func rules(within limits: HTTPLimits) -> HeadScanner.StartLineRules {
-        HeadScanner.StartLineRules(
+    static func rules(within limits: HTTPLimits) -> SectionRules.StartLine {
+        SectionRules.StartLine(
             malformed: .malformedStatusLine,
             toleratedEmptyLines: 0,
             limitBytes: limits.headBytes,

@@ -1,0 +1,118 @@
+/// The bounds of a head or a trailer section, and how its first line is to be read.
+struct SectionRules: Sendable {
+    /// What holds for the line before the fields.
+    struct StartLine: Sendable {
+        let malformed: HTTPParseError
+        /// How many empty lines in front of it are passed over.
+        let toleratedEmptyLines: Int
+        /// Longest line with its line end, in bytes, and the error that tells of a longer one.
+        let limitBytes: Int
+        let tooLong: HTTPParseError
+    }
+
+    let limits: HTTPLimits
+    /// nil in a trailer section.
+    let startLine: StartLine?
+}
+
+/// Reads a head or a trailer section line by line, and remembers where it is when the bytes run out.
+///
+/// It is given the whole section from its first byte each time, and searches no byte twice. Errors come at the first
+/// offending line, so they do not depend on how the network cut the bytes.
+struct SectionScanner: Sendable {
+    enum Event: Equatable {
+        case needMoreBytes
+        /// The start line, without its line end. The owner reads it and calls ``next(in:rules:)`` again.
+        case startLine(Range<Int>)
+        /// The section ends before this offset; `entries` and `framing` are complete.
+        case end(Int)
+    }
+
+    private var hasStartLine = false
+    private var emptyLines = 0
+    private var lineStart = 0
+    /// No line feed lies in `lineStart..<searched`.
+    private var searched = 0
+
+    private(set) var entries: [HTTPFields.Entry] = []
+    private(set) var framing = FramingFields()
+
+    init() {}
+
+    /// Takes one step.
+    ///
+    /// - Parameter bytes: The section from its first byte, with whatever follows it.
+    mutating func next(in bytes: Span<UInt8>, rules: borrowing SectionRules) throws(HTTPParseError) -> Event {
+        if !hasStartLine, let startLine = rules.startLine {
+            while let line = try nextLine(in: bytes, rules: rules) {
+                if !line.isEmpty {
+                    hasStartLine = true
+                    return .startLine(line)
+                }
+                guard emptyLines < startLine.toleratedEmptyLines else { throw startLine.malformed }
+                emptyLines += 1
+            }
+            return .needMoreBytes
+        }
+        while let line = try nextLine(in: bytes, rules: rules) {
+            if line.isEmpty { return .end(lineStart) }
+            guard entries.count < rules.limits.fieldCount else {
+                throw .tooManyFields(limit: rules.limits.fieldCount)
+            }
+            try takeField(line, bytes)
+        }
+        return .needMoreBytes
+    }
+
+    /// The next line without its CRLF, or nil when its end has not come yet.
+    private mutating func nextLine(
+        in bytes: Span<UInt8>,
+        rules: borrowing SectionRules
+    ) throws(HTTPParseError) -> Range<Int>? {
+        guard let lineFeed = bytes.firstIndex(of: ASCII.lineFeed, from: searched) else {
+            try checkLimits(end: bytes.count, rules: rules)
+            searched = bytes.count
+            return nil
+        }
+        try checkLimits(end: lineFeed + 1, rules: rules)
+        let end = lineFeed - 1
+        guard end >= lineStart, bytes[end] == ASCII.carriageReturn else {
+            if !hasStartLine, let startLine = rules.startLine { throw startLine.malformed }
+            throw .malformedField
+        }
+        let line = lineStart..<end
+        lineStart = lineFeed + 1
+        searched = lineStart
+        return line
+    }
+
+    private func checkLimits(end: Int, rules: borrowing SectionRules) throws(HTTPParseError) {
+        if !hasStartLine, let startLine = rules.startLine, end - lineStart > startLine.limitBytes {
+            throw startLine.tooLong
+        }
+        guard end <= rules.limits.headBytes else { throw .headTooLarge(limitBytes: rules.limits.headBytes) }
+    }
+
+    /// `field-line = field-name ":" OWS field-value OWS` (RFC 9112 §5).
+    ///
+    /// A folded line begins with a space and a space before the colon is not part of a token, so that both fall out of
+    /// the check of the name.
+    private mutating func takeField(_ line: Range<Int>, _ bytes: Span<UInt8>) throws(HTTPParseError) {
+        let field = bytes.extracting(line)
+        var colon = 0
+        while colon < field.count, ASCII.isToken(field[colon]) { colon += 1 }
+        guard colon > 0, colon < field.count, field[colon] == ASCII.colon,
+            field.extracting(colon + 1..<field.count).isFieldValue
+        else { throw .malformedField }
+
+        let nameEnd = line.lowerBound + colon
+        let entry = HTTPFields.Entry(
+            in: bytes,
+            name: line.lowerBound..<nameEnd,
+            paddedValue: nameEnd + 1..<line.upperBound
+        )
+        if entry.name != .other { try framing.take(entry.name, entry.valueRange.bounds, bytes) }
+        if entries.isEmpty { entries.reserveCapacity(12) }
+        entries.append(entry)
+    }
+}
