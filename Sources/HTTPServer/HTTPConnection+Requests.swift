@@ -1,0 +1,147 @@
+internal import HTTPWire
+internal import Reactor
+
+// From bytes to requests.
+
+extension HTTPConnection {
+    /// Whether nothing more is parsed until something else is done.
+    var isPaused: Bool {
+        held != nil || exchanges.count >= configuration.pipelineLimit || !hasRoom
+            || receiving?.request.body.isFull ?? false
+    }
+
+    /// Parses `bytes`; those that must wait are copied.
+    func take(_ bytes: Span<UInt8>) {
+        var position = 0
+        while !ignoresInput {
+            hasMoreInput = position < bytes.count
+            guard !isPaused else {
+                if hasMoreInput { unparsed.append(copying: bytes.extracting(position...)) }
+                break
+            }
+            do throws(HTTPParseError) {
+                let rest = bytes.extracting(position...)
+                let (action, consumed) = try parser.step(rest)
+                position += consumed
+                hasMoreInput = position < bytes.count
+                switch action {
+                case .needMoreBytes:
+                    return
+                case .deliverHead(let head): arrived(head)
+                case .deliverBody(let range): arrived(rest.extracting(range))
+                case .finishRequest: requestEnded()
+                }
+            } catch {
+                receiving?.request.body.fail(.malformed(error))
+                refuse(.malformed(error))
+            }
+        }
+        hasMoreInput = false
+    }
+
+    /// Goes on with what had to wait.
+    func resumeParsing() {
+        if let head = held, exchanges.isEmpty {
+            held = nil
+            dispatch(head)
+        }
+        guard !isPaused, !ignoresInput else { return }
+        // Also with no bytes: the parser may owe the end of a request.
+        var bytes: [UInt8] = []
+        swap(&bytes, &unparsed)
+        guard !bytes.isEmpty || !parser.isBetweenRequests else { return }
+        take(bytes.span)
+    }
+
+    private func arrived(_ head: RequestHead) {
+        // Only safe methods may run beside others (RFC 9112 §9.3.2).
+        let mustWait = exchanges.last.map { !($0.request.head.method.isSafe && head.method.isSafe) } ?? false
+        if mustWait { held = head } else { dispatch(head) }
+    }
+
+    private func dispatch(_ head: RequestHead) {
+        let exchange = HTTPExchange(head, on: self)
+        begin(.answer)
+        exchanges.append(exchange)
+        server.opened(exchange)
+        if head.framing.hasBytes { expectBody(of: exchange) }
+        if !head.keepsAlive && !head.framing.hasBytes { ignoresInput = true }
+        if isRefused || server.isOverloaded {
+            exchange.respond(server.refusal(.overloaded))
+        } else {
+            server.handle(exchange)
+        }
+    }
+
+    private func expectBody(of exchange: HTTPExchange) {
+        receiving = exchange
+        let body = exchange.request.body
+        // Unowned: the body drops both when it ends, is dropped, or the connection closes.
+        body.onTaken = { [unowned self] in mark() }
+        guard exchange.request.head.expectsContinue else { return }
+        body.requestContinue = { [unowned self, unowned exchange] in sendContinue(exchange) }
+    }
+
+    private func arrived(_ body: Span<UInt8>) {
+        guard let receiving else { return }
+        progressed(.body)
+        receiving.request.body.receive(body)
+        let isUnwanted = !exchanges.contains { $0 === receiving }
+        if isUnwanted, receiving.request.body.receivedBytes > Self.droppedLimitBytes { endAfterOutput(lingers: true) }
+    }
+
+    private func requestEnded() {
+        guard let exchange = receiving else { return }
+        receiving = nil
+        if !exchange.request.head.keepsAlive { ignoresInput = true }
+        exchange.request.body.finish()
+    }
+
+    /// The client has finished sending. It may still read, so answers that are on their way are sent.
+    func inputEnded() {
+        if case .lingering = phase { return close() }
+        hasEnded = true
+        ignoresInput = true
+        receiving?.request.body.fail(.clientGone)
+        receiving = nil
+        let waiting = exchanges
+        for exchange in waiting { exchange.clientLeft() }
+        if exchanges.isEmpty, held == nil { endAfterOutput(lingers: false) }
+    }
+
+    // MARK: Refusals
+
+    /// Answers `reason` in place of the request that was being read, and closes.
+    func refuse(_ reason: HTTPRefusal) {
+        ignoresInput = true
+        unparsed = []
+        let exchange = receiving
+        receiving = nil
+        let response = server.refusal(reason)
+        guard let exchange, exchanges.contains(where: { $0 === exchange }) else {
+            // No request is at fault, or its answer is complete: in that case there is nothing more to say.
+            if exchange == nil { refusal = response }
+            return advance()
+        }
+        exchange.respond(response)
+    }
+
+    /// Gives up on the handler of the oldest request.
+    func refuseUnanswered() {
+        guard let exchange = exchanges.first else { return close() }
+        ignoresInput = true
+        // A response that has begun cannot be replaced.
+        guard exchange.respond(server.refusal(.unanswered)) else { return close() }
+        exchange.clientLeft()
+    }
+}
+
+extension HTTPMethod {
+    /// Whether the request is essentially read-only (RFC 9110 §9.2.1).
+    var isSafe: Bool {
+        switch self {
+        case .get, .head, .options, .trace: true
+        default: false
+        }
+    }
+}

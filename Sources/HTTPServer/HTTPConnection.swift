@@ -1,0 +1,299 @@
+internal import HTTPWire
+internal import Reactor
+
+/// One connection of a client: bytes in, requests to the handler, answers in order, bytes out.
+///
+///     open ──last answer given──▶ closing ──output sent──▶ lingering ──client closes or time is up──▶ closed
+///
+/// Callbacks only change state and mark the connection; ``turnEnds()`` then sends, resumes reading and sets watchers and
+/// deadline from the state, in one place. Only a callback of the loop can close the connection, never a call from a
+/// handler, so a handler that is being called need not fear for the connection beneath it.
+@ReactorActor
+final class HTTPConnection {
+    enum Phase {
+        case open
+        /// No more requests; after the output is sent, the connection closes, or lingers first.
+        case closing(lingers: Bool)
+        /// Everything is sent and the client was told so; what it still sends is dropped, within bounds.
+        case lingering
+        case closed
+    }
+
+    /// What the connection waits for, and so which timeout applies.
+    enum Wait {
+        /// The first byte of the first request.
+        case firstRequest
+        /// The rest of a head.
+        case head
+        /// More of a body.
+        case body
+        /// The handler.
+        case answer
+        /// The client, which must read what was sent.
+        case write
+        /// Another request.
+        case nextRequest
+        /// The client's close.
+        case linger
+    }
+
+    /// Bytes dropped while lingering, or of a body that nobody wants, before the connection is cut: more than any client
+    /// has in flight that has not yet seen the answer.
+    static let droppedLimitBytes = 256 * 1024
+
+    /// Bytes sent in one turn before other connections get theirs: some 100 µs of copying in the kernel.
+    private static let turnBudgetBytes = 256 * 1024
+
+    let server: HTTPServer
+    let configuration: HTTPServerConfiguration
+    /// Whether it is beyond the limit, and only learns so.
+    let isRefused: Bool
+    private let number: CInt
+    private var descriptor: FileDescriptor?
+    private var watcher: IOWatcher?
+    private var timer: Timer?
+
+    var phase = Phase.open
+    var parser: RequestParser
+    /// Requests that are not answered in full, in order.
+    var exchanges: [HTTPExchange] = []
+    /// The one among the requests whose body is still arriving; its answer may be complete already.
+    var receiving: HTTPExchange?
+    /// A request that waits for earlier ones, because it or one of them is not safe to run beside others.
+    var held: RequestHead?
+    /// The last word on this connection, sent when the requests before it are answered.
+    var refusal: HTTPResponse?
+    /// Bytes that were read and wait for room in the pipeline.
+    var unparsed: [UInt8] = []
+    /// Whether the client has finished sending.
+    var hasEnded = false
+    /// Whether nothing that is read means anything any more.
+    var ignoresInput = false
+    /// Whether bytes of the read that is being parsed are left.
+    var hasMoreInput = false
+    private var droppedBytes = 0
+
+    private var output = OutputQueue()
+    private var isOutputBlocked = false
+    private var turn = Reactor.now
+    private var sentThisTurnBytes = 0
+
+    private var wait = Wait.firstRequest
+    private var waitStart = Reactor.now
+    private var isMarked = false
+
+    init(_ descriptor: consuming FileDescriptor, server: HTTPServer, isRefused: Bool) {
+        number = descriptor.number
+        self.descriptor = consume descriptor
+        self.server = server
+        self.isRefused = isRefused
+        configuration = server.configuration
+        parser = RequestParser(limits: configuration.limits)
+        // Unowned: both are dropped in `close`, before this object can go.
+        watcher = IOWatcher(descriptor: number, for: .read) { [unowned self] in becameReady($0) }
+        timer = Timer { [unowned self] in timePassed() }
+        armTimer()
+    }
+
+    var isClosed: Bool {
+        if case .closed = phase { true } else { false }
+    }
+
+    var peerAddress: SocketAddress? { isClosed ? nil : try? Sockets.peerAddress(number) }
+
+    // MARK: Events
+
+    private func becameReady(_ readiness: Readiness) {
+        if readiness.contains(.write) { isOutputBlocked = false }
+        if readiness.contains(.read) { receive() }
+        mark()
+    }
+
+    /// One read a turn: the loop asks again if there is more, after the other connections had theirs.
+    private func receive() {
+        switch server.readBuffer.read(from: number) {
+        case .bytes(let count):
+            if ignoresInput { return drop(count) }
+            server.readBuffer.withBytes(count) { take($0) }
+        case .wouldBlock: break
+        case .endOfStream: inputEnded()
+        case .failed: close()
+        }
+    }
+
+    private func drop(_ count: Int) {
+        droppedBytes += count
+        if droppedBytes > Self.droppedLimitBytes { close() }
+    }
+
+    /// Does what this turn caused. Every change of state ends here, by way of ``mark()``.
+    func turnEnds() {
+        isMarked = false
+        guard !isClosed else { return }
+        resumeParsing()
+        let wasPaused = isPaused
+        flush()
+        settle()
+        // What was waiting for room in the output has it now, and no event would come to say so.
+        if wasPaused, !isPaused { mark() }
+    }
+
+    /// Has ``turnEnds()`` called at the end of this turn.
+    func mark() {
+        guard !isMarked, !isClosed else { return }
+        isMarked = true
+        server.mark(self)
+    }
+
+    // MARK: Output
+
+    /// Whether a streaming handler should go on writing.
+    var hasRoom: Bool { output.byteCount < configuration.outputLimitBytes }
+
+    func append(_ write: (inout [UInt8]) -> Void) {
+        output.append(write)
+        mark()
+    }
+
+    func append(_ bytes: [UInt8]) {
+        output.append(bytes)
+        mark()
+    }
+
+    private func flush() {
+        if turn != Reactor.now {
+            turn = Reactor.now
+            sentThisTurnBytes = 0
+        }
+        if !output.isEmpty, !isOutputBlocked {
+            let before = output.byteCount
+            let outcome = output.send(to: number, budgetBytes: Self.turnBudgetBytes - sentThisTurnBytes)
+            sentThisTurnBytes += before - output.byteCount
+            if output.byteCount < before { progressed(.write) }
+            switch outcome {
+            case .sentAll: break
+            case .stopped: isOutputBlocked = true
+            case .failed: return close()
+            }
+            if case .streamed(let writer)? = exchanges.first?.answer { writer.roomAppeared() }
+        }
+        if output.isEmpty, case .closing(let lingers) = phase { outputEnded(lingers: lingers) }
+    }
+
+    /// Everything is sent on a connection that closes.
+    private func outputEnded(lingers: Bool) {
+        guard lingers, !hasEnded else { return close() }
+        Sockets.shutdownWrite(number)
+        phase = .lingering
+        ignoresInput = true
+        unparsed = []
+    }
+
+    // MARK: Watching and waiting
+
+    /// Brings the watcher and the deadline in line with the state.
+    private func settle() {
+        guard !isClosed else { return }
+        var interest: Readiness = []
+        if !hasEnded, ignoresInput || !isPaused { interest.insert(.read) }
+        if isOutputBlocked { interest.insert(.write) }
+        if interest.isEmpty { watcher?.stop() } else { watcher?.watch(for: interest) }
+        begin(currentWait)
+    }
+
+    /// Begins to wait for `wait`, unless it does already.
+    func begin(_ wait: Wait) {
+        guard wait != self.wait else { return }
+        self.wait = wait
+        waitStart = Reactor.now
+        if case .linger = wait { armTimer() }
+    }
+
+    /// What was waited for made progress: its time starts anew.
+    func progressed(_ wait: Wait) {
+        if wait == self.wait { waitStart = Reactor.now }
+    }
+
+    private var currentWait: Wait {
+        if case .lingering = phase { return .linger }
+        if isOutputBlocked { return .write }
+        if receiving != nil, !isPaused, !hasEnded { return .body }
+        if !exchanges.isEmpty || held != nil { return .answer }
+        if !parser.isBetweenRequests { return .head }
+        if case .firstRequest = wait { return .firstRequest }
+        return .nextRequest
+    }
+
+    private var deadline: ContinuousClock.Instant {
+        let limit =
+            switch wait {
+            case .firstRequest where server.isDraining: configuration.drainIdleTimeout
+            case .nextRequest where server.isDraining: configuration.drainIdleTimeout
+            case .firstRequest, .head: configuration.headTimeout
+            case .body: configuration.bodyTimeout
+            case .answer: configuration.answerTimeout
+            case .write: configuration.writeTimeout
+            case .nextRequest: configuration.keepAliveTimeout
+            case .linger: configuration.lingerTimeout
+            }
+        return waitStart + limit
+    }
+
+    /// Lets the timer fire at the deadline, or earlier: a deadline that is set later is at least the shortest timeout
+    /// away from then, so that a timer armed no further ahead than that never misses one. No request touches the timer.
+    private func armTimer() {
+        let shortest = configuration.shortestTimeout
+        let ahead = server.isDraining ? min(shortest, configuration.drainIdleTimeout) : shortest
+        timer?.schedule(at: min(deadline, Reactor.now + ahead))
+    }
+
+    private func timePassed() {
+        guard deadline <= Reactor.now else { return armTimer() }
+        switch wait {
+        case .firstRequest, .nextRequest, .write, .linger: return close()
+        case .head: refuse(.headTimedOut)
+        case .body:
+            receiving?.request.body.fail(.timedOut)
+            refuse(.bodyTimedOut)
+        case .answer:
+            refuseUnanswered()
+        }
+        waitStart = Reactor.now
+        armTimer()
+        mark()
+    }
+
+    /// The server drains: idle connections have less time from now on.
+    func drainBegan() {
+        switch wait {
+        case .firstRequest, .nextRequest: waitStart = Reactor.now
+        case .head, .body, .answer, .write, .linger: break
+        }
+        armTimer()
+    }
+
+    // MARK: End
+
+    /// Ends the connection at once, whatever its state.
+    func close() {
+        guard !isClosed else { return }
+        phase = .closed
+        watcher = nil
+        timer = nil
+        descriptor = nil
+        output.clear()
+        unparsed = []
+        held = nil
+        refusal = nil
+        let abandoned = exchanges
+        exchanges = []
+        let body = receiving?.request.body
+        receiving = nil
+        server.closed(self, abandonedRequests: abandoned.count)
+        body?.fail(.clientGone)
+        for exchange in abandoned {
+            exchange.clientLeft()
+            exchange.detach()
+        }
+    }
+}

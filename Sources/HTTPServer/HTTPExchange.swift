@@ -1,0 +1,108 @@
+public import HTTPWire
+public import Reactor
+
+/// One request and the place for its answer.
+///
+/// It is answered once: by ``respond(_:)`` or ``startResponse(_:fields:length:)``. The first answer wins and later ones are
+/// ignored, so that a result, a deadline and a cancellation may race for it.
+@ReactorActor
+public final class HTTPExchange {
+    /// The answer on its way to the connection, which takes them in the order of the requests.
+    enum Answer {
+        case none
+        case whole(HTTPResponse)
+        case streamed(HTTPResponseWriter)
+    }
+
+    /// The request.
+    public let request: HTTPRequest
+
+    /// Called once, when the client has gone before the answer was complete. It may be that the client only finished
+    /// sending (a half-closed connection), so an answer is still sent if one is given.
+    ///
+    /// Set it to nothing when it is not needed any more: it is kept until the answer is complete.
+    public var onClientGone: (@ReactorActor () -> Void)?
+
+    /// Whether ``onClientGone`` was called or would have been.
+    public private(set) var isClientGone = false
+
+    /// nil once the answer is complete or the connection closed; that also ends the cycle of references.
+    private var connection: HTTPConnection?
+
+    private(set) var answer = Answer.none
+    /// Whether `100 Continue` is to be sent when this exchange's turn to answer comes.
+    var wantsContinue = false
+
+    init(_ head: RequestHead, on connection: HTTPConnection) {
+        let body =
+            head.framing.hasBytes
+            ? HTTPRequestBody(of: head, windowBytes: connection.configuration.bodyWindowBytes) : .empty
+        request = HTTPRequest(head: head, body: body)
+        self.connection = connection
+    }
+
+    /// The address that the client connects from; unnamed for a Unix-domain socket, nil once the client is gone.
+    public var peerAddress: SocketAddress? { connection?.peerAddress }
+
+    /// Answers the request.
+    ///
+    /// - Returns: false if there is an answer already or the connection is closed; then nothing was done.
+    @discardableResult
+    public func respond(_ response: HTTPResponse) -> Bool {
+        guard isUnanswered, let connection else { return false }
+        if case .stream(let length, let produce) = response.body {
+            let writer = startResponse(response.status, fields: response.fields, length: length)
+            guard request.head.method != .head else {
+                writer.finish()
+                return true
+            }
+            Reactor.spawn {
+                do {
+                    try await produce(writer)
+                    writer.finish()
+                } catch {
+                    writer.abort()
+                }
+            }
+            return true
+        }
+        answer = .whole(response)
+        connection.answered(self)
+        return true
+    }
+
+    /// Begins an answer whose body is written piece by piece.
+    ///
+    /// - Parameter length: How many bytes will be written; nil sends chunks.
+    /// - Returns: The writer; one that is closed already if there is an answer or the connection is closed.
+    public func startResponse(_ status: HTTPStatus, fields: HTTPFields, length: Int?) -> HTTPResponseWriter {
+        guard isUnanswered, let connection else { return HTTPResponseWriter.closed }
+        let writer = HTTPResponseWriter(HTTPResponse(status, fields: fields), length: length, to: self, on: connection)
+        answer = .streamed(writer)
+        connection.answered(self)
+        return writer
+    }
+
+    /// Whether no answer was given.
+    public var isUnanswered: Bool {
+        if case .none = answer { true } else { false }
+    }
+
+    // MARK: The connection's side
+
+    /// The client has finished sending, or its connection is gone.
+    func clientLeft() {
+        guard !isClientGone else { return }
+        isClientGone = true
+        let callback = onClientGone
+        onClientGone = nil
+        callback?()
+    }
+
+    /// The answer was handed to the connection in full, or the connection is closed.
+    func detach() {
+        connection = nil
+        onClientGone = nil
+        if case .streamed(let writer) = answer { writer.detach() }
+    }
+}

@@ -1,0 +1,61 @@
+public import HTTPWire
+public import Reactor
+
+/// What a server calls for each request.
+@ReactorActor
+public protocol HTTPHandler: AnyObject {
+    /// Takes a request; its answer is given to `exchange`, now or later.
+    ///
+    /// Called when the head is complete; the body may still be on its way, see ``HTTPRequestBody``. Requests of one
+    /// connection are handed over as they come, several at a time if all their methods are safe, and answered in order.
+    func handle(_ request: HTTPRequest, _ exchange: HTTPExchange)
+
+    /// The response that tells a client of a request that never reached ``handle(_:_:)`` or got no answer from it.
+    func response(to refusal: HTTPRefusal) -> HTTPResponse
+}
+
+/// Why the server itself answers a request.
+public enum HTTPRefusal: Error, Hashable, Sendable {
+    /// What was sent is not a request, or one past the limits.
+    case malformed(HTTPParseError)
+    /// The head did not arrive in time.
+    case headTimedOut
+    /// The body stopped arriving.
+    case bodyTimedOut
+    /// Too many connections or requests. Nothing was done; the response should carry `Retry-After`.
+    case overloaded
+    /// The handler gave no answer in time; what it did is unknown.
+    case unanswered
+
+    /// The status that fits.
+    public var status: HTTPStatus {
+        switch self {
+        case .malformed(let error): error.status
+        case .headTimedOut, .bodyTimedOut: .requestTimeout
+        case .overloaded: .serviceUnavailable
+        case .unanswered: .internalServerError
+        }
+    }
+}
+
+/// What a server has done since it was made, for metrics.
+public struct HTTPServerCounters: Hashable, Sendable {
+    /// Connections open now.
+    public internal(set) var openConnections = 0
+    /// Requests being answered now.
+    public internal(set) var openRequests = 0
+    /// Connections accepted.
+    public internal(set) var connections = 0
+    /// Requests handed to the handler.
+    public internal(set) var requests = 0
+    /// Requests refused with 4xx because of what or how slowly the client sent.
+    public internal(set) var refusedRequests = 0
+    /// Requests and connections refused with 503.
+    public internal(set) var overloads = 0
+    /// Requests whose client left before the answer.
+    public internal(set) var abandonedRequests = 0
+    /// Times that accepting paused because descriptors ran out.
+    public internal(set) var descriptorShortages = 0
+
+    init() {}
+}

@@ -1,0 +1,216 @@
+internal import HTTPWire
+public import Reactor
+
+/// Why a server could not listen.
+public enum ListenError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The host has no address.
+    case resolution(ResolutionError)
+    /// A system call failed; see ``SystemError/isAddressInUse``.
+    case system(SystemError)
+    /// Another process listens on the Unix-domain socket.
+    case occupied(path: String)
+    /// A file that is no socket is in the way.
+    case notASocket(path: String)
+
+    /// For the person who starts the service.
+    public var description: String {
+        switch self {
+        case .resolution(let error): error.description
+        case .system(let error): error.description
+        case .occupied(let path): "\(path): another process listens on this socket"
+        case .notASocket(let path): "\(path): exists and is not a socket"
+        }
+    }
+}
+
+/// An HTTP/1.1 server on the event loop.
+///
+/// ```swift
+/// let server = HTTPServer(handler: hello)
+/// let endpoint = try await server.listen(on: Endpoint(parsing: "127.0.0.1:0"))
+/// …
+/// await server.drain(within: .seconds(10))
+/// ```
+@ReactorActor
+public final class HTTPServer {
+    /// Connections accepted in one turn, so that a flood of them leaves time for those that are open.
+    private static let acceptsPerTurn = 64
+
+    /// How long accepting pauses when descriptors run out, unless a connection closes before.
+    private static let shortagePause = Duration.milliseconds(100)
+
+    let configuration: HTTPServerConfiguration
+    let readBuffer = ReadBuffer()
+    private let handler: any HTTPHandler
+
+    private var listeners: [Listener] = []
+    private var connections: [ObjectIdentifier: HTTPConnection] = [:]
+    private var isAcceptPaused = false
+    private var resumeTimer: Timer?
+
+    private var marked: [HTTPConnection] = []
+    private var working: [HTTPConnection] = []
+    private var endOfTurn: EndOfTurn?
+    private var dateField = DateField()
+
+    /// Whether ``drain(within:)`` was called.
+    public private(set) var isDraining = false
+    private var drained: Promise<Void, Never>?
+
+    /// What the server has done.
+    public private(set) var counters = HTTPServerCounters()
+
+    /// A server that does not listen yet.
+    ///
+    /// - Parameter handler: Kept until the last connection is closed.
+    public init(configuration: HTTPServerConfiguration = HTTPServerConfiguration(), handler: any HTTPHandler) {
+        self.configuration = configuration
+        self.handler = handler
+        endOfTurn = EndOfTurn { [unowned self] in turnEnds() }
+        resumeTimer = Timer { [unowned self] in resumeAccepting() }
+    }
+
+    // MARK: Listening
+
+    /// Starts to accept connections; may be called for several endpoints.
+    ///
+    /// A Unix-domain socket that a killed process left behind is replaced.
+    ///
+    /// - Returns: The endpoint with the port that the system chose.
+    public func listen(on endpoint: Endpoint) async throws(ListenError) -> Endpoint {
+        let addresses: [SocketAddress]
+        do { addresses = try await Resolver.resolve(endpoint) } catch { throw .resolution(error) }
+        let listener = try Listener(on: addresses[0], configuration: configuration) { [unowned self] listener in
+            acceptConnections(from: listener, atMost: Self.acceptsPerTurn)
+        }
+        listeners.append(listener)
+        do { return try listener.address.endpoint } catch { throw .system(error) }
+    }
+
+    private func acceptConnections(from listener: Listener, atMost limit: Int) {
+        for _ in 0..<limit {
+            guard connections.count < configuration.connectionLimit + configuration.refusedConnectionLimit else {
+                // Goes on when one of them closes.
+                return pauseAccepting()
+            }
+            do {
+                guard let descriptor = try listener.accept() else { return }
+                open(descriptor)
+            } catch {
+                // Out of descriptors or memory. The connection stays in the queue, so trying again at once would spin.
+                counters.descriptorShortages += 1
+                pauseAccepting()
+                resumeTimer?.schedule(after: Self.shortagePause)
+                return
+            }
+        }
+    }
+
+    private func open(_ descriptor: consuming FileDescriptor) {
+        let isRefused = connections.count >= configuration.connectionLimit
+        let connection = HTTPConnection(descriptor, server: self, isRefused: isRefused)
+        connections[ObjectIdentifier(connection)] = connection
+        counters.connections += 1
+        counters.openConnections += 1
+    }
+
+    private func pauseAccepting() {
+        isAcceptPaused = true
+        for listener in listeners { listener.pause() }
+    }
+
+    private func resumeAccepting() {
+        guard isAcceptPaused else { return }
+        isAcceptPaused = false
+        for listener in listeners { listener.resume() }
+    }
+
+    // MARK: Ending
+
+    /// Stops without losing a request: takes the connections that wait in the queue, stops accepting, tells each client
+    /// with its next answer that the connection closes, and gives idle connections a moment for a last request.
+    ///
+    /// - Parameter limit: How long that may take; connections that are left then are cut.
+    public func drain(within limit: Duration) async {
+        guard !isDraining else {
+            if let drained { _ = await drained.result }
+            return
+        }
+        isDraining = true
+        for listener in listeners { acceptConnections(from: listener, atMost: .max) }
+        stopListening()
+        for connection in connections.values { connection.drainBegan() }
+        guard !connections.isEmpty else { return }
+
+        let drained = Promise<Void, Never>()
+        self.drained = drained
+        let timer = Timer { [unowned self] in cutConnections() }
+        timer.schedule(after: limit)
+        _ = await drained.result
+        timer.cancel()
+    }
+
+    /// Stops at once; every connection is cut.
+    public func close() {
+        stopListening()
+        cutConnections()
+    }
+
+    private func stopListening() {
+        for listener in listeners { listener.removeFile() }
+        listeners = []
+        isAcceptPaused = false
+        resumeTimer?.cancel()
+    }
+
+    private func cutConnections() {
+        let all = Array(connections.values)
+        for connection in all { connection.close() }
+    }
+
+    // MARK: The connections' side
+
+    var isOverloaded: Bool { counters.openRequests > configuration.requestLimit }
+
+    /// The `Date` field line of this second.
+    var dateLine: [UInt8] { dateField.line(unixSeconds: Int(Reactor.unixTime.components.seconds)) }
+
+    func handle(_ exchange: HTTPExchange) {
+        counters.requests += 1
+        handler.handle(exchange.request, exchange)
+    }
+
+    func refusal(_ reason: HTTPRefusal) -> HTTPResponse {
+        switch reason {
+        case .overloaded: counters.overloads += 1
+        case .malformed, .headTimedOut, .bodyTimedOut: counters.refusedRequests += 1
+        case .unanswered: break
+        }
+        return handler.response(to: reason)
+    }
+
+    func opened(_ exchange: HTTPExchange) { counters.openRequests += 1 }
+
+    func finished(_ exchange: HTTPExchange) { counters.openRequests -= 1 }
+
+    func closed(_ connection: HTTPConnection, abandonedRequests: Int) {
+        connections[ObjectIdentifier(connection)] = nil
+        counters.openConnections -= 1
+        counters.openRequests -= abandonedRequests
+        counters.abandonedRequests += abandonedRequests
+        if !isDraining { resumeAccepting() }
+        if connections.isEmpty { drained?.succeed(()) }
+    }
+
+    /// Has `connection.turnEnds()` called at the end of this turn.
+    func mark(_ connection: HTTPConnection) {
+        marked.append(connection)
+        endOfTurn?.schedule()
+    }
+
+    private func turnEnds() {
+        swap(&marked, &working)
+        for connection in working { connection.turnEnds() }
+        working.removeAll(keepingCapacity: true)
+    }
+}

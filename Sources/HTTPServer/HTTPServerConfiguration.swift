@@ -1,0 +1,67 @@
+public import HTTPWire
+
+/// The bounds of a server: how much of everything it takes, and how long it waits for each thing.
+///
+/// No client can make the server hold more memory, or wait longer, than these say.
+public struct HTTPServerConfiguration: Sendable {
+    /// Largest head and body accepted; see ``HTTPLimits``. A handler may collect less than the body limit.
+    public var limits = HTTPLimits()
+
+    /// Most connections that are served at a time. Those beyond it get a 503 for their first request.
+    public var connectionLimit = 10_000
+
+    /// Most connections beyond ``connectionLimit`` that are accepted to be told so. Past these, connections wait in the
+    /// kernel's queue.
+    public var refusedConnectionLimit = 64
+
+    /// Most requests whose answers are being made, over all connections. Those beyond it get a 503.
+    public var requestLimit = 8192
+
+    /// Most requests of one connection that are answered at a time. Reading stops at it.
+    public var pipelineLimit = 16
+
+    /// Bytes of a request body kept for a handler that is not reading it. Reading stops at them; they may be exceeded
+    /// by one read of 64 KiB.
+    public var bodyWindowBytes = 64 * 1024
+
+    /// Bytes of responses kept for a client that does not read. At them, no more requests of its connection are read,
+    /// and streaming handlers wait.
+    public var outputLimitBytes = 256 * 1024
+
+    /// Connections that the kernel completes and keeps before they are accepted.
+    public var backlog = 1024
+
+    /// Whether other processes may listen on the same TCP port, among which the kernel spreads connections.
+    public var isPortShared = false
+
+    /// From the first byte of a request (or from the connection's start) to the end of its head, however slowly it
+    /// trickles: 408, or a plain close if not a byte came.
+    public var headTimeout = Duration.seconds(10)
+
+    /// Between two pieces of a body: 408.
+    public var bodyTimeout = Duration.seconds(30)
+
+    /// Between two requests of a connection: a plain close.
+    public var keepAliveTimeout = Duration.seconds(75)
+
+    /// From a complete request to its answer, as the last resort behind the handler's own deadline: 500.
+    public var answerTimeout = Duration.seconds(120)
+
+    /// Without progress of a response, because the client does not read: the connection is cut.
+    public var writeTimeout = Duration.seconds(30)
+
+    /// After the last response on a connection that the server closes: how long what the client still sends is read and
+    /// dropped. Closing at once would make the kernel send a reset, which can overtake and destroy the response.
+    public var lingerTimeout = Duration.seconds(2)
+
+    /// While draining: how long an idle connection may still send a request before it is closed.
+    public var drainIdleTimeout = Duration.milliseconds(500)
+
+    /// The defaults.
+    public init() {}
+
+    /// The shortest time that a connection may be told to wait for; see `HTTPConnection.timer`.
+    var shortestTimeout: Duration {
+        min(headTimeout, bodyTimeout, keepAliveTimeout, answerTimeout, writeTimeout)
+    }
+}

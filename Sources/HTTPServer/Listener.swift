@@ -1,0 +1,56 @@
+internal import Reactor
+
+/// One listening socket.
+@ReactorActor
+final class Listener {
+    private let descriptor: FileDescriptor
+    private let file: UnixSocketFile?
+    private let watcher: IOWatcher
+
+    /// Listens; `onReady` is called while connections wait to be accepted.
+    init(
+        on address: SocketAddress,
+        configuration: HTTPServerConfiguration,
+        onReady: @escaping (Listener) -> Void
+    ) throws(ListenError) {
+        if case .unix(let path) = address { try UnixSocketFile.removeStale(path) }
+        do {
+            descriptor = try Sockets.listen(
+                on: address,
+                backlog: CInt(clamping: configuration.backlog),
+                isPortShared: configuration.isPortShared
+            )
+        } catch {
+            throw .system(error)
+        }
+        file = if case .unix(let path) = address { UnixSocketFile(path) } else { nil }
+        let box = WeakListener()
+        watcher = IOWatcher(descriptor: descriptor.number, for: .read) { _ in
+            if let listener = box.listener { onReady(listener) }
+        }
+        box.listener = self
+    }
+
+    /// The address that it is bound to, with the port that the system chose.
+    var address: SocketAddress {
+        get throws(SystemError) { try Sockets.localAddress(descriptor.number) }
+    }
+
+    /// The next connection that waits, or nil.
+    func accept() throws(SystemError) -> FileDescriptor? { try Sockets.accept(descriptor.number) }
+
+    /// Leaves connections in the kernel's queue.
+    func pause() { watcher.stop() }
+
+    /// Goes on accepting.
+    func resume() { watcher.start() }
+
+    /// Removes the file of a Unix-domain socket; the socket itself closes with this object.
+    func removeFile() { file?.remove() }
+}
+
+/// Lets the watcher's callback, which is made before the listener is complete, find it.
+@ReactorActor
+private final class WeakListener {
+    weak var listener: Listener?
+}

@@ -1,0 +1,102 @@
+internal import HTTPWire
+internal import Reactor
+
+/// Bytes that wait to be sent, in order.
+struct OutputQueue {
+    /// Shorter bodies are copied behind their heads, so that both leave in one call; longer ones are kept as they are,
+    /// because copying 64 KiB costs more than the call.
+    private static let copiedBytes = 64 * 1024
+
+    /// An idle connection keeps no more than this of its buffer.
+    private static let keptCapacityBytes = 2 * 1024
+
+    /// Full pieces before `last`. Nearly always empty.
+    private var pieces: [[UInt8]] = []
+    /// Where new bytes go.
+    private var last: [UInt8] = []
+    /// How many bytes of the first piece (or of `last`, without pieces) are sent.
+    private var sentBytes = 0
+
+    /// How many bytes wait.
+    private(set) var byteCount = 0
+
+    var isEmpty: Bool { byteCount == 0 }
+
+    /// Appends whatever `write` appends to a buffer.
+    mutating func append(_ write: (inout [UInt8]) -> Void) {
+        let before = last.count
+        write(&last)
+        byteCount += last.count - before
+    }
+
+    mutating func append(_ bytes: [UInt8]) {
+        byteCount += bytes.count
+        guard bytes.count > Self.copiedBytes else { return last.append(contentsOf: bytes) }
+        if !last.isEmpty {
+            pieces.append(last)
+            last = []
+        }
+        pieces.append(bytes)
+    }
+
+    enum SendOutcome {
+        case sentAll
+        /// The socket is full, or `budgetBytes` are spent: the rest waits for readiness.
+        case stopped
+        case failed
+    }
+
+    /// Sends what the socket takes, at most about `budgetBytes`.
+    mutating func send(to descriptor: CInt, budgetBytes: Int) -> SendOutcome {
+        var budgetBytes = budgetBytes
+        while byteCount > 0 {
+            guard budgetBytes > 0 else { return .stopped }
+            let piece = pieces.first ?? last
+            let result = unsafe piece.withUnsafeBytes { bytes in
+                unsafe Sockets.write(descriptor, UnsafeRawBufferPointer(rebasing: bytes[sentBytes...]))
+            }
+            switch result {
+            case .bytes(let count):
+                budgetBytes -= count
+                sent(count, of: piece.count)
+            case .wouldBlock: return .stopped
+            case .endOfStream, .failed: return .failed
+            }
+        }
+        return .sentAll
+    }
+
+    private mutating func sent(_ count: Int, of pieceBytes: Int) {
+        byteCount -= count
+        sentBytes += count
+        guard sentBytes == pieceBytes else { return }
+        sentBytes = 0
+        if pieces.isEmpty {
+            if last.capacity > Self.keptCapacityBytes { last = [] } else { last.removeAll(keepingCapacity: true) }
+        } else {
+            pieces.removeFirst()
+        }
+    }
+
+    /// Forgets everything.
+    mutating func clear() { self = OutputQueue() }
+}
+
+/// The buffer that every connection of a server reads into. One is enough: what a read brought is used up, or copied,
+/// before the next read.
+@safe final class ReadBuffer {
+    private let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 64 * 1024)
+
+    init() {}
+
+    deinit { unsafe memory.deallocate() }
+
+    func read(from descriptor: CInt) -> IOResult {
+        unsafe Sockets.read(descriptor, into: UnsafeMutableRawBufferPointer(memory))
+    }
+
+    /// The first `count` bytes of what the last read brought.
+    func withBytes(_ count: Int, _ body: (Span<UInt8>) -> Void) {
+        unsafe body(memory.span.extracting(first: count))
+    }
+}
