@@ -21,7 +21,7 @@ public enum Reactor {
         Loop.adopt()
         let status = ReactorActor.assumeIsolated { ExitStatus() }
         ReactorActor.assumeIsolated {
-            spawn {
+            _ = spawn {
                 status.value = await main()
                 Loop.stop()
             }
@@ -58,9 +58,10 @@ public enum Reactor {
     ///
     /// Child tasks (`async let`, task groups) would start on a thread of Swift's pool: spawn again and wait with a
     /// ``Promise`` instead, or wrap them in `withTaskExecutorPreference(Reactor.executor)`.
-    public static func spawn(_ body: @escaping @ReactorActor () async -> Void) {
+    @discardableResult
+    public static func spawn(_ body: @escaping @ReactorActor () async -> Void) -> Task<Void, Never> {
         // Not with `executorPreference:`, which would keep child tasks here but makes the start not immediate.
-        _ = Task.immediate { @ReactorActor in await body() }
+        Task.immediate { @ReactorActor in await body() }
     }
 
     /// The loop as an executor for child tasks.
