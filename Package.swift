@@ -103,6 +103,7 @@ let package = Package(
         tests(of: "Supervision", ["Reactor", "TestSupport"]),
         tests(of: "Postgres", ["Reactor", "Supervision", "TestSupport", logging]),
         tests(of: "Migrations", ["Postgres", "Reactor", "Supervision", "TestSupport"]),
+        tests(of: "TaskQueue", ["Reactor", "Redis", "JSONWire", "Supervision", "TestSupport", logging]),
         tests(of: "Redis", ["Reactor", "Supervision", "TestSupport", logging]),
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),

@@ -1,0 +1,49 @@
+internal import Reactor
+
+/// One task that callers wait for, from before it is sent until its outcome is handed to all of them.
+@ReactorActor
+final class Flight {
+    /// What makes two questions the same.
+    struct Key: Hashable {
+        let name: String
+        /// Encoded, so that equal keys are equal bytes.
+        let arguments: [UInt8]
+    }
+
+    /// Somebody who waits.
+    struct Passenger {
+        let deadline: ContinuousClock.Instant
+        let then: @ReactorActor (Result<TaskOutcome, TaskQueueError>) -> Void
+    }
+
+    let id: TaskID
+    /// Nil when nobody may join.
+    let key: Key?
+    let request: TaskRequest
+    let encodedArguments: [UInt8]
+    private(set) var passengers: [Passenger] = []
+    /// When it was sent; nil while it boards.
+    var departure: ContinuousClock.Instant?
+    /// Whether it stopped holding up the next flight of its key, because it has been under way for too long.
+    var isOverdue = false
+
+    init(id: TaskID, key: Key?, request: TaskRequest, encodedArguments: [UInt8]) {
+        self.id = id
+        self.key = key
+        self.request = request
+        self.encodedArguments = encodedArguments
+    }
+
+    /// The task must not be dropped while anybody waits for it.
+    var deadline: ContinuousClock.Instant? { passengers.lazy.map(\.deadline).max() }
+
+    func take(_ passenger: Passenger) { passengers.append(passenger) }
+
+    /// Removes those who have waited long enough.
+    func removeLate(now: ContinuousClock.Instant) -> [Passenger] {
+        guard passengers.contains(where: { $0.deadline <= now }) else { return [] }
+        let late = passengers.filter { $0.deadline <= now }
+        passengers.removeAll { $0.deadline <= now }
+        return late
+    }
+}

@@ -1,0 +1,136 @@
+internal import Reactor
+internal import Redis
+
+/// Ends a batch of tasks: stores and announces the results, then acknowledges, all or nothing.
+///
+/// Only what this call acknowledges is written. A task that was taken over and ended elsewhere is no longer pending; what
+/// this worker has to say about it comes too late and is dropped. So of two workers that ran the same task, the first to
+/// finish wins. A failure needs more: it must not take the task from a worker that took it over and may succeed, so it
+/// counts only while the task is still this worker's.
+enum FinishScript {
+    /// What becomes of a task.
+    enum Disposition: Equatable, Sendable {
+        /// It has a result, an error for those who wait, or came too late.
+        case ended(TaskEnvelope, TaskOutcome)
+        /// It failed for good, and nobody was told: an operator should see it.
+        case dead(TaskEnvelope, TaskFailure, attempts: Int)
+        /// It is run again later, as this envelope says.
+        case retry(TaskEnvelope, after: Duration)
+        /// The entry is not an envelope: an operator should see it.
+        case unreadable([UInt8])
+    }
+
+    /// An entry and what becomes of its task.
+    struct Ending {
+        let entry: StreamEntryID
+        let disposition: Disposition
+    }
+
+    /// Most tasks in one call, which bounds how long Redis is busy with it.
+    static let batchLimit = 256
+
+    private static let script = RedisScript(
+        ScriptPrelude.source + """
+            -- For each task: entry, kind, reply key, id, outcome, tracked, envelope, number.
+            local written, retried = 0, false
+            local statuses = { succeeded = 'succeeded', failed = 'failed', dead = 'failed', expired = 'expired' }
+            for i = 7, #ARGV, 8 do
+              local entry, kind, key, id, outcome, tracked, envelope, number = unpack(ARGV, i, i + 7)
+              local is_mine = true
+              if kind ~= 'succeeded' and kind ~= 'expired' then
+                local pending = redis.pcall('XPENDING', stream, group, entry, entry, 1, consumer)
+                is_mine = not pending.err and #pending == 1
+              end
+              if is_mine and redis.call('XACK', stream, group, entry) == 1 then
+                written = written + 1
+                remove(entry)
+                count(kind)
+                if kind == 'retried' then
+                  retried = true
+                  redis.call('ZADD', delayed, now + number, envelope)
+                  if tracked == '1' then set_state(id, 'queued', '') end
+                else
+                  reply(key, id, outcome)
+                  if tracked == '1' then set_state(id, statuses[kind], outcome) end
+                  if kind == 'dead' then bury(entry, envelope, outcome, number) end
+                end
+              end
+            end
+            write_all()
+            return { written, retried and next_due() or -1 }
+            """
+    )
+
+    /// What the script says.
+    struct Summary {
+        /// How many of the tasks were ended by this call; the others had been ended before.
+        let written: Int
+        /// When the next delayed task is due; nil when this call delayed none.
+        let nextDue: Duration?
+    }
+
+    /// Runs the script.
+    @ReactorActor
+    static func run(
+        _ endings: some Collection<Ending>,
+        as worker: WorkerIdentity,
+        then handler: @escaping @ReactorActor (Result<Summary, RedisError>) -> Void
+    ) {
+        script.run(on: worker.redis, keys: worker.endingKeys) { command in
+            worker.appendPrelude(to: &command)
+            for ending in endings { append(ending, to: &command) }
+        } then: { outcome in
+            switch outcome {
+            case .reply(let reply):
+                guard reply.count == 2, let written = reply[0].integer, let due = reply[1].integer else {
+                    return handler(.failure(.unexpectedReply))
+                }
+                handler(.success(Summary(written: Int(written), nextDue: due < 0 ? nil : .milliseconds(due))))
+            case .failed(let error): handler(.failure(error))
+            }
+        }
+    }
+
+    private static func append(_ ending: Ending, to command: inout RedisCommand) {
+        command.append(ending.entry.description)
+        switch ending.disposition {
+        case .ended(let envelope, let outcome):
+            command.append(kind(of: outcome))
+            appendRecipient(of: envelope, outcome: outcome.encoded, to: &command)
+            command.append("")
+            command.append("")
+        case .dead(let envelope, let failure, let attempts):
+            command.append("dead")
+            appendRecipient(of: envelope, outcome: TaskOutcome.failure(failure).encoded, to: &command)
+            command.append(envelope.encoded())
+            command.append(attempts)
+        case .retry(let next, let delay):
+            command.append("retried")
+            appendRecipient(of: next, outcome: [], to: &command)
+            command.append(next.encoded())
+            command.append(delay.wholeMilliseconds)
+        case .unreadable(let text):
+            command.append("dead")
+            for _ in 0..<2 { command.append("") }
+            command.append(TaskOutcome.failure(.malformedEnvelope).encoded)
+            command.append("")
+            command.append(text)
+            command.append(1)
+        }
+    }
+
+    private static func appendRecipient(of envelope: TaskEnvelope, outcome: [UInt8], to command: inout RedisCommand) {
+        command.append(envelope.replyKey ?? "")
+        command.append(envelope.id.description)
+        command.append(outcome)
+        command.append(envelope.isTracked ? "1" : "")
+    }
+
+    private static func kind(of outcome: TaskOutcome) -> String {
+        switch outcome {
+        case .success: "succeeded"
+        case .failure: "failed"
+        case .expired: "expired"
+        }
+    }
+}

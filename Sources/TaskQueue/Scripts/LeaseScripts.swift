@@ -1,0 +1,149 @@
+internal import Reactor
+internal import Redis
+
+/// Renews the leases of tasks that a worker is running, if they are still its own.
+///
+/// `XCLAIM … JUSTID` sets the idle time back without counting a delivery; it would also take a task away from a worker
+/// that took it over meanwhile, hence the check before it.
+enum RenewScript {
+    private static let script = RedisScript(
+        """
+        -- KEYS: stream. ARGV: group, consumer, entries.
+        local lost = {}
+        for i = 3, #ARGV do
+          local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
+          if pending.err or #pending == 0 then
+            lost[#lost + 1] = ARGV[i]
+          else
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
+          end
+        end
+        return lost
+        """
+    )
+
+    /// Runs the script.
+    ///
+    /// - Parameter handler: Gets the entries that are no longer this worker's.
+    @ReactorActor
+    static func run(
+        _ entries: [StreamEntryID],
+        as worker: WorkerIdentity,
+        then handler: @escaping @ReactorActor (Result<[StreamEntryID], RedisError>) -> Void
+    ) {
+        script.run(on: worker.redis, keys: [worker.keys.stream]) { command in
+            command.append(QueueKeys.group)
+            command.append(worker.consumer)
+            for entry in entries { command.append(entry.description) }
+        } then: { outcome in
+            handler(
+                outcome.copied().map { reply in
+                    (reply.array ?? []).compactMap { $0.text.flatMap { StreamEntryID($0) } }
+                }
+            )
+        }
+    }
+}
+
+/// Finds tasks that Redis has handed to this worker and that never arrived, because the connection broke in between.
+enum ReclaimScript {
+    private static let script = RedisScript(
+        """
+        -- KEYS: stream. ARGV: group, consumer, most tasks, entries that are known.
+        local known, found = {}, {}
+        for i = 4, #ARGV do known[ARGV[i]] = true end
+        local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], '-', '+', ARGV[3], ARGV[2])
+        if pending.err then return found end
+        for _, item in ipairs(pending) do
+          local entry = item[1]
+          if not known[entry] then
+            local present = redis.call('XRANGE', KEYS[1], entry, entry)[1]
+            if present then
+              redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, entry, 'JUSTID')
+              found[#found + 1] = entry
+              found[#found + 1] = item[4]
+              found[#found + 1] = present[2][2]
+            else
+              redis.call('XACK', KEYS[1], ARGV[1], entry)
+            end
+          end
+        end
+        return found
+        """
+    )
+
+    /// Runs the script. No read of this worker may be under way, because its batch would be found too.
+    ///
+    /// - Parameter known: Every entry that this worker knows to be its own.
+    @ReactorActor
+    static func run(
+        known: some Collection<StreamEntryID>,
+        as worker: WorkerIdentity,
+        then handler: @escaping @ReactorActor (Result<[Delivery], RedisError>) -> Void
+    ) {
+        script.run(on: worker.redis, keys: [worker.keys.stream]) { command in
+            command.append(QueueKeys.group)
+            command.append(worker.consumer)
+            command.append(known.count + worker.configuration.concurrency)
+            for entry in known { command.append(entry.description) }
+        } then: { outcome in
+            switch outcome {
+            case .reply(let reply): handler(.success(Delivery.list(in: reply, from: 0)))
+            case .failed(let error): handler(.failure(error))
+            }
+        }
+    }
+}
+
+/// Gives tasks back that a worker will not finish, so that another can take them over at once, and removes the worker
+/// from the group if it holds nothing else. The delivery does not count.
+enum HandBackScript {
+    private static let script = RedisScript(
+        """
+        -- KEYS: stream. ARGV: group, consumer, control channel, message, entries.
+        for i = 5, #ARGV do
+          local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
+          if not pending.err and #pending == 1 then
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i],
+              'IDLE', 86400000, 'RETRYCOUNT', math.max(0, pending[1][4] - 1), 'JUSTID')
+          end
+        end
+        if #ARGV > 4 then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
+        local rest = redis.pcall('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])
+        if not rest.err and #rest == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2]) end
+        return 0
+        """
+    )
+
+    /// Runs the script.
+    @ReactorActor
+    static func run(
+        _ entries: [StreamEntryID],
+        as worker: WorkerIdentity
+    ) async throws(RedisError) {
+        var arguments: [RedisArgument] = [
+            .string(QueueKeys.group), .string(worker.consumer), .string(worker.keys.control),
+            .string(ControlMessage.patrol.rawValue),
+        ]
+        for entry in entries { arguments.append(.string(entry.description)) }
+        _ = try await script.run(on: worker.redis, keys: [worker.keys.stream], arguments)
+    }
+}
+
+/// Marks tracked tasks as running, unless they have ended already.
+enum StartedScript {
+    private static let script = RedisScript(
+        """
+        for _, key in ipairs(KEYS) do
+          if redis.call('HGET', key, 'status') == 'queued' then redis.call('HSET', key, 'status', 'running') end
+        end
+        return 0
+        """
+    )
+
+    /// Runs the script; whether it succeeds changes nothing but what a reader of the state sees.
+    @ReactorActor
+    static func run(_ ids: [TaskID], as worker: WorkerIdentity) {
+        script.run(on: worker.redis, keys: ids.map { worker.keys.task($0) }) { _ in }
+    }
+}

@@ -1,0 +1,127 @@
+internal import Reactor
+internal import Redis
+
+/// What each worker does for the queue at regular intervals: makes sure that the consumer group exists, moves delayed
+/// tasks that are due into the stream, and takes over tasks whose worker has shown no sign of life.
+///
+/// A task that was delivered as often as it may be run is given up *before* it is run again: if it kills its worker, no
+/// handler of ours ever gets to count that.
+enum PatrolScript {
+    /// Most tasks taken over in one call, which bounds how long Redis is busy with it. Of delayed tasks that are due it
+    /// moves as many; the rest follows at once, because the next due time is then zero.
+    private static let batchLimit = 256
+
+    private static let script = RedisScript(
+        ScriptPrelude.source + """
+            -- KEYS[5]: paused. ARGV: idle ms for a take-over, most tasks to take, attempt limit, outcome of a lost task,
+            -- idle ms after which consumers that hold nothing are removed, or ''.
+            local min_idle, limit, attempt_limit, lost, stale = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[11]
+            if redis.pcall('XPENDING', stream, group).err then
+              redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
+            end
+
+            local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 256)
+            for _, envelope in ipairs(due) do redis.call('XADD', stream, '*', 'e', envelope) end
+            if #due > 0 then redis.call('ZREM', delayed, unpack(due)) end
+
+            local taken = {}
+            local is_paused = redis.call('EXISTS', KEYS[5])
+            local pending = {}
+            if is_paused == 0 and limit > 0 then
+              pending = redis.call('XPENDING', stream, group, 'IDLE', min_idle, '-', '+', limit)
+            end
+            for _, item in ipairs(pending) do
+              local entry, deliveries = item[1], item[4]
+              local found = redis.call('XRANGE', stream, entry, entry)[1]
+              if not found then
+                redis.call('XACK', stream, group, entry)
+              else
+                local envelope = found[2][2]
+                local ok, task = pcall(cjson.decode, envelope)
+                if not ok or type(task) ~= 'table' then task = {} end
+                local attempts = deliveries + (tonumber(task.attempt) or 1) - 1
+                if attempts >= attempt_limit then
+                  redis.call('XACK', stream, group, entry)
+                  remove(entry)
+                  count('dead')
+                  bury(entry, envelope, lost, attempts)
+                  if task.id then
+                    reply(task.reply or '', task.id, lost)
+                    if task.tracked then set_state(task.id, 'failed', lost) end
+                  end
+                else
+                  count('taken_over')
+                  redis.call('XCLAIM', stream, group, consumer, 0, entry, 'RETRYCOUNT', deliveries + 1, 'JUSTID')
+                  taken[#taken + 1] = entry
+                  taken[#taken + 1] = deliveries + 1
+                  taken[#taken + 1] = envelope
+                end
+              end
+            end
+            write_all()
+
+            -- A consumer is made by its first read; those of dead processes stay, and only empty ones may go.
+            if stale ~= '' then
+              for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
+                local fields = {}
+                for i = 1, #info, 2 do fields[info[i]] = info[i + 1] end
+                if fields.pending == 0 and fields.idle > tonumber(stale) and fields.name ~= consumer then
+                  redis.call('XGROUP', 'DELCONSUMER', stream, group, fields.name)
+                end
+              end
+            end
+            return { is_paused, next_due(), unpack(taken) }
+            """
+    )
+
+    private static let lostOutcome = TaskOutcome.failure(.workerLost).encoded
+
+    /// What the script says.
+    struct Report {
+        let isPaused: Bool
+        /// When the next delayed task is due; nil when none is delayed.
+        let nextDue: Duration?
+        /// Tasks that are this worker's now.
+        let taken: [Delivery]
+    }
+
+    /// Runs the script.
+    ///
+    /// - Parameters:
+    ///   - limit: Most tasks to take over.
+    ///   - staleAfter: When given, consumers are removed that hold nothing and have been silent for so long.
+    @ReactorActor
+    static func run(
+        as worker: WorkerIdentity,
+        limit: Int,
+        removingConsumersIdleFor staleAfter: Duration?,
+        then handler: @escaping @ReactorActor (Result<Report, RedisError>) -> Void
+    ) {
+        let configuration = worker.configuration
+        script.run(on: worker.redis, keys: worker.endingKeys + [worker.keys.paused]) { command in
+            worker.appendPrelude(to: &command)
+            command.append(configuration.takeOverAfter.wholeMilliseconds)
+            command.append(min(limit, batchLimit))
+            command.append(configuration.retry.attemptLimit)
+            command.append(lostOutcome)
+            command.append(staleAfter.map { String($0.wholeMilliseconds) } ?? "")
+        } then: { outcome in
+            switch outcome {
+            case .reply(let reply):
+                guard reply.count >= 2, let isPaused = reply[0].integer, let due = reply[1].integer else {
+                    return handler(.failure(.unexpectedReply))
+                }
+                handler(
+                    .success(
+                        Report(
+                            isPaused: isPaused != 0,
+                            nextDue: due < 0 ? nil : .milliseconds(due),
+                            taken: Delivery.list(in: reply, from: 2)
+                        )
+                    )
+                )
+            case .failed(let error): handler(.failure(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+/// What the scripts that end tasks have in common.
+///
+/// Scripts are Swift string literals rather than resource files, so that the program stays one file. All times in them
+/// are Redis' own (`TIME`): the clocks of the workers' machines never decide about leases or due times.
+///
+/// `KEYS`: stream, delayed, dead, totals, …
+/// `ARGV`: group, consumer, task prefix, time to live of results and of reply streams in ms, limit of dead letters, …
+enum ScriptPrelude {
+    /// How many of `ARGV` the prelude takes.
+    static let argumentCount = 6
+
+    static let source = """
+        local stream, delayed, dead, totals = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+        local group, consumer, task_prefix = ARGV[1], ARGV[2], ARGV[3]
+        local result_ttl, reply_ttl, dead_limit = ARGV[4], ARGV[5], tonumber(ARGV[6])
+        local time = redis.call('TIME')
+        local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+        local replies, reply_keys, removed, counts = {}, {}, {}, {}
+
+        local function count(what) counts[what] = (counts[what] or 0) + 1 end
+
+        -- Results for one submitter are gathered, so that it gets one entry for the whole batch.
+        local function reply(key, id, outcome)
+          if key == '' then return end
+          local fields = replies[key]
+          if not fields then
+            fields = {}
+            replies[key] = fields
+            reply_keys[#reply_keys + 1] = key
+          end
+          fields[#fields + 1] = id
+          fields[#fields + 1] = outcome
+        end
+
+        -- A state that has expired stays gone.
+        local function set_state(id, status, outcome)
+          local key = task_prefix .. id
+          if redis.call('EXISTS', key) == 0 then return end
+          redis.pcall('HSET', key, 'status', status, 'outcome', outcome)
+          if outcome ~= '' then redis.call('PEXPIRE', key, result_ttl) end
+        end
+
+        local function bury(entry, envelope, outcome, attempts)
+          if redis.call('XLEN', dead) >= dead_limit then count('dead_dropped') end
+          redis.call('XADD', dead, 'MAXLEN', dead_limit, '*',
+            'e', envelope, 'outcome', outcome, 'attempts', attempts, 'entry', entry)
+        end
+
+        -- XACK does not delete and XDEL does not acknowledge: an entry that has ended needs both.
+        local function remove(entry) removed[#removed + 1] = entry end
+
+        local function next_due()
+          local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+          if #first == 0 then return -1 end
+          return math.max(0, tonumber(first[2]) - now)
+        end
+
+        -- Lua's stack takes a few thousand values at most, hence the slices. A key that holds something else than we
+        -- think must not stop the script half way, hence `pcall` where a key comes from an envelope.
+        local function write_all()
+          for _, key in ipairs(reply_keys) do
+            local fields = replies[key]
+            for first = 1, #fields, 1000 do
+              redis.pcall('XADD', key, '*', unpack(fields, first, math.min(first + 999, #fields)))
+            end
+            redis.call('PEXPIRE', key, reply_ttl)
+          end
+          for first = 1, #removed, 1000 do
+            redis.call('XDEL', stream, unpack(removed, first, math.min(first + 999, #removed)))
+          end
+          for what, n in pairs(counts) do redis.call('HINCRBY', totals, what, n) end
+        end
+
+        """
+}

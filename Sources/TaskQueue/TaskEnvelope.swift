@@ -1,0 +1,82 @@
+internal import JSONWire
+
+/// A task as it travels through Redis: one JSON object in one field of a stream entry.
+///
+///     {"id":"…","name":"prices.average","arguments":{…},"attempt":1,"created_at":1736121600000,
+///      "deadline":1736121605000,"reply":"q:{tasks}:reply:…","request_id":"…","traceparent":"…","tracked":true}
+///
+/// Members without a value are left out. Names are stable: workers of an older version read envelopes of a newer one,
+/// so unknown members are ignored.
+struct TaskEnvelope: Equatable, Sendable {
+    /// Longest envelope that is read or written, in bytes.
+    static let limitBytes = 1024 * 1024
+
+    let id: TaskID
+    let name: String
+    let arguments: JSONValue
+    /// Counted from 1; deliveries to workers that died are counted by the stream and come on top.
+    var attempt = 1
+    /// Unix time in milliseconds, by the submitter's clock.
+    let createdAtMilliseconds: Int
+    /// Unix time in milliseconds after which nobody wants the result; nil for a task that is never too late.
+    var deadlineMilliseconds: Int?
+    /// The stream on which somebody waits; nil when nobody does.
+    var replyKey: String?
+    var requestID: String?
+    var traceparent: String?
+    /// Whether a state can be asked for by id.
+    var isTracked = false
+
+    /// Whether the deadline has passed at a wall-clock time. Clocks of different machines are compared here; they are
+    /// assumed to be synchronized to well under the length of a deadline.
+    func isExpired(at unixTime: Duration) -> Bool {
+        guard let deadlineMilliseconds else { return false }
+        return unixTime.wholeMilliseconds >= deadlineMilliseconds
+    }
+
+    /// The envelope as JSON.
+    ///
+    /// - Parameter encodedArguments: ``arguments``, when the caller has them encoded already.
+    func encoded(encodedArguments: [UInt8]? = nil) -> [UInt8] {
+        var writer = JSONWriter(capacity: 320 + (encodedArguments?.count ?? 128))
+        writer.object { writer in
+            writer.member("id", id.description)
+            writer.member("name", name)
+            writer.key("arguments")
+            if let encodedArguments { writer.raw(encodedArguments) } else { writer.value(arguments) }
+            writer.member("attempt", attempt)
+            writer.member("created_at", createdAtMilliseconds)
+            if let deadlineMilliseconds { writer.member("deadline", deadlineMilliseconds) }
+            if let replyKey { writer.member("reply", replyKey) }
+            if let requestID { writer.member("request_id", requestID) }
+            if let traceparent { writer.member("traceparent", traceparent) }
+            if isTracked { writer.member("tracked", true) }
+        }
+        return writer.take()
+    }
+
+    /// Reads an envelope; nil when it is not one.
+    init?(parsing text: Span<UInt8>) {
+        guard let value = try? JSONValue(parsing: text, limits: JSONLimits(bytes: Self.limitBytes)),
+            let id = value["id"]?.string.flatMap({ TaskID($0) }),
+            let name = value["name"]?.string,
+            let arguments = value["arguments"],
+            let attempt = value["attempt"]?.integer, attempt >= 1,
+            let createdAt = value["created_at"]?.integer
+        else { return nil }
+        self.init(id: id, name: name, arguments: arguments, createdAtMilliseconds: createdAt)
+        self.attempt = attempt
+        deadlineMilliseconds = value["deadline"]?.integer
+        replyKey = value["reply"]?.string
+        requestID = value["request_id"]?.string
+        traceparent = value["traceparent"]?.string
+        isTracked = value["tracked"]?.bool ?? false
+    }
+
+    init(id: TaskID, name: String, arguments: JSONValue, createdAtMilliseconds: Int) {
+        self.id = id
+        self.name = name
+        self.arguments = arguments
+        self.createdAtMilliseconds = createdAtMilliseconds
+    }
+}

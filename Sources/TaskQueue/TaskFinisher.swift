@@ -1,0 +1,66 @@
+internal import Logging
+internal import Reactor
+internal import Redis
+
+/// Writes the ends of tasks to Redis: those of a turn in one call, and again until they are written.
+///
+/// Writing twice is harmless, because only what is still pending is written. So after a lost connection everything
+/// unanswered is simply sent again. What waits here is bounded by the worker's concurrency: a task occupies its place
+/// until its end is written.
+@ReactorActor
+final class TaskFinisher {
+    private let worker: WorkerIdentity
+    private let logger: Logger
+    private var waiting: [FinishScript.Ending] = []
+    private var flush: EndOfTurn?
+    private var retryTimer: Timer?
+    private var backoff = Backoff(first: .milliseconds(50), cap: .seconds(1))
+
+    /// Called with entries whose end is in Redis, and the time until the next delayed task is due if any was delayed.
+    var onWritten: ([StreamEntryID], FinishScript.Summary) -> Void = { _, _ in }
+
+    init(_ worker: WorkerIdentity, logger: Logger) {
+        self.worker = worker
+        self.logger = logger
+        flush = EndOfTurn { [unowned self] in send() }
+        retryTimer = Timer { [unowned self] in send() }
+    }
+
+    /// Adds the end of a task.
+    func add(_ ending: FinishScript.Ending) {
+        waiting.append(ending)
+        flush?.schedule()
+    }
+
+    /// Redis can be reached again.
+    func connectionReturned() {
+        backoff.reset()
+        flush?.schedule()
+    }
+
+    private func send() {
+        guard worker.redis.isReady, !waiting.isEmpty else { return }
+        retryTimer?.cancel()
+        let endings = waiting
+        waiting = []
+        for first in stride(from: 0, to: endings.count, by: FinishScript.batchLimit) {
+            let batch = endings[first..<min(first + FinishScript.batchLimit, endings.count)]
+            FinishScript.run(batch, as: worker) { [weak self] result in self?.answered(batch, result) }
+        }
+    }
+
+    private func answered(
+        _ batch: ArraySlice<FinishScript.Ending>,
+        _ result: Result<FinishScript.Summary, RedisError>
+    ) {
+        switch result {
+        case .success(let summary):
+            backoff.reset()
+            onWritten(batch.map(\.entry), summary)
+        case .failure(let error):
+            waiting.append(contentsOf: batch)
+            logger.warning("task results not written yet", metadata: ["error": "\(error)", "tasks": "\(batch.count)"])
+            if retryTimer?.isScheduled == false { retryTimer?.schedule(after: backoff.next()) }
+        }
+    }
+}

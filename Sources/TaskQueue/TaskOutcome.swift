@@ -1,0 +1,123 @@
+internal import JSONWire
+
+/// How a task ended.
+public enum TaskOutcome: Sendable, Equatable {
+    /// The handler's result: one complete JSON value, encoded.
+    case success([UInt8])
+    /// The handler, or the queue on its behalf, said why there is none.
+    case failure(TaskFailure)
+    /// Its deadline had passed when a worker met it; the handler did not run.
+    case expired
+}
+
+/// Why a task has no result.
+public struct TaskFailure: Error, Sendable, Equatable {
+    /// A constant from the handler's own list, or one of ``TaskFailure/Code``; for programs.
+    public var code: String
+    /// One sentence for a person. It may reach clients: nothing internal belongs into it.
+    public var message: String
+    /// Whether running the task again may help.
+    public var isRetryable: Bool
+
+    /// Describes a failure.
+    public init(code: String, message: String, isRetryable: Bool) {
+        self.code = code
+        self.message = message
+        self.isRetryable = isRetryable
+    }
+
+    // MARK: The queue's own
+
+    /// The worker has no handler of that name; another one, of a newer version, may.
+    public static let unknownTask = TaskFailure(
+        code: "UNKNOWN_TASK",
+        message: "No handler is registered for this task.",
+        isRetryable: true
+    )
+
+    /// The handler did not answer within its time.
+    public static let timedOut = TaskFailure(
+        code: "TASK_TIMED_OUT",
+        message: "The task took too long.",
+        isRetryable: true
+    )
+
+    /// Every worker that ran the task was lost with it.
+    public static let workerLost = TaskFailure(
+        code: "WORKER_LOST",
+        message: "Every worker that ran the task was lost.",
+        isRetryable: false
+    )
+
+    /// The entry in the stream is not an envelope.
+    public static let malformedEnvelope = TaskFailure(
+        code: "MALFORMED_ENVELOPE",
+        message: "The task cannot be read.",
+        isRetryable: false
+    )
+}
+
+// MARK: - The form in reply streams and task states
+
+extension TaskOutcome {
+    /// One letter that says what follows, then JSON; so that a result passes through without being parsed.
+    private enum Tag {
+        static let success = UInt8(ascii: "+")
+        static let failure = UInt8(ascii: "-")
+        static let expired = UInt8(ascii: "!")
+    }
+
+    /// The outcome in the form in which it travels.
+    var encoded: [UInt8] {
+        switch self {
+        case .success(let result): return [Tag.success] + result
+        case .failure(let failure): return [Tag.failure] + failure.encoded
+        case .expired: return [Tag.expired]
+        }
+    }
+
+    /// Reads the form in which an outcome travels; nil when it is damaged.
+    init?(encoded: Span<UInt8>) {
+        guard !encoded.isEmpty else { return nil }
+        let rest = encoded.extracting(1...)
+        switch encoded[0] {
+        case Tag.success: self = .success([UInt8](copying: rest))
+        case Tag.failure:
+            guard let failure = TaskFailure(encoded: rest) else { return nil }
+            self = .failure(failure)
+        case Tag.expired: self = .expired
+        default: return nil
+        }
+    }
+}
+
+extension TaskFailure {
+    /// The failure as a JSON object.
+    var encoded: [UInt8] {
+        var writer = JSONWriter(capacity: 64 + code.utf8.count + message.utf8.count)
+        writer.object { writer in
+            writer.member("code", code)
+            writer.member("message", message)
+            writer.member("retryable", isRetryable)
+        }
+        return writer.take()
+    }
+
+    init?(encoded: Span<UInt8>) {
+        guard let value = try? JSONValue(parsing: encoded, limits: JSONLimits(bytes: 64 * 1024)),
+            let code = value["code"]?.string, let message = value["message"]?.string,
+            let isRetryable = value["retryable"]?.bool
+        else { return nil }
+        self.init(code: code, message: message, isRetryable: isRetryable)
+    }
+}
+
+extension Array where Element == UInt8 {
+    /// Copies a span.
+    init(copying span: Span<UInt8>) {
+        self = []
+        append(addingCapacity: span.count) { output in
+            for index in span.indices { output.append(span[index]) }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+/// The bounds and times of one queue; submitters and workers of a queue should agree on them.
+public struct TaskQueueConfiguration: Sendable {
+    /// Names the queue; part of every key. Lower-case letters, digits, `-`, `_` and `.`.
+    public var name: String
+    /// Most tasks in the queue: waiting, running and delayed together. Beyond it submissions are refused.
+    public var depthLimit = 10_000
+    /// How long the state of a tracked task is kept after its end.
+    public var resultTimeToLive: Duration = .seconds(3600)
+
+    // MARK: Submitters
+
+    /// Most callers of one process that wait for results.
+    public var waiterLimit = 20_000
+    /// How long callers whose task was sent go on waiting while Redis is away.
+    public var lossGrace: Duration = .seconds(1)
+    /// After this time under way, a shared task no longer holds up later callers with the same question.
+    public var sharingPatience: Duration = .milliseconds(500)
+
+    // MARK: Workers
+
+    /// Most tasks that one worker runs at once.
+    public var concurrency = 256
+    /// Most tasks that a handler gets in one call.
+    public var batchLimit = 64
+    /// How long a task stays with a worker that shows no sign of life. A worker renews the lease of what it runs every
+    /// fifth of this time; others look every tenth, and take over what has not been renewed for 7 tenths of it.
+    public var lease: Duration = .seconds(5)
+    /// How long a handler may take.
+    public var taskTimeout: Duration = .seconds(30)
+    /// When, and how often, a failed task is run again.
+    public var retry = RetryPolicy()
+    /// Most entries in the dead-letter stream; beyond it the oldest are dropped and counted.
+    public var deadLetterLimit = 10_000
+
+    /// Describes a queue with the default bounds.
+    public init(name: String) {
+        precondition(!name.isEmpty && name.utf8.allSatisfy(Self.isAllowed), "a queue's name is lower-case and plain")
+        self.name = name
+    }
+
+    private static func isAllowed(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"),
+            UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
+
+    /// How long an entry must have gone without renewal before it is taken over.
+    var takeOverAfter: Duration { lease * 7 / 10 }
+    /// How often a worker renews.
+    var renewalInterval: Duration { lease / 5 }
+    /// How often a worker looks for tasks to take over.
+    var patrolInterval: Duration { lease / 10 }
+
+    /// How long a reply stream outlives its last entry: far longer than any caller waits.
+    static let replyTimeToLive = Duration.seconds(300)
+    /// How long the state of a tracked task without a deadline is kept before it ends.
+    static let unfinishedTimeToLive = Duration.seconds(7 * 24 * 3600)
+}
+
+/// The keys of a queue. The braces make a Redis Cluster keep them together, as scripts need.
+struct QueueKeys: Sendable {
+    /// The consumer group of all workers.
+    static let group = "workers"
+
+    /// Tasks that wait or run: one entry each, removed when the task has ended.
+    let stream: String
+    /// Tasks given up.
+    let dead: String
+    /// Tasks to be run again later, by due time.
+    let delayed: String
+    /// Exists while the queue is paused.
+    let paused: String
+    /// Counters since the beginning.
+    let totals: String
+    /// Pub/sub channel for ``ControlMessage``.
+    let control: String
+    /// Before a task's id: its state.
+    let taskPrefix: String
+    /// Before a submitter's name: its results.
+    let replyPrefix: String
+
+    init(queue name: String) {
+        let base = "q:{\(name)}:"
+        stream = base + "stream"
+        dead = base + "dead"
+        delayed = base + "delayed"
+        paused = base + "paused"
+        totals = base + "totals"
+        control = base + "control"
+        taskPrefix = base + "task:"
+        replyPrefix = base + "reply:"
+    }
+
+    func task(_ id: TaskID) -> String { taskPrefix + id.description }
+}
+
+/// What is said on a queue's control channel. Only hints: the truth is in the keys, and workers look there regularly.
+enum ControlMessage: String {
+    case pause, resume
+    /// There is something to take over now.
+    case patrol
+}

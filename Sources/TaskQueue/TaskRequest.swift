@@ -1,0 +1,48 @@
+public import JSONWire
+internal import Reactor
+
+/// What a submitter asks for.
+public struct TaskRequest: Sendable {
+    /// The name of the handler.
+    public var name: String
+    /// What the handler gets.
+    public var arguments: JSONValue
+    /// When nobody wants the result any more; nil for a task that is never too late.
+    public var deadline: ContinuousClock.Instant?
+    /// The id of the request that causes the task, for logs.
+    public var requestID: String?
+    /// The W3C trace context of the request that causes the task.
+    public var traceparent: String?
+
+    /// Asks for a task.
+    public init(
+        name: String,
+        arguments: JSONValue,
+        deadline: ContinuousClock.Instant? = nil,
+        requestID: String? = nil,
+        traceparent: String? = nil
+    ) {
+        self.name = name
+        self.arguments = arguments
+        self.deadline = deadline
+        self.requestID = requestID
+        self.traceparent = traceparent
+    }
+
+    /// The envelope of this task.
+    @ReactorActor
+    func envelope(id: TaskID, replyKey: String? = nil, isTracked: Bool = false) -> TaskEnvelope {
+        var envelope = TaskEnvelope(
+            id: id,
+            name: name,
+            arguments: arguments,
+            createdAtMilliseconds: Reactor.unixTime.wholeMilliseconds
+        )
+        envelope.deadlineMilliseconds = deadline.map { (Reactor.unixTime + ($0 - Reactor.now)).wholeMilliseconds }
+        envelope.replyKey = replyKey
+        envelope.requestID = requestID
+        envelope.traceparent = traceparent
+        envelope.isTracked = isTracked
+        return envelope
+    }
+}

@@ -1,0 +1,106 @@
+import JSONWire
+import Logging
+import Reactor
+import Redis
+import Supervision
+import TestSupport
+import Testing
+
+@testable import TaskQueue
+
+/// A queue of its own for one test, with times short enough to wait for.
+@ReactorActor
+final class QueueFixture {
+    var configuration: TaskQueueConfiguration
+    let settings: RedisConfiguration
+    /// For looking at the keys, independently of the code under test.
+    let redis: RedisClient
+    let keys: QueueKeys
+    private var workers: [TaskWorker] = []
+    private var clients: [TaskQueueClient] = []
+
+    static let quiet = Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() }
+    private static var count = 0
+
+    /// - Parameter server: A server that the test may stop; nil means the shared one.
+    init(server: TestRedis? = nil) async throws {
+        Self.count += 1
+        let name = "test\(Self.count)"
+        let address = if let server { server.address } else { try await TestServers.redis().address }
+        configuration = TaskQueueConfiguration(name: name)
+        configuration.lease = .milliseconds(500)
+        configuration.retry = RetryPolicy(firstDelay: .milliseconds(20), delayCap: .milliseconds(50), attemptLimit: 3)
+        settings = RedisConfiguration(endpoint: address.endpoint, clientName: name)
+        keys = QueueKeys(queue: configuration.name)
+        redis = RedisClient(settings, logger: Self.quiet)
+        redis.start()
+        try #require(await redis.waitUntilReady(within: .seconds(10)))
+    }
+
+    var administration: TaskQueueAdministration { TaskQueueAdministration(configuration, redis: redis) }
+
+    func client() async throws -> TaskQueueClient {
+        let client = TaskQueueClient(configuration, redis: settings, logger: Self.quiet)
+        clients.append(client)
+        client.start()
+        try await eventually("the client is connected") { client.isReady }
+        return client
+    }
+
+    /// A started worker.
+    func worker(_ register: (TaskWorker) -> Void) async throws -> TaskWorker {
+        let worker = TaskWorker(configuration, redis: settings, logger: Self.quiet)
+        workers.append(worker)
+        register(worker)
+        worker.start()
+        try await eventually("the worker is connected") { worker.isReady }
+        return worker
+    }
+
+    /// A worker whose task `echo` answers its arguments.
+    func echo() async throws -> TaskWorker { try await worker { $0.register("echo", Self.echo) } }
+
+    static func echo(_ context: TaskContext) async -> TaskResult { .success(context.arguments.encoded) }
+
+    /// As if killed: no drain, no handing back.
+    func kill(_ worker: TaskWorker) { worker.abandon() }
+
+    func close() {
+        for client in clients { client.close() }
+        for worker in workers { worker.abandon() }
+        redis.close()
+    }
+
+    func length(_ key: String) async throws -> Int64? { try await redis.command(["XLEN", .string(key)]).integer }
+
+    func pending() async throws -> Int64? {
+        try await redis.command(["XPENDING", .string(keys.stream), .string(QueueKeys.group)]).array?.first?.integer
+    }
+
+    /// A request with plenty of time.
+    func request(_ name: String, _ arguments: JSONValue = .null, within limit: Duration = .seconds(30)) -> TaskRequest {
+        TaskRequest(name: name, arguments: arguments, deadline: Reactor.now + limit, requestID: "test")
+    }
+}
+
+/// What a handler of a test has seen.
+@ReactorActor
+final class Recorder {
+    var contexts: [TaskContext] = []
+    var batches: [Int] = []
+    /// While set, handlers wait.
+    var gate: Promise<Void, Never>?
+
+    func close() { gate = Promise() }
+
+    func open() {
+        gate?.succeed(())
+        gate = nil
+    }
+
+    func pass() async {
+        guard let gate else { return }
+        // A promise has one waiter: ask again and again.
+        while !gate.isSettled { await Reactor.yield() }
+    }
+}

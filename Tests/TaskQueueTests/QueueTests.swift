@@ -1,0 +1,243 @@
+import JSONWire
+import Reactor
+import Redis
+import TestSupport
+import Testing
+
+@testable import TaskQueue
+
+@Suite struct QueueTests {
+    init() { Reactor.runInBackground() }
+
+    @Test @ReactorActor func `a result comes back, and nothing stays behind`() async throws {
+        let queue = try await QueueFixture()
+        let worker = try await queue.echo()
+        let client = try await queue.client()
+        let arguments: JSONValue = ["text": "é\"\n", "n": .number("1.50")]
+        let outcome = try await client.submitAndWait(queue.request("echo", arguments))
+        #expect(outcome == .success(arguments.encoded))
+        try await eventually("the stream is empty") { try await queue.length(queue.keys.stream) == 0 }
+        #expect(try await queue.pending() == 0)
+        #expect(worker.counters.written == 1)
+        #expect(client.waiterCount == 0)
+        queue.close()
+    }
+
+    @Test @ReactorActor func `a handler sees who asked, when and until when`() async throws {
+        let queue = try await QueueFixture()
+        let recorder = Recorder()
+        _ = try await queue.worker { worker in
+            worker.register("look") { context in
+                recorder.contexts.append(context)
+                return .success(Array("null".utf8))
+            }
+        }
+        let client = try await queue.client()
+        var request = queue.request("look", [1])
+        request.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        _ = try await client.submitAndWait(request)
+        let context = try #require(recorder.contexts.first)
+        #expect(context.attempt == 1)
+        #expect(context.requestID == "test")
+        #expect(context.traceparent == request.traceparent)
+        let deadline = try #require(context.deadline)
+        #expect(deadline > Reactor.now + .seconds(20) && deadline < Reactor.now + .seconds(40))
+        queue.close()
+    }
+
+    @Test @ReactorActor func `many tasks of many callers all get their own answers`() async throws {
+        let queue = try await QueueFixture()
+        for _ in 0..<2 { _ = try await queue.echo() }
+        let clients = [try await queue.client(), try await queue.client()]
+        var right = 0
+        var wrong = 0
+        for number in 0..<4000 {
+            clients[number % 2].submitAndWait(queue.request("echo", .integer(number))) { result in
+                if case .success(.success(let bytes)) = result, bytes == Array("\(number)".utf8) {
+                    right += 1
+                } else {
+                    wrong += 1
+                }
+            }
+        }
+        try await eventually("all answers") { right + wrong == 4000 }
+        #expect(wrong == 0)
+        queue.close()
+    }
+
+    @Test @ReactorActor func `tasks that wait together reach the handler together, up to its limit`() async throws {
+        let queue = try await QueueFixture()
+        let recorder = Recorder()
+        struct Counting: TaskHandler {
+            let recorder: Recorder
+            func run(_ batch: [TaskContext]) async -> [TaskResult] {
+                recorder.batches.append(batch.count)
+                return batch.map { .success($0.arguments.encoded) }
+            }
+        }
+        let client = try await queue.client()
+        var answers: [JSONValue] = []
+        for number in 0..<10 {
+            client.submitAndWait(queue.request("count", .integer(number))) { result in
+                if case .success(.success(let bytes)) = result,
+                    let value = try? JSONValue(parsing: bytes, limits: .init(bytes: 10))
+                {
+                    answers.append(value)
+                }
+            }
+        }
+        try await eventually("all are in the queue") { try await queue.length(queue.keys.stream) == 10 }
+        _ = try await queue.worker { $0.register("count", Counting(recorder: recorder), batchLimit: 4) }
+        try await eventually("all answers") { answers.count == 10 }
+        #expect(recorder.batches == [4, 4, 2])
+        queue.close()
+    }
+
+    @Test @ReactorActor func `a failure reaches the caller who waits at once`() async throws {
+        let queue = try await QueueFixture()
+        let failure = TaskFailure(code: "BUSY", message: "Try again.", isRetryable: true)
+        let recorder = Recorder()
+        _ = try await queue.worker { worker in
+            worker.register("fail") { context in
+                recorder.contexts.append(context)
+                return .failure(failure)
+            }
+        }
+        let client = try await queue.client()
+        #expect(try await client.submitAndWait(queue.request("fail")) == .failure(failure))
+        #expect(try await client.submitAndWait(queue.request("absent")) == .failure(.unknownTask))
+        #expect(recorder.contexts.count == 1, "nobody retries on behalf of a caller who waits")
+        #expect(try await queue.length(queue.keys.dead) == 0)
+        queue.close()
+    }
+
+    @Test @ReactorActor func `the depth limit is exact, and a refusal comes at once`() async throws {
+        let queue = try await QueueFixture()
+        queue.configuration.depthLimit = 5
+        let client = try await queue.client()
+        var refused = 0
+        for number in 0..<8 {
+            client.submitAndWait(queue.request("echo", .integer(number))) { result in
+                if case .failure(.overloaded) = result { refused += 1 }
+            }
+        }
+        try await eventually("three refusals") { refused == 3 }
+        #expect(try await queue.length(queue.keys.stream) == 5)
+        await #expect(throws: TaskQueueError.overloaded) { try await client.submitTracked(queue.request("echo")) }
+        let statistics = try await queue.administration.statistics()
+        #expect(statistics.totals["refused"] == 4)
+        #expect(statistics.depth == 5)
+        queue.close()
+    }
+
+    @Test @ReactorActor func `the number of callers that wait is limited`() async throws {
+        let queue = try await QueueFixture()
+        queue.configuration.waiterLimit = 2
+        let client = try await queue.client()
+        for _ in 0..<2 { client.submitAndWait(queue.request("echo")) { _ in } }
+        await #expect(throws: TaskQueueError.overloaded) { try await client.submitAndWait(queue.request("echo")) }
+        queue.close()
+    }
+
+    @Test @ReactorActor func `a caller whose deadline passes is told, and the task is dropped when a worker meets it`()
+        async throws
+    {
+        let queue = try await QueueFixture()
+        let client = try await queue.client()
+        await #expect(throws: TaskQueueError.deadlineExceeded) {
+            try await client.submitAndWait(queue.request("echo", within: .milliseconds(30)))
+        }
+        await #expect(throws: TaskQueueError.deadlineExceeded) {
+            try await client.submitAndWait(queue.request("echo", within: .milliseconds(-1)))
+        }
+        let worker = try await queue.echo()
+        try await eventually("the task is dropped") { worker.counters.expired == 1 }
+        try await eventually("the stream is empty") { try await queue.length(queue.keys.stream) == 0 }
+        #expect(worker.counters.succeeded == 0)
+        #expect(client.waiterCount == 0)
+        queue.close()
+    }
+
+    @Test @ReactorActor func `a handler that takes too long is cut off, and its late result is dropped`() async throws {
+        let queue = try await QueueFixture()
+        queue.configuration.taskTimeout = .milliseconds(30)
+        let recorder = Recorder()
+        recorder.close()
+        let worker = try await queue.worker { worker in
+            worker.register("slow") { _ in
+                await recorder.pass()
+                return .success([])
+            }
+            worker.register("cancellable") { _ in
+                try? await Reactor.sleep(for: .seconds(3600))
+                return .success([])
+            }
+        }
+        let client = try await queue.client()
+        #expect(try await client.submitAndWait(queue.request("slow")) == .failure(.timedOut))
+        recorder.open()
+        #expect(try await client.submitAndWait(queue.request("cancellable")) == .failure(.timedOut))
+        try await eventually("nothing is held") { worker.taskCount == 0 }
+        #expect(worker.counters.written == 2)
+        queue.close()
+    }
+
+    @Test @ReactorActor func `identical questions share a task, but never one that was sent before they came`()
+        async throws
+    {
+        let queue = try await QueueFixture()
+        let recorder = Recorder()
+        recorder.close()
+        _ = try await queue.worker { worker in
+            worker.register("count") { context in
+                recorder.contexts.append(context)
+                let number = recorder.contexts.count
+                await recorder.pass()
+                return .success(Array("\(number)".utf8))
+            }
+        }
+        let client = try await queue.client()
+        var answers: [String: String] = [:]
+        func ask(_ name: String) {
+            client.submitAndWait(queue.request("count", ["same": true])) { result in
+                if case .success(.success(let bytes)) = result {
+                    answers[name] = String(decoding: bytes, as: UTF8.self)
+                }
+            }
+        }
+        ask("first")
+        ask("joins the first")
+        try await eventually("the first runs") { recorder.contexts.count == 1 }
+        ask("second")
+        ask("joins the second")
+        recorder.open()
+        try await eventually("four answers") { answers.count == 4 }
+        #expect(answers == ["first": "1", "joins the first": "1", "second": "2", "joins the second": "2"])
+        #expect(client.counters.submitted == 2)
+        #expect(client.counters.joined == 2)
+        queue.close()
+    }
+
+    @Test @ReactorActor func `a shared task that hangs does not hold up those who come later`() async throws {
+        let queue = try await QueueFixture()
+        queue.configuration.sharingPatience = .milliseconds(50)
+        let recorder = Recorder()
+        recorder.close()
+        _ = try await queue.worker { worker in
+            worker.register("count") { context in
+                recorder.contexts.append(context)
+                if recorder.contexts.count == 1 { await recorder.pass() }
+                return .success(Array("\(recorder.contexts.count)".utf8))
+            }
+        }
+        let client = try await queue.client()
+        var first: Result<TaskOutcome, TaskQueueError>?
+        client.submitAndWait(queue.request("count")) { first = $0 }
+        try await eventually("the first runs") { recorder.contexts.count == 1 }
+        #expect(try await client.submitAndWait(queue.request("count")) == .success(Array("2".utf8)))
+        #expect(first == nil)
+        recorder.open()
+        try await eventually("the first is answered too") { first != nil }
+        queue.close()
+    }
+}

@@ -1,0 +1,187 @@
+import JSONWire
+import Testing
+
+@testable import TaskQueue
+
+@Suite struct TaskIDTests {
+    @Test func `an id reads as it was written and begins with the time`() throws {
+        var generator = SystemRandomNumberGenerator()
+        let id = TaskID(unixTime: .milliseconds(0x0123_4567_89AB), using: &generator)
+        let text = id.description
+        #expect(text.hasPrefix("01234567-89ab-7"))
+        #expect(text.utf8.count == 36)
+        #expect(["8", "9", "a", "b"].contains(String(text.dropFirst(19).prefix(1))))
+        #expect(TaskID(text) == id)
+        #expect(TaskID(text.uppercased()) == id)
+    }
+
+    @Test func `ids differ`() {
+        var generator = SystemRandomNumberGenerator()
+        let ids = (0..<1000).map { _ in TaskID(unixTime: .seconds(1), using: &generator) }
+        #expect(Set(ids).count == 1000)
+        #expect(Set(ids.map(\.description)).count == 1000)
+    }
+
+    @Test(arguments: [
+        "", "1", "01234567-89ab-7000-8000-00000000000", "01234567-89ab-7000-8000-0000000000000",
+        "0123456789ab-7000-8000-000000000000-0", "g1234567-89ab-7000-8000-000000000000",
+        "01234567 89ab-7000-8000-000000000000", "../../../../../etc/passwd0000000000000",
+    ])
+    func `what is not an id is none`(text: String) {
+        #expect(TaskID(text) == nil)
+    }
+}
+
+@Suite struct StreamEntryIDTests {
+    @Test(arguments: [
+        ("0-0", true), ("1736121600000-12", true), ("1-", false), ("-1", false), ("1", false), ("", false),
+        ("1-2-3", false), ("x-1", false), ("99999999999999999999-1", false),
+    ])
+    func `entry ids are read exactly`(text: String, isValid: Bool) {
+        #expect(StreamEntryID(text)?.description == (isValid ? text : nil))
+    }
+
+    @Test func `ids ascend by time, then by sequence`() throws {
+        let ids = try ["5-10", "5-9", "10-0"].map { try #require(StreamEntryID($0)) }
+        #expect(ids.sorted().map(\.description) == ["5-9", "5-10", "10-0"])
+    }
+}
+
+@Suite struct TaskEnvelopeTests {
+    private let id = TaskID("01234567-89ab-7000-8000-000000000000")!
+
+    @Test func `everything comes back as it was written`() {
+        var envelope = TaskEnvelope(
+            id: id,
+            name: "prices.average",
+            arguments: ["a": [1, "x\"\n", ["b": .number("1.50")]]],
+            createdAtMilliseconds: 1_736_121_600_000
+        )
+        #expect(TaskEnvelope(parsing: envelope.encoded().span) == envelope)
+        envelope.attempt = 3
+        envelope.deadlineMilliseconds = 1_736_121_605_000
+        envelope.replyKey = "q:{t}:reply:x"
+        envelope.requestID = "r-1"
+        envelope.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        envelope.isTracked = true
+        #expect(TaskEnvelope(parsing: envelope.encoded().span) == envelope)
+        #expect(envelope.encoded(encodedArguments: envelope.arguments.encoded) == envelope.encoded())
+    }
+
+    @Test func `members that an older version does not know are ignored`() {
+        let text = #"{"id":"\#(id)","name":"n","arguments":null,"attempt":1,"created_at":5,"priority":9}"#
+        #expect(TaskEnvelope(parsing: Array(text.utf8).span)?.name == "n")
+    }
+
+    @Test(arguments: [
+        "", "null", "[]", "{}", "{",
+        #"{"id":"x","name":"n","arguments":{},"attempt":1,"created_at":5}"#,
+        #"{"id":"01234567-89ab-7000-8000-000000000000","arguments":{},"attempt":1,"created_at":5}"#,
+        #"{"id":"01234567-89ab-7000-8000-000000000000","name":"n","attempt":1,"created_at":5}"#,
+        #"{"id":"01234567-89ab-7000-8000-000000000000","name":"n","arguments":{},"attempt":0,"created_at":5}"#,
+        #"{"id":"01234567-89ab-7000-8000-000000000000","name":"n","arguments":{},"attempt":"1","created_at":5}"#,
+        #"{"id":"01234567-89ab-7000-8000-000000000000","name":"n","arguments":{},"attempt":1}"#,
+    ])
+    func `what is not an envelope is none`(text: String) {
+        #expect(TaskEnvelope(parsing: Array(text.utf8).span) == nil)
+    }
+
+    @Test func `a task is too late from its deadline on`() {
+        var envelope = TaskEnvelope(id: id, name: "n", arguments: .null, createdAtMilliseconds: 0)
+        #expect(!envelope.isExpired(at: .seconds(1_000_000_000)))
+        envelope.deadlineMilliseconds = 1000
+        #expect(!envelope.isExpired(at: .milliseconds(999)))
+        #expect(envelope.isExpired(at: .milliseconds(1000)))
+    }
+}
+
+@Suite struct TaskOutcomeTests {
+    @Test(arguments: [
+        TaskOutcome.success(Array(#"{"a":1}"#.utf8)), .success([]), .expired,
+        .failure(TaskFailure(code: "X", message: "it \"failed\"\n", isRetryable: true)), .failure(.workerLost),
+    ])
+    func `outcomes come back as they were written`(outcome: TaskOutcome) {
+        #expect(TaskOutcome(encoded: outcome.encoded.span) == outcome)
+    }
+
+    @Test(arguments: ["", "x", "-", "-{}", #"-{"code":"X"}"#])
+    func `what is not an outcome is none`(text: String) {
+        #expect(TaskOutcome(encoded: Array(text.utf8).span) == nil)
+    }
+}
+
+@Suite struct RetryTests {
+    /// Draws the largest value each time.
+    private struct Extreme: RandomNumberGenerator {
+        mutating func next() -> UInt64 { .max }
+    }
+
+    @Test func `the longest wait doubles up to the cap`() {
+        let policy = RetryPolicy(firstDelay: .milliseconds(100), delayCap: .milliseconds(500), attemptLimit: 9)
+        var extreme = Extreme()
+        let delays = (1...5).map { policy.delay(afterAttempt: $0, using: &extreme) }
+        for (delay, expected) in zip(delays, [100, 200, 400, 500, 500]) {
+            #expect(delay <= .milliseconds(expected))
+            #expect(delay > .milliseconds(expected) * 0.99)
+        }
+    }
+
+    @Test func `waits are spread over the whole range`() {
+        let policy = RetryPolicy(firstDelay: .seconds(1), delayCap: .seconds(1), attemptLimit: 9)
+        var generator = SystemRandomNumberGenerator()
+        let delays = (0..<1000).map { _ in policy.delay(afterAttempt: 1, using: &generator) }
+        #expect(delays.contains { $0 < .milliseconds(100) })
+        #expect(delays.contains { $0 > .milliseconds(900) })
+        #expect(!delays.contains { $0 < .zero || $0 > .seconds(1) })
+    }
+
+    private func held(attempt: Int = 1, deliveries: Int = 1, reply: String? = nil, isTracked: Bool = false) -> HeldTask
+    {
+        var envelope = TaskEnvelope(
+            id: TaskID("01234567-89ab-7000-8000-000000000000")!,
+            name: "n",
+            arguments: .null,
+            createdAtMilliseconds: 0
+        )
+        envelope.attempt = attempt
+        envelope.replyKey = reply
+        envelope.isTracked = isTracked
+        return HeldTask(entry: .zero, deliveries: deliveries, envelope: envelope)
+    }
+
+    private func disposition(_ task: HeldTask, _ result: TaskResult, limit: Int = 3) -> FinishScript.Disposition {
+        var generator = SystemRandomNumberGenerator()
+        let policy = RetryPolicy(firstDelay: .seconds(1), delayCap: .seconds(1), attemptLimit: limit)
+        return task.disposition(for: result, retry: policy, using: &generator)
+    }
+
+    private let passing = TaskFailure(code: "BUSY", message: "Busy.", isRetryable: true)
+    private let final = TaskFailure(code: "WRONG", message: "Wrong.", isRetryable: false)
+
+    @Test func `a caller who waits is told at once, retryable or not`() {
+        let task = held(reply: "q:{t}:reply:x")
+        #expect(disposition(task, .success([1])) == .ended(task.envelope, .success([1])))
+        #expect(disposition(task, .failure(passing)) == .ended(task.envelope, .failure(passing)))
+        #expect(disposition(task, .failure(final)) == .ended(task.envelope, .failure(final)))
+    }
+
+    @Test func `a task that nobody waits for is retried until its last attempt, and then given up`() {
+        for attempt in 1...2 {
+            guard case .retry(let next, let delay) = disposition(held(attempt: attempt), .failure(passing)) else {
+                Issue.record("attempt \(attempt) of 3 must be followed by another")
+                continue
+            }
+            #expect(next.attempt == attempt + 1)
+            #expect(delay <= .seconds(1))
+        }
+        let last = held(attempt: 3, isTracked: true)
+        #expect(disposition(last, .failure(passing)) == .dead(last.envelope, passing, attempts: 3))
+        #expect(disposition(held(), .failure(final)) == .dead(held().envelope, final, attempts: 1))
+    }
+
+    @Test func `runs that ended with their worker count`() {
+        let task = held(attempt: 2, deliveries: 2)
+        #expect(task.attempt == 3)
+        #expect(disposition(task, .failure(passing)) == .dead(task.envelope, passing, attempts: 3))
+    }
+}
