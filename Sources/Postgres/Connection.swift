@@ -66,6 +66,9 @@ final class Connection {
     /// Whether nothing is under way.
     var isIdle: Bool { pipeline.isEmpty && exchange == nil }
 
+    /// Whether an exchange is under way.
+    var hasExchange: Bool { exchange != nil }
+
     /// Whether no transaction block is open, so that somebody else can have the connection. To be asked while idle.
     var isOutsideTransaction: Bool { libpq?.isOutsideTransaction ?? false }
 
@@ -80,6 +83,7 @@ final class Connection {
     /// Sends a statement, together with the turn's others, at the end of the turn.
     func submit(_ query: PendingQuery) {
         guard isOpen else { return onLoss(.closed, [query]) }
+        precondition(exchange == nil, "a session takes one call at a time")
         if pipeline.isEmpty { lastReplyAt = Reactor.now }
         var statement: Int?
         if case .prepared(let prepared) = query.text { statement = prepared.number }
@@ -147,9 +151,10 @@ final class Connection {
     }
 
     private func handleReplies() {
-        while let libpq, awaitsReply, !libpq.isBusy { handle(libpq.nextReply()) }
+        // Once libpq has refused something, its account of what is in flight and ours differ.
+        while let libpq, awaitsReply, !isUnsendable, !libpq.isBusy { handle(libpq.nextReply()) }
         // Whatever was called may have closed the connection.
-        guard let libpq else { return }
+        guard let libpq, !isUnsendable else { return }
         if !awaitsReply {
             // Lets libpq parse what comes unasked: notifications, and the goodbye of a server that shuts down.
             _ = libpq.isBusy
@@ -241,7 +246,7 @@ extension Connection {
     /// Begins an exchange when everything that was sent before is answered. One at a time.
     func begin(_ exchange: Exchange) {
         guard isOpen else { return exchange.finish(.unavailable) }
-        precondition(self.exchange == nil, "one exchange at a time")
+        precondition(self.exchange == nil, "a session takes one call at a time")
         self.exchange = exchange
         deadlines?.fire(noLaterThan: exchange.deadline)
         startQueuedExchange()

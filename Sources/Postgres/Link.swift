@@ -31,7 +31,7 @@ final class Link {
 
     init(_ configuration: PostgresConfiguration) {
         self.configuration = configuration
-        backoff = Backoff(first: configuration.reconnectDelay.first, cap: configuration.reconnectDelay.cap)
+        backoff = Backoff(first: configuration.reconnectDelayFirst, cap: configuration.reconnectDelayCap)
     }
 
     /// The connection while it is open.
@@ -46,7 +46,7 @@ final class Link {
 
     /// Begins to connect.
     func open() {
-        state = .connecting(ConnectAttempt(configuration) { [unowned self] in attempted($0) })
+        state = .connecting(ConnectAttempt(configuration) { [weak self] in self?.attempted($0) })
     }
 
     /// Gives up everything. Callers of unanswered statements are told through ``onLoss``.
@@ -57,6 +57,8 @@ final class Link {
     }
 
     private func attempted(_ result: Result<Libpq, PostgresConnectError>) {
+        // An attempt that was given up may still end while it waits for a name server.
+        guard case .connecting = state else { return }
         switch result {
         case .success(let libpq):
             let connection = Connection(libpq, silenceMax: configuration.silenceMax)

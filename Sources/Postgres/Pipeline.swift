@@ -102,6 +102,8 @@ struct Pipeline<Query, Response>: ~Copyable {
     private var readsInOpenSegment = 0
     /// The result of a statement with effects, until its commit is known.
     private var uncommitted: (query: Query, response: Response)?
+    /// Whether the last reply said that a commit failed; its end comes before the sync.
+    private var didSyncFail = false
 
     /// How many statements wait for their result.
     private(set) var statementsInFlight = 0
@@ -232,13 +234,14 @@ struct Pipeline<Query, Response>: ~Copyable {
             uncommitted = nil
             return .finish(query, response)
         case .failure(let response, _):
-            // The commit failed; the end of this result and the sync itself follow.
+            didSyncFail = true
             guard let query = uncommitted?.query else { return .wait }
             uncommitted = (query, response)
             return .wait
-        case .end:
+        case .end where didSyncFail:
+            didSyncFail = false
             return .wait
-        case .success, .aborted:
+        case .end, .success, .aborted:
             return .abandonConnection
         }
     }
@@ -260,6 +263,7 @@ struct Pipeline<Query, Response>: ~Copyable {
             }
         }
         uncommitted = nil
+        didSyncFail = false
         statementsInFlight = 0
         readsInOpenSegment = 0
         return unanswered

@@ -28,8 +28,11 @@ public struct PostgresConfiguration: Sendable {
     /// How the server's `pg_stat_activity` names us.
     public var applicationName = "tickloop"
 
-    /// How many connections a pool keeps; 1 to 64. More than the server has cores rarely helps.
-    public var connections = 4
+    /// How many connections a pool keeps; 1 to 64.
+    ///
+    /// Few: statements that meet on a connection share its system calls and wake-ups. Measured with 64 short reads in
+    /// flight on 2 cores: 40,000 a second on one connection, 47,000 on two, 37,000 on four.
+    public var connections = 2
     /// Statements in flight on one connection at most, in the order of which the server answers.
     public var inFlightPerConnectionMax = 64
     /// Statements that may wait, each until its deadline, while all connections are full.
@@ -40,8 +43,10 @@ public struct PostgresConfiguration: Sendable {
     public var statementTimeout = Duration.seconds(5)
     /// After this without an acknowledgement, the kernel gives up a TCP connection (`TCP_USER_TIMEOUT`).
     public var peerTimeout = Duration.seconds(5)
-    /// The longest first delay before connecting anew, and the longest of all.
-    public var reconnectDelay = (first: Duration.milliseconds(20), cap: Duration.milliseconds(250))
+    /// The longest first delay before connecting anew, after an attempt that failed.
+    public var reconnectDelayFirst = Duration.milliseconds(20)
+    /// The longest delay of all, however many attempts failed.
+    public var reconnectDelayCap = Duration.milliseconds(250)
 
     /// Makes a configuration with the defaults above.
     public init(
@@ -146,6 +151,8 @@ extension PostgresConfiguration {
     private var serverOptions: String {
         [
             "statement_timeout=\(statementTimeout.wholeMilliseconds)",
+            // Should we be stopped in the middle of a transaction, its locks are not held for ever.
+            "idle_in_transaction_session_timeout=60000",
             // A statement whose client died is given up within a second instead of running to its end.
             "client_connection_check_interval=1000",
             "TimeZone=UTC", "DateStyle=ISO", "client_min_messages=warning",

@@ -30,6 +30,12 @@ public enum PostgresParameter: Hashable, Sendable {
         return .utf8(text)
     }
 
+    /// Whether PostgreSQL can store all of them.
+    static func areEncodable(_ parameters: [PostgresParameter]) -> Bool {
+        precondition(parameters.count <= UInt16.max, "the protocol counts parameters in 16 bits; send an array")
+        return parameters.allSatisfy(\.isEncodable)
+    }
+
     /// Whether PostgreSQL can store it: its text form has no room for a NUL.
     var isEncodable: Bool {
         switch self {

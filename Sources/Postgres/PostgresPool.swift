@@ -93,7 +93,7 @@ public final class PostgresPool {
         deadline: ContinuousClock.Instant,
         then completion: @escaping @ReactorActor (Result<PostgresResult, PostgresError>) -> Void
     ) {
-        guard parameters.allSatisfy(\.isEncodable) else { return completion(.failure(.unencodable)) }
+        guard PostgresParameter.areEncodable(parameters) else { return completion(.failure(.unencodable)) }
         counters.statements += 1
         accept(
             PendingQuery(
@@ -163,6 +163,10 @@ public final class PostgresPool {
 
     private func serveWaiters() {
         while !waiters.isEmpty, let slot = leastLoaded, let connection = slot.link.connection {
+            guard waiters.first.deadline > Reactor.now else {
+                expireWaiters()
+                continue
+            }
             switch waiters.first {
             case .query(let query):
                 guard connection.load < configuration.inFlightPerConnectionMax else { return }
@@ -240,6 +244,8 @@ public final class PostgresPool {
 
     private func giveBack(_ slot: PoolSlot, _ session: PostgresSession) {
         session.end()
+        // A COPY that nobody ended.
+        if slot.link.connection?.hasExchange == true { slot.link.connection?.close() }
         slot.borrower = nil
         slot.isReturning = true
         takeBack(slot)

@@ -66,7 +66,7 @@ public final class PostgresSession {
         deadline: ContinuousClock.Instant
     ) async throws(PostgresError) -> PostgresResult {
         if case .plain(let sql) = text, sql.utf8.contains(0) { throw .unencodable }
-        guard parameters.allSatisfy(\.isEncodable) else { throw .unencodable }
+        guard PostgresParameter.areEncodable(parameters) else { throw .unencodable }
         guard let connection, connection.isOpen else { throw .unavailable }
         let promise = Promise<PostgresResult, PostgresError>()
         connection.submit(PendingQuery(text, parameters, deadline: deadline) { promise.settle($0) })
@@ -102,6 +102,7 @@ public final class PostgresSession {
         _ statement: String,
         deadline: ContinuousClock.Instant
     ) async throws(PostgresError) -> PostgresCopy {
+        guard !statement.utf8.contains(0) else { throw .unencodable }
         guard let connection, connection.isOpen else { throw .unavailable }
         let copy = PostgresCopy(connection)
         try await copy.begin(statement, deadline: deadline)

@@ -176,7 +176,7 @@ private final class Conversation {
         #expect(conversation.received(reply) == ["abandon"])
     }
 
-    @Test(arguments: [".", "|", "aborted", "A |", "A . B", "A . aborted"])
+    @Test(arguments: [".", "|", "aborted", "A |", "A . B", "A . aborted", "A . .", "A . !deferred . ."])
     func `a reply out of order is a reason to abandon the connection`(replies: String) {
         let conversation = Conversation()
         _ = conversation.write("w")

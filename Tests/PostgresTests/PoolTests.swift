@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import TestSupport
 import Testing
 
 @testable import Postgres
@@ -185,7 +186,7 @@ private let process = PostgresStatement(reading: "select pg_backend_pid()")
 
     @Test @ReactorActor func `statements spread over the connections`() async throws {
         let pool = try await pool(connections: 3)
-        while pool.statistics.connections < 3 { try await Reactor.sleep(for: .milliseconds(2)) }
+        try await eventually("3 connections") { pool.statistics.connections == 3 }
         var processes: Set<String> = []
         let all = Promise<Void, PostgresError>()
         for number in 0..<3 {
@@ -226,11 +227,13 @@ private let process = PostgresStatement(reading: "select pg_backend_pid()")
 
     @Test @ReactorActor func `a read is repeated when its connection is killed, a write is not`() async throws {
         let pool = try await pool()
-        let slowRead = PostgresStatement(reading: "select pg_sleep(0.2), pg_backend_pid()")
-        let victim = try await pool.query(process, deadline: soon).int64(0, 0)
+        let slowRead = PostgresStatement(
+            reading: "select pg_sleep(case pg_backend_pid() when $1::int then 60 else 0 end), pg_backend_pid()"
+        )
+        let victim = try await pool.query(process, deadline: soon).int64(0, 0) ?? 0
         let read = Promise<PostgresResult, PostgresError>()
         let write = Promise<PostgresResult, PostgresError>()
-        pool.query(slowRead, deadline: soon) { read.settle($0) }
+        pool.query(slowRead, [.int64(victim)], deadline: soon) { read.settle($0) }
         pool.query(sleep, ["0"], deadline: soon) { write.settle($0) }
         try await killConnections(of: pool)
         await #expect(throws: PostgresError.connectionLost) { try await write.value }
@@ -256,12 +259,12 @@ private let process = PostgresStatement(reading: "select pg_backend_pid()")
     @Test @ReactorActor func `connections that are killed over and over come back`() async throws {
         let pool = try await pool(connections: 4)
         func waitUntilComplete() async throws {
-            while pool.statistics.connections < 4 { try await Reactor.sleep(for: .milliseconds(2)) }
+            try await eventually("4 connections") { pool.statistics.connections == 4 }
         }
         try await waitUntilComplete()
         for round in 1...10 {
             try await killConnections(of: pool)
-            while pool.statistics.reconnects < round * 4 { try await Reactor.sleep(for: .milliseconds(2)) }
+            try await eventually("the loss of all") { pool.statistics.reconnects >= round * 4 }
             try await waitUntilComplete()
             #expect(try await pool.query(one, deadline: soon).int64(0, 0) == 1)
         }

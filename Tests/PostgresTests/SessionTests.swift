@@ -1,5 +1,6 @@
 import Logging
 import Reactor
+import TestSupport
 import Testing
 
 @testable import Postgres
@@ -121,6 +122,16 @@ private struct ChangeOfMind: Error, Equatable {}
         pool.close()
     }
 
+    @Test @ReactorActor func `a COPY that nobody ends does not hold the connection`() async throws {
+        let pool = try await poolWithTable()
+        try await pool.withSession(deadline: soon) { session throws(PostgresError) in
+            _ = try await session.copyIn("copy t from stdin", deadline: soon)
+        }
+        #expect(try await rows(in: pool) == 0)
+        #expect(pool.statistics.reconnects == 1)
+        pool.close()
+    }
+
     @Test @ReactorActor func `others wait while a session has the only connection`() async throws {
         let pool = try await poolWithTable()
         let other = Promise<PostgresResult, PostgresError>()
@@ -226,9 +237,9 @@ private struct ChangeOfMind: Error, Equatable {}
             onNotification: { notes.append("\($0): \($1)") }
         )
         let session = try await PostgresSession.open(configuration)
-        while begun < 1 { try await Reactor.sleep(for: .milliseconds(2)) }
+        try await eventually("listening") { begun == 1 }
         try await session.execute(#"notify plain, 'a'; notify "odd ""name", 'b'"#, deadline: soon)
-        while notes.count < 2 { try await Reactor.sleep(for: .milliseconds(2)) }
+        try await eventually("the notification") { notes.count == 2 }
         #expect(notes == ["plain: a", #"odd "name: b"#])
 
         try await session.execute(
@@ -238,9 +249,9 @@ private struct ChangeOfMind: Error, Equatable {}
             """,
             deadline: soon
         )
-        while begun < 2 { try await Reactor.sleep(for: .milliseconds(2)) }
+        try await eventually("listening") { begun == 2 }
         try await session.execute("notify plain, 'c'", deadline: soon)
-        while notes.count < 3 { try await Reactor.sleep(for: .milliseconds(2)) }
+        try await eventually("the notification") { notes.count == 3 }
         #expect(notes.last == "plain: c")
         listener.close()
         #expect(!listener.isListening)
