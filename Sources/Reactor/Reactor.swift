@@ -20,14 +20,16 @@ public enum Reactor {
     nonisolated public static func run(_ main: @escaping @ReactorActor () async -> CInt) -> CInt {
         Loop.adopt()
         let status = ReactorActor.assumeIsolated { ExitStatus() }
-        ReactorActor.assumeIsolated {
+        let isDone = ReactorActor.assumeIsolated {
             _ = spawn {
                 status.value = await main()
                 Loop.stop()
             }
+            return status.value != nil
         }
-        Loop.run()
-        return ReactorActor.assumeIsolated { status.value }
+        // A `main` that never suspended has returned already, and libev forgets a stop from before it ran.
+        if !isDone { Loop.run() }
+        return ReactorActor.assumeIsolated { status.value ?? EXIT_FAILURE }
     }
 
     /// Runs the loop on a thread of its own, for the life of the process. For tests; the second call does nothing.
@@ -106,5 +108,5 @@ public enum Reactor {
 /// Where ``Reactor/run(_:)`` finds what its main function returned.
 @ReactorActor
 private final class ExitStatus {
-    var value: CInt = 0
+    var value: CInt?
 }

@@ -116,7 +116,7 @@ extension ChildProcess {
         onStart(child)
         let status = await end.result.get()
         guard status == .exited(0) else {
-            throw .ended(name: name, status, lastLine: output.lines.last { !$0.isEmpty } ?? "")
+            throw .ended(name: name, status, lastLine: output.mostTelling)
         }
         return output.lines
     }
@@ -126,6 +126,12 @@ extension ChildProcess {
 @ReactorActor
 private final class RecentLines {
     private(set) var lines: [String] = []
+
+    /// The line that says best why a program failed: the last that speaks of an error, or else the last.
+    var mostTelling: String {
+        let marks = ["error:", "ERROR:", "FATAL:", "PANIC:"]
+        return lines.last { line in marks.contains { line.contains($0) } } ?? lines.last { !$0.isEmpty } ?? ""
+    }
 
     func append(_ line: String) {
         if lines.count == 1000 { lines.removeFirst(500) }

@@ -18,6 +18,7 @@ extension PrivatePostgres {
             // Nobody replicates from it.
             "wal_level": "minimal",
             "max_wal_senders": "0",
+            "max_logical_replication_workers": "0",
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_line_prefix": "",
@@ -48,15 +49,17 @@ extension PrivatePostgres {
         """
     }
 
-    /// Removes the pid file of a killed server if it could keep the next one from starting.
+    /// Removes the pid files of a killed server if it could keep the next one from starting.
     ///
     /// PostgreSQL itself sees that the process is gone, but not that its pid has been given to another program since, as
     /// happens soon after a reboot and in containers; it then refuses to start for ever.
-    static func removeStalePidFile(in cluster: String) {
+    static func removeStalePidFile(in cluster: String, sockets: String) {
         let file = "\(cluster)/postmaster.pid"
         guard let text = Files.text(file), let line = text.split(separator: "\n").first else { return }
         // A running server works in its cluster.
-        if let pid = CInt(line), Files.destination(ofLink: "/proc/\(pid)/cwd") == cluster { return }
-        unsafe unlink(file)
+        if let pid = CInt(line), Files.destination(ofLink: "/proc/\(pid)/cwd") == Files.resolved(cluster) { return }
+        Files.remove(file)
+        // Its socket has a lock of the same kind.
+        for name in Files.entries(ofFolder: sockets) { Files.remove("\(sockets)/\(name)") }
     }
 }

@@ -33,7 +33,7 @@ public struct PrivatePostgres: Sendable {
     /// Where the cluster is.
     public let cluster: String
     /// What to run once ``prepare(onLine:onStart:)`` has returned.
-    public let service: Service.Description
+    public let service: SupervisedService.Description
 
     private let installation: PostgresInstallation
     private let settings: Settings
@@ -86,7 +86,7 @@ public struct PrivatePostgres: Sendable {
             parentDeathSignal: settings.isDurable ? .interrupt : .quit
         )
         command.account = account?.name
-        var service = Service.Description(
+        var service = SupervisedService.Description(
             name: "postgres",
             command: command,
             probe: .postgres(address.endpoint, user: settings.user)
@@ -94,24 +94,26 @@ public struct PrivatePostgres: Sendable {
         service.stopSteps = StopStep.postgres
         // A killed server's recovery reads the log again: minutes, if there is much.
         service.startLimit = .seconds(600)
-        service.beforeStart = { [cluster] in Self.removeStalePidFile(in: cluster) }
+        service.beforeStart = { [cluster, socketFolder] in
+            Self.removeStalePidFile(in: cluster, sockets: socketFolder)
+        }
         self.service = service
     }
+
+    /// Whether the cluster is there.
+    public var isPrepared: Bool { Files.isRegularFile("\(cluster)/PG_VERSION") }
 
     /// Makes the cluster, with role and database, if it is not there yet.
     ///
     /// It grows under another name and gets its own only when it is complete, so that being killed half way leaves nothing
     /// behind that looks like a cluster.
     ///
-    /// - Parameters:
-    ///   - onLine: Called with what the programs print.
-    ///   - onStart: Called with each program started, for who wants to stop early.
+    /// - Parameter onStart: Called with each program started, for who wants to stop early.
     public func prepare(
-        onLine: @escaping @ReactorActor (String) -> Void = { _ in },
         onStart: @escaping @ReactorActor (ChildProcess) -> Void = { _ in }
     ) async throws(SupervisionError) {
         try makeFolder(socketFolder)
-        if Files.isRegularFile("\(cluster)/PG_VERSION") { return }
+        if isPrepared { return }
         let growing = "\(cluster).new"
         let script = "\(cluster).sql"
         let passwordFile = "\(cluster).password"
@@ -122,7 +124,7 @@ public struct PrivatePostgres: Sendable {
         try writeFile(Self.script(settings), to: script)
 
         var initdb = command("initdb", Self.initdbArguments(cluster: growing, passwordFile: passwordFile, settings))
-        try await ChildProcess.run(initdb, name: "initdb", onLine: onLine, onStart: onStart)
+        try await ChildProcess.run(initdb, name: "initdb", onStart: onStart)
         initdb = command("postgres", ["--single", "-F", "-D", growing, "postgres"])
         initdb.standardInput = script
         let output = try await ChildProcess.run(initdb, name: "postgres --single", onStart: onStart)

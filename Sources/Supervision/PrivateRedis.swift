@@ -18,7 +18,7 @@ public struct PrivateRedis: Sendable {
     /// How to reach the server.
     public let address: RedisAddress
     /// What to run once ``prepare()`` has returned.
-    public let service: Service.Description
+    public let service: SupervisedService.Description
 
     private let folder: String
     private let configuration: String
@@ -50,7 +50,7 @@ public struct PrivateRedis: Sendable {
             environment: environment,
             workingDirectory: "/"
         )
-        var service = Service.Description(name: "redis", command: command, probe: .redis(address.endpoint))
+        var service = SupervisedService.Description(name: "redis", command: command, probe: .redis(address.endpoint))
         // A killed server reads its append-only file again.
         service.startLimit = .seconds(600)
         self.service = service
@@ -80,7 +80,7 @@ public struct PrivateRedis: Sendable {
             "aof-load-truncated yes",
             "always-show-logo no",
             "set-proc-title no",
-            "loglevel notice",
+            "loglevel warning",
         ]
         if let socketPath = address.socketPath {
             lines += ["unixsocket \"\(quoted(socketPath))\"", "unixsocketperm 700"]
@@ -109,6 +109,12 @@ public struct RedisAddress: Sendable, Equatable {
 
     /// A URI over TCP, as `redis-cli -u` and every client library take it.
     public var url: String { "redis://\(host):\(port)/\(database)" }
+
+    /// A URI over the Unix-domain socket, or over TCP where there is none or its path would need escapes.
+    public var localURL: String {
+        guard let socketPath, !socketPath.contains(where: { "?%#@".contains($0) }) else { return url }
+        return "unix://\(socketPath)?db=\(database)"
+    }
 
     /// What to connect to.
     public var endpoint: Endpoint { socketPath.map { .unix(path: $0) } ?? .tcp(host: host, port: port) }

@@ -70,9 +70,12 @@ extension Probe {
     /// - Returns: Whether the server became ready.
     @ReactorActor
     func becomesReady(orUntil giveUp: @ReactorActor () -> Bool) async -> Bool {
+        // Growing, because PostgreSQL logs each question that comes while it recovers.
+        var pause = Duration.milliseconds(10)
         while !giveUp() {
             if await isReady() { return true }
-            do { try await Reactor.sleep(for: .milliseconds(20)) } catch { return false }
+            do { try await Reactor.sleep(for: pause) } catch { return false }
+            pause = min(pause * 1.5, .milliseconds(200))
         }
         return false
     }

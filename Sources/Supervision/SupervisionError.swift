@@ -31,6 +31,16 @@ private func words(for error: CInt) -> String {
     return unsafe String(cString: words)
 }
 
+extension WaitStatus {
+    /// How it ended, as the end of a sentence.
+    var words: String {
+        switch self {
+        case .exited(let status): "exited with status \(status)"
+        case .signaled(let signal): "was killed by signal \(signal)"
+        }
+    }
+}
+
 extension SupervisionError: CustomStringConvertible {
     /// One sentence for a person at a terminal, with what to do about it where that is known.
     public var description: String {
@@ -38,8 +48,8 @@ extension SupervisionError: CustomStringConvertible {
         case .programNotFound(let name, let package): "\(name) is not installed: apt-get install \(package)"
         case .cannotSpawn(let program, let error): "cannot run \(program): \(words(for: error))"
         case .fileSystem(let path, let error): "\(path): \(words(for: error))"
-        case .ended(let name, let status, ""): "\(name) ended (\(status))"
-        case .ended(let name, let status, let line): "\(name) ended (\(status)): \(line)"
+        case .ended(let name, let status, ""): "\(name) \(status.words)"
+        case .ended(let name, let status, let line): "\(name) \(status.words): \(line)"
         case .notReady(let name, let limit): "\(name) was not ready within \(limit)"
         case .folderInUse(let folder, let owner): "tickloop up already runs on \(folder) (pid \(owner))"
         case .portTaken(let port): "port \(port) is taken; choose another with --port"

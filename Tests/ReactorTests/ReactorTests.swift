@@ -8,6 +8,10 @@ private let loop: Void = Reactor.runInBackground()
 @Suite struct ReactorTests {
     init() { loop }
 
+    @Test func `a main function that never waits ends the process with its status`() async {
+        await #expect(processExitsWith: .exitCode(7)) { exit(Reactor.run { 7 }) }
+    }
+
     @Test @ReactorActor func `an async function runs on the loop's thread, also after a suspension`() async throws {
         let before = pthread_self()
         try await Reactor.sleep(for: .milliseconds(2))

@@ -44,7 +44,7 @@ import Testing
         try await server.prepare()
         // Any process that PostgreSQL cannot tell from one of its own; it looks away from itself and its parents only.
         try Files.write("1\n\(server.cluster)\n", to: "\(server.cluster)/postmaster.pid")
-        let service = Service(server.service)
+        let service = SupervisedService(server.service)
         try await service.start()
         #expect(try await server.run("SELECT 1") == ["1"])
         await service.stop()
@@ -67,8 +67,8 @@ import Testing
     @Test @ReactorActor func `a service that ends is started again, and stays away once stopped`() async throws {
         let redis = try PrivateRedis(folder: TestFolder.make(), port: FreePort.choose())
         try redis.prepare()
-        var events: [Service.Event] = []
-        let service = Service(redis.service) { event in
+        var events: [SupervisedService.Event] = []
+        let service = SupervisedService(redis.service) { event in
             if case .line = event { return }
             events.append(event)
         }
@@ -94,8 +94,12 @@ import Testing
 
     @Test @ReactorActor func `a service that never works is given up with its last words`() async throws {
         let nobody = Probe.redis(.tcp(host: "127.0.0.1", port: try FreePort.choose()))
-        let service = Service(
-            Service.Description(name: "x", command: Command("/bin/sh", ["-c", "echo broken; exit 1"]), probe: nobody)
+        let service = SupervisedService(
+            SupervisedService.Description(
+                name: "x",
+                command: Command("/bin/sh", ["-c", "echo broken; exit 1"]),
+                probe: nobody
+            )
         )
         await #expect(throws: SupervisionError.ended(name: "x", .exited(1), lastLine: "broken")) {
             try await service.start()
@@ -104,7 +108,9 @@ import Testing
 
     @Test @ReactorActor func `a stop during the start ends both`() async throws {
         let nobody = Probe.redis(.tcp(host: "127.0.0.1", port: try FreePort.choose()))
-        let service = Service(Service.Description(name: "x", command: Command("/bin/sleep", ["1000"]), probe: nobody))
+        let service = SupervisedService(
+            SupervisedService.Description(name: "x", command: Command("/bin/sleep", ["1000"]), probe: nobody)
+        )
         Reactor.spawn { await service.stop() }
         await #expect(throws: SupervisionError.stopped) { try await service.start() }
         #expect(service.child == nil)

@@ -58,10 +58,10 @@ public enum TestServers {
 /// A server that a test may take away and bring back; it always comes back on the same port.
 @ReactorActor
 public class TestServer {
-    private let description: Service.Description
-    private var service: Service?
+    private let description: SupervisedService.Description
+    private var service: SupervisedService?
 
-    init(_ description: Service.Description) { self.description = description }
+    init(_ description: SupervisedService.Description) { self.description = description }
 
     /// Its process, while it runs.
     public var pid: CInt? { service?.child?.pid }
@@ -69,7 +69,7 @@ public class TestServer {
     /// Starts it, and returns when it is ready.
     public func start() async throws {
         precondition(service == nil, "the server runs already")
-        let service = Service(description) { event in
+        let service = SupervisedService(description) { event in
             if case .started(let pid) = event { TestFolder.willOutlive(pid) }
         }
         self.service = service

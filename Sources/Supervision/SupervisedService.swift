@@ -3,7 +3,7 @@ public import Reactor
 
 /// A program that is kept running: started, asked until it is ready, started again when it ends, stopped when told.
 @ReactorActor
-public final class Service {
+public final class SupervisedService {
     /// What is run and how it is treated.
     public struct Description: Sendable {
         /// What people call it, as in `gateway-1`.
@@ -74,9 +74,15 @@ public final class Service {
     /// - Throws: ``SupervisionError`` when it ended several times before it was ever ready; nothing runs then.
     ///   ``SupervisionError/stopped`` when ``stop()`` was called meanwhile.
     public func start() async throws(SupervisionError) {
-        perform(lifecycle.started(now: Reactor.now))
-        try await firstReady.value
+        begin()
+        try await waitUntilReady()
     }
+
+    /// The first half of ``start()``.
+    func begin() { perform(lifecycle.started(now: Reactor.now)) }
+
+    /// The second half of ``start()``.
+    func waitUntilReady() async throws(SupervisionError) { try await firstReady.value }
 
     /// Stops the program with patience, and returns when it has ended. It is not started again.
     public func stop() async {

@@ -1,0 +1,204 @@
+import Glibc
+public import Reactor
+
+/// `tickloop up`: the whole system on one machine, for as long as somebody wants it.
+///
+/// Servers first, then what stands on them, each started when the one before is ready; stopped in the opposite order, so that
+/// whatever still answers has everything it needs to do so.
+@ReactorActor
+public final class Up {
+    private let options: UpOptions
+    private let console: Console
+    private var folder: DataFolder
+    /// In the order of their start.
+    private var tiers: [[SupervisedService]] = []
+    /// A program that is to end by itself, while it runs.
+    private var step: ChildProcess?
+    private var isStopping = false
+    private let stopAsked = Promise<Void, Never>()
+
+    private init(_ options: UpOptions) throws(SupervisionError) {
+        self.options = options
+        folder = try DataFolder(options.dataFolder)
+        let workers = (1...max(1, options.workers)).map { "worker-\($0)" }
+        console = Console(
+            names: ["up", "postgres", "redis", "migrate", "seed", "simulator-1"] + workers + ["api-1", "gateway-1"]
+        )
+    }
+
+    /// Runs everything until SIGINT, SIGTERM or SIGHUP.
+    ///
+    /// - Returns: The exit status: 0 after a stop that was asked for, 1 when something could not be started; why is said on
+    ///   standard error when nothing was started at all, and else among the lines on standard output.
+    public static func run(_ options: UpOptions) async -> CInt {
+        do { return try await runLocked(options) } catch {
+            let console = Console(descriptor: STDERR_FILENO, names: [])
+            console.announce(error.description)
+            console.flush()
+            return 1
+        }
+    }
+
+    private static func runLocked(_ options: UpOptions) async throws(SupervisionError) -> CInt {
+        let up = try Up(options)
+        let lock = try up.folder.lock()
+        guard FreePort.isFree(options.gatewayPort) else { throw .portTaken(options.gatewayPort) }
+        let watchers = [SIGINT, SIGTERM, SIGHUP].map { signal in SignalWatcher(signal) { up.received(signal) } }
+        let status = await up.runToEnd()
+        withExtendedLifetime(watchers) {}
+        _ = consume lock
+        return status
+    }
+
+    private func runToEnd() async -> CInt {
+        var status: CInt = 0
+        do {
+            try await start()
+            _ = await stopAsked.result
+        } catch {
+            // A stop in the middle of the start makes one of its steps fail.
+            if !isStopping {
+                say(error.description)
+                status = 1
+            }
+        }
+        isStopping = true
+        Files.remove(folder.environmentFile)
+        for tier in tiers.reversed() {
+            for service in tier { service.requestStop() }
+            for service in tier { await service.waitUntilStopped() }
+        }
+        folder.removeStaleFiles()
+        say("everything has stopped")
+        console.flush()
+        return status
+    }
+
+    private func start() async throws(SupervisionError) {
+        await endProcessesLeftBehind()
+        folder.removeStaleFiles()
+        let plan = UpPlan(options: options, servers: try await startServers(), ports: try choosePorts())
+        for preparation in plan.preparations { try await run(preparation.command, name: preparation.name) }
+        for tier in plan.tiers { try await start(tier) }
+        try Files.write(plan.environmentFile, to: folder.environmentFile, mode: 0o600)
+        let question = "/prices/average?start_date=2025-01-06&end_date=2025-01-07"
+        console.announce("ready on http://\(plan.gateway), try: curl 'http://\(plan.gateway)\(question)'")
+    }
+
+    // MARK: Steps of the start
+
+    /// Ends what outlived a killed `up`. Its children were told to end by the kernel, and may be about to.
+    private func endProcessesLeftBehind() async {
+        let records = folder.processesLeftBehind()
+        guard !records.isEmpty else { return }
+        say("ending what a killed up has left: \(records.map { "\($0.name) (\($0.pid))" }.joined(separator: ", "))")
+        for record in records { kill(record.pid, record.name == "postgres" ? SIGINT : SIGTERM) }
+        let deadline = Reactor.now + .seconds(15)
+        while records.contains(where: \.isRunning) {
+            if Reactor.now >= deadline { for record in records where record.isRunning { kill(record.pid, SIGKILL) } }
+            // Not our children: there is no other way to learn of their end than to look.
+            try? await Reactor.sleep(for: .milliseconds(20))
+        }
+    }
+
+    private func startServers() async throws(SupervisionError) -> UpPlan.Servers? {
+        if options.isExternal { return nil }
+        let isNew = folder.isNew
+        let postgresPort = try FreePort.choose(except: [options.gatewayPort])
+        let redisPort = try FreePort.choose(except: [options.gatewayPort, postgresPort])
+        let postgres = try PrivatePostgres(
+            folder: folder.path,
+            port: postgresPort,
+            settings: .init(password: try folder.password()),
+            environment: options.environment
+        )
+        if !postgres.cluster.hasPrefix(folder.path + "/") {
+            say("the account that runs PostgreSQL cannot reach \(folder.path): its data is in \(postgres.cluster)")
+            // The data folder that this cluster belonged to was deleted, and the data was meant to go with it.
+            if isNew { Files.remove(postgres.cluster) }
+        }
+        guard !isStopping else { throw .stopped }
+        if !postgres.isPrepared { say("making a PostgreSQL cluster in \(postgres.cluster)") }
+        try await postgres.prepare { [self] child in step = child }
+        let redis = try PrivateRedis(folder: folder.path, port: redisPort, environment: options.environment)
+        try redis.prepare()
+        try await start([postgres.service])
+        try await start([redis.service])
+        return UpPlan.Servers(postgres: postgres.address, redis: redis.address)
+    }
+
+    private func choosePorts() throws(SupervisionError) -> UpPlan.Ports {
+        var taken: Set<UInt16> = [options.gatewayPort]
+        func port() throws(SupervisionError) -> UInt16 {
+            let port = try FreePort.choose(except: taken)
+            taken.insert(port)
+            return port
+        }
+        var ports = UpPlan.Ports(api: try port(), simulator: try port(), workers: [])
+        for _ in 0..<options.workers { ports.workers.append(try port()) }
+        return ports
+    }
+
+    private func run(_ command: Command, name: String) async throws(SupervisionError) {
+        guard !isStopping else { throw .stopped }
+        try await ChildProcess.run(
+            command,
+            name: name,
+            onLine: { [self] line in console.say(name, line) },
+            onStart: { [self] child in step = child }
+        )
+    }
+
+    private func start(_ descriptions: [SupervisedService.Description]) async throws(SupervisionError) {
+        guard !isStopping else { throw .stopped }
+        let services = descriptions.map { description in
+            SupervisedService(description) { [self] event in happened(event, to: description) }
+        }
+        tiers.append(services)
+        for service in services { service.begin() }
+        for service in services { try await service.waitUntilReady() }
+    }
+
+    // MARK: Events
+
+    private func received(_ signal: CInt) {
+        guard !isStopping else {
+            say("killing everything")
+            step?.kill()
+            for service in tiers.joined() { service.requestKill() }
+            return
+        }
+        say("stopping; once more to kill")
+        isStopping = true
+        step?.send(SIGTERM)
+        // Whoever waits for one of these to become ready learns that it will not.
+        for service in tiers.last ?? [] where !service.isReady { service.requestStop() }
+        stopAsked.succeed(())
+    }
+
+    private func happened(_ event: SupervisedService.Event, to service: SupervisedService.Description) {
+        let name = service.name
+        switch event {
+        case .started(let pid):
+            record { folder throws(SupervisionError) in try folder.processStarted(name, pid: pid) }
+        case .ready:
+            say("\(name) is ready on \(service.probe.endpoint)")
+        case .ended(let status):
+            record { folder throws(SupervisionError) in try folder.processEnded(name) }
+            say("\(name) \(status.words)")
+        case .restarting(let delay):
+            say("\(name) starts again in \(Int(delay / .milliseconds(1))) ms")
+        case .failedToStart(let error):
+            say(error.description)
+        case .line(let line):
+            console.say(name, line)
+        }
+    }
+
+    /// A full disk must not take the system down: these files are for people and for the next `up`.
+    private func record(_ change: (inout DataFolder) throws(SupervisionError) -> Void) {
+        do { try change(&folder) } catch { say(error.description) }
+    }
+
+    private func say(_ line: String) { console.say("up", line) }
+}

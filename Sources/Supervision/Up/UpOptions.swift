@@ -1,0 +1,30 @@
+/// What `tickloop up` was asked for.
+public struct UpOptions: Sendable {
+    /// Where everything is kept; absolute.
+    public var dataFolder: String
+    /// Where the gateway listens on 127.0.0.1.
+    public var gatewayPort: UInt16 = 8080
+    /// Worker processes.
+    public var workers = 2
+    /// Use the PostgreSQL and Redis of the configuration instead of private ones.
+    public var isExternal = false
+    /// The folder with `gateway.toml` and the others; one that is not there leaves its service with its defaults.
+    public var configurationFolder: String
+    /// The program whose roles are run: this one.
+    public var program: String
+    /// What the children inherit.
+    public var environment: [String: String]
+
+    /// Options with the defaults of the command line.
+    public init(
+        dataFolder: String,
+        configurationFolder: String,
+        program: String = Executable.current,
+        environment: [String: String] = Environment.current
+    ) {
+        self.dataFolder = dataFolder
+        self.configurationFolder = configurationFolder
+        self.program = program
+        self.environment = environment
+    }
+}

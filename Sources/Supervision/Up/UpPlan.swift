@@ -1,0 +1,99 @@
+import Reactor
+
+/// Which of our own programs `tickloop up` runs, in which order, with which surroundings. Pure.
+struct UpPlan {
+    /// Where the servers that the roles need are, when they are private.
+    struct Servers: Equatable {
+        let postgres: PostgresAddress
+        let redis: RedisAddress
+    }
+
+    /// The ports of 127.0.0.1 for all but the gateway and the servers.
+    struct Ports: Equatable {
+        var api: UInt16
+        var simulator: UInt16
+        var workers: [UInt16]
+    }
+
+    let options: UpOptions
+    /// `nil`: those of the configuration.
+    let servers: Servers?
+    let ports: Ports
+
+    var gateway: Endpoint { .tcp(host: "127.0.0.1", port: options.gatewayPort) }
+    var api: Endpoint { .tcp(host: "127.0.0.1", port: ports.api) }
+
+    /// Where the gateway reaches the API: the Unix-domain socket, which is cheaper than loopback TCP, if its path is one that
+    /// the kernel, and a list in an environment variable, can take.
+    var apiSocket: Endpoint {
+        let path = "\(options.dataFolder)/run/api-1.sock"
+        return path.utf8.count <= Endpoint.longestUnixPathBytes && !path.contains(",") ? .unix(path: path) : api
+    }
+
+    /// The services in groups: all of one are ready before the next is started, and ended before the one before is stopped.
+    var tiers: [[SupervisedService.Description]] {
+        [
+            [service("simulator", 1, listen: [.tcp(host: "127.0.0.1", port: ports.simulator)])],
+            ports.workers.enumerated().map { index, port in
+                service("worker", index + 1, listen: [.tcp(host: "127.0.0.1", port: port)])
+            },
+            [service("api", 1, listen: api == apiSocket ? [api] : [api, apiSocket])],
+            [service("gateway", 1, listen: [gateway], extra: ["TICKLOOP_UPSTREAM_ADDRESS": apiSocket.description])],
+        ]
+    }
+
+    /// What runs once before the services: schema, then sample data.
+    var preparations: [(name: String, command: Command)] {
+        [
+            ("migrate", Command(options.program, ["migrate"], environment: environment)),
+            ("seed", Command(options.program, ["seed", "--sample"], environment: environment)),
+        ]
+    }
+
+    /// What a shell needs to reach everything, for `. DIR/run/env`.
+    var environmentFile: String {
+        var variables = [
+            ("TICKLOOP_GATEWAY_URL", "http://\(gateway)"), ("TICKLOOP_API_URL", "http://\(api)"),
+        ]
+        let database = servers?.postgres.url ?? options.environment["TICKLOOP_DATABASE_URL"]
+        let redis = servers?.redis.url ?? options.environment["TICKLOOP_REDIS_URL"]
+        if let database { variables.append(("TICKLOOP_DATABASE_URL", database)) }
+        if let redis { variables.append(("TICKLOOP_REDIS_URL", redis)) }
+        return variables.map { "export \($0)='\($1.split(separator: "'").joined(separator: "'\\''"))'\n" }.joined()
+    }
+
+    /// What every role and tool gets.
+    private var environment: [String: String] {
+        var variables = options.environment
+        // Of another `up`, whose `env` the shell has read.
+        variables["TICKLOOP_GATEWAY_URL"] = nil
+        variables["TICKLOOP_API_URL"] = nil
+        variables["TICKLOOP_LOGGING_FORMAT"] = variables["TICKLOOP_LOGGING_FORMAT"] ?? "text"
+        if let servers {
+            variables["TICKLOOP_DATABASE_URL"] = servers.postgres.localURL
+            variables["TICKLOOP_REDIS_URL"] = servers.redis.localURL
+        }
+        return variables
+    }
+
+    private func service(
+        _ role: String,
+        _ number: Int,
+        listen: [Endpoint],
+        extra: [String: String] = [:]
+    ) -> SupervisedService.Description {
+        var environment = environment.merging(extra) { $1 }
+        environment["TICKLOOP_SERVER_LISTEN"] = listen.map(\.description).joined(separator: ",")
+        let file = "\(options.configurationFolder)/\(role).toml"
+        let arguments = Files.isRegularFile(file) ? [role, "--config", file] : [role]
+        var description = SupervisedService.Description(
+            name: "\(role)-\(number)",
+            command: Command(options.program, arguments, environment: environment),
+            probe: .http(listen[0])
+        )
+        let sockets = listen.compactMap { if case .unix(let path) = $0 { path } else { nil } }
+        // A killed process leaves its socket's name behind.
+        description.beforeStart = { for path in sockets { Files.remove(path) } }
+        return description
+    }
+}
