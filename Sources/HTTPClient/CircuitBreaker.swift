@@ -18,7 +18,7 @@ struct CircuitBreaker {
 
     private enum State {
         case closed(failuresInARow: Int)
-        case open(until: Instant)
+        case open(until: Moment)
         case halfOpen
     }
 
@@ -37,8 +37,13 @@ struct CircuitBreaker {
         if case .closed = state { true } else { false }
     }
 
+    /// Whether a success changes nothing: what nearly every request finds.
+    var isUntroubled: Bool {
+        if case .closed(failuresInARow: 0) = state { true } else { false }
+    }
+
     /// The state for metrics and for `/ready`.
-    func circuit(now: Instant) -> CircuitState {
+    func circuit(now: Moment) -> CircuitState {
         switch state {
         case .closed: .closed
         case .open(let until): now < until ? .open : .halfOpen
@@ -46,7 +51,7 @@ struct CircuitBreaker {
         }
     }
 
-    mutating func requestArrived(now: Instant) -> Admission {
+    mutating func requestArrived(now: Moment) -> Admission {
         switch state {
         case .closed:
             return .admit
@@ -62,14 +67,12 @@ struct CircuitBreaker {
 
     /// A response came, whatever it says.
     mutating func requestSucceeded() {
-        // Tested first because this runs for every request, and nearly always finds nothing to change.
-        if case .closed(failuresInARow: 0) = state { return }
         state = .closed(failuresInARow: 0)
         nextOpening = configuration.firstOpening
     }
 
     /// No response came in time.
-    mutating func requestFailed(wasProbe: Bool, now: Instant, using generator: inout some RandomNumberGenerator) {
+    mutating func requestFailed(wasProbe: Bool, now: Moment, using generator: inout some RandomNumberGenerator) {
         switch state {
         case .closed(let failures) where failures + 1 < configuration.failures:
             state = .closed(failuresInARow: failures + 1)
@@ -83,18 +86,18 @@ struct CircuitBreaker {
     }
 
     /// No connection could be made for as long as a request may wait for one: many failures in one.
-    mutating func upstreamBecameUnreachable(now: Instant, using generator: inout some RandomNumberGenerator) {
+    mutating func upstreamBecameUnreachable(now: Moment, using generator: inout some RandomNumberGenerator) {
         if case .open = state { return }
         open(now, &generator)
     }
 
     /// The probe ended without telling anything: its client went away. The next request is the probe.
-    mutating func probeAbandoned(now: Instant) {
+    mutating func probeAbandoned(now: Moment) {
         guard case .halfOpen = state else { return }
         state = .open(until: now)
     }
 
-    private mutating func open(_ now: Instant, _ generator: inout some RandomNumberGenerator) {
+    private mutating func open(_ now: Moment, _ generator: inout some RandomNumberGenerator) {
         // Half of it is certain: full jitter could draw nothing, and the dead upstream would be asked again at once.
         state = .open(until: now + nextOpening * Double.random(in: 0.5...1, using: &generator))
         nextOpening = min(nextOpening * 2, configuration.longestOpening)

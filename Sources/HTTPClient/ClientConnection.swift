@@ -7,13 +7,15 @@ internal import Reactor
 /// connection that the upstream closes is noticed before it is used again.
 @ReactorActor
 final class ClientConnection {
+    /// What was read last. One buffer for all connections, because what is read is parsed before anything else is.
+    private static var received = [UInt8](repeating: 0, count: ClientSocket.receiveBytes)
+
     let id: ConnectionID
+    private(set) var exchange: HTTPClientExchange?
     private unowned let client: HTTPClient
     private var descriptor: FileDescriptor?
     private var watcher: IOWatcher?
     private var parser: ResponseParser
-    private(set) var exchange: HTTPClientExchange?
-    private var sentBytes = 0
     /// Whether the upstream takes no more bytes. What it said before is still read (RFC 9112 §9.5).
     private var isWriteBroken = false
     private var keepsAlive = false
@@ -26,9 +28,6 @@ final class ClientConnection {
         self.descriptor = consume descriptor
         watcher = IOWatcher(descriptor: number, for: .read) { [unowned self] in ready($0) }
     }
-
-    /// Whether any byte of the request was given to the kernel, and so perhaps to the upstream.
-    var hasSentBytes: Bool { sentBytes > 0 }
 
     /// Whether nothing has come from the upstream while nothing was asked, not even its end of the connection.
     var isQuiet: Bool {
@@ -47,41 +46,50 @@ final class ClientConnection {
     func start(_ exchange: HTTPClientExchange) {
         self.exchange = exchange
         exchange.place = .on(self)
-        exchange.sentAt = Reactor.now
-        sentBytes = 0
-        parser.expectResponse(to: exchange.request.method)
+        parser.expectResponse(to: exchange.method)
         write()
+        if exchange.isPaused { watch() }
     }
+}
 
-    // MARK: Writing
+// MARK: - Writing
 
-    private func write() {
-        guard let exchange, let number = descriptor?.number, let watcher, !isWriteBroken else { return }
-        let bytes = exchange.request.bytes
-        guard sentBytes < bytes.count else { return watcher.watch(for: .read) }
-        switch ClientSocket.write(number, bytes, from: sentBytes) {
+extension ClientConnection {
+    /// Writes what there is room for, and waits for room if that was not all.
+    func write() {
+        guard let exchange, let number = descriptor?.number, !isWriteBroken, exchange.unsentBytes > 0 else { return }
+        switch ClientSocket.write(number, exchange.output, from: exchange.sentBytes) {
         case .bytes(let count):
-            sentBytes += count
-            watcher.watch(for: sentBytes < bytes.count ? [.read, .write] : .read)
+            exchange.sent(count)
         case .wouldBlock:
-            watcher.watch(for: [.read, .write])
+            break
         case .endOfStream, .failed:
             // The reader tells, in a later turn, perhaps after a response that explains it.
             isWriteBroken = true
-            watcher.watch(for: .read)
         }
+        watch()
     }
 
-    // MARK: Reading
+    /// Waits for what can happen next.
+    func watch() {
+        guard let watcher, let exchange else { return }
+        var interest: Readiness = exchange.isPaused ? [] : .read
+        if exchange.unsentBytes > 0, !isWriteBroken { interest.insert(.write) }
+        if interest.isEmpty { watcher.stop() } else { watcher.watch(for: interest) }
+    }
+}
 
+// MARK: - Reading
+
+extension ClientConnection {
     private func ready(_ readiness: Readiness) {
         if readiness.contains(.write) { write() }
         guard readiness.contains(.read), let number = descriptor?.number else { return }
         // One read each time: if there is more, the next turn is told so, and the others get theirs in between.
-        switch ClientSocket.receive(number) {
+        switch ClientSocket.receive(number, into: &Self.received) {
         case .bytes(let count):
-            let bytes = ClientSocket.received
-            take(bytes.span.extracting(0..<count))
+            let bytes = Self.received
+            take(bytes.span.extracting(first: count))
         case .wouldBlock: break
         case .endOfStream: streamEnded()
         case .failed: lost()
@@ -93,24 +101,24 @@ final class ClientConnection {
             // Nobody asked: the answer to nothing, or a 408 before the connection is closed.
             return client.connectionEnded(self)
         }
-        var offset = 0
+        var unread = bytes
         do {
-            while true {
-                let unread = bytes.extracting(offset...)
+            // The receiver may have cancelled at each of the calls.
+            while self.exchange === exchange {
                 let (action, consumed) = try parser.step(unread)
-                offset += consumed
                 switch action {
                 case .needMoreBytes: return
                 case .deliverInterim: break
                 case .deliverHead(let head):
                     keepsAlive = head.keepsAlive
-                    exchange.headReceived(head)
                     client.responseBegan(self)
+                    exchange.received(head)
                 case .deliverBody(let range):
-                    exchange.bodyReceived(unread.extracting(range))
+                    exchange.received(unread.extracting(range))
                 case .finishResponse:
-                    return finish(hasUnreadBytes: offset < bytes.count)
+                    return finish(exchange, hasUnreadBytes: consumed < unread.count)
                 }
+                unread = unread.extracting(consumed...)
             }
         } catch {
             end(with: HTTPClientError(error))
@@ -118,11 +126,11 @@ final class ClientConnection {
     }
 
     private func streamEnded() {
-        guard exchange != nil else { return client.connectionEnded(self) }
+        guard let exchange else { return client.connectionEnded(self) }
         guard !parser.isBeforeFirstByte else { return lost() }
         do {
             keepsAlive = false
-            if case .finishResponse = try parser.connectionEnded() { finish(hasUnreadBytes: false) }
+            if case .finishResponse = try parser.connectionEnded() { finish(exchange, hasUnreadBytes: false) }
         } catch {
             end(with: HTTPClientError(error))
         }
@@ -139,10 +147,10 @@ final class ClientConnection {
         client.responseRefused(self, exchange, error)
     }
 
-    private func finish(hasUnreadBytes: Bool) {
-        guard let exchange = exchange.take() else { return }
+    private func finish(_ exchange: HTTPClientExchange, hasUnreadBytes: Bool) {
+        self.exchange = nil
         // An upstream that answers before it has read the request would take the rest of it for the next one.
-        let isRequestSent = sentBytes == exchange.request.bytes.count
+        let isRequestSent = exchange.isRequestComplete && exchange.unsentBytes == 0
         client.responseEnded(self, exchange, isReusable: keepsAlive && isRequestSent && !hasUnreadBytes)
     }
 }

@@ -1,17 +1,16 @@
 internal import Reactor
 
 /// Where this module hands memory to the kernel.
-@ReactorActor
+///
+/// Not isolated, on purpose: a closure in an isolated function asks the runtime at each call whether it is on the right
+/// executor, which takes longer than what these closures do.
 enum ClientSocket {
     /// Most bytes of one read: a response of the usual size comes with one call, and a large one leaves room for others.
-    private static let receiveBytes = 64 * 1024
+    static let receiveBytes = 64 * 1024
 
-    /// What was read last. One buffer for all connections, because what is read is parsed before anything else is.
-    private(set) static var received = [UInt8](repeating: 0, count: receiveBytes)
-
-    /// Reads into ``received``.
-    static func receive(_ descriptor: CInt) -> IOResult {
-        unsafe received.withUnsafeMutableBytes { unsafe Sockets.read(descriptor, into: $0) }
+    /// Reads into the start of `buffer`.
+    static func receive(_ descriptor: CInt, into buffer: inout [UInt8]) -> IOResult {
+        unsafe buffer.withUnsafeMutableBytes { unsafe Sockets.read(descriptor, into: $0) }
     }
 
     /// Whether there is nothing to read, not even the end.

@@ -23,7 +23,7 @@ struct ConnectionPool: ~Copyable {
     /// Where a request that arrived goes.
     enum Admission: Equatable {
         case send(on: ConnectionID)
-        case wait
+        case wait(RequestID)
         /// Too many wait already.
         case refuse
     }
@@ -46,16 +46,16 @@ struct ConnectionPool: ~Copyable {
 
     private enum Slot {
         case vacant
-        case connecting(since: Instant)
-        case idle(since: Instant, born: Instant)
+        case connecting(since: Moment)
+        case idle(since: Moment, born: Moment)
         /// `headDue` is nil once the head of the response has come.
-        case busy(headDue: Instant?, deadline: Instant, born: Instant)
+        case busy(headDue: Moment?, deadline: Moment, born: Moment)
     }
 
     /// The time in which attempts to connect fail. One is made at a time, because many would not fare better.
     private struct Outage {
         var backoff = Backoff(first: .milliseconds(10), cap: .milliseconds(100))
-        var retryAt: Instant
+        var retryAt: Moment
     }
 
     private let configuration: HTTPClientConfiguration
@@ -67,8 +67,13 @@ struct ConnectionPool: ~Copyable {
     private var connecting = 0
     private var outage: Outage?
 
-    /// When ``sweep(now:using:)`` has something to do; it may be early, never late. Nil if never.
-    private(set) var wakeAt: Instant?
+    private var lastRequestNumber: UInt64 = 0
+
+    /// When ``sweep(now:using:)`` has something to do; it may be early, never late. ``never`` if nothing.
+    private(set) var wakeAt = Self.never
+
+    /// Later than every time that comes.
+    static var never: Moment { .seconds(Int64.max) }
 
     init(_ configuration: HTTPClientConfiguration) {
         precondition(configuration.connections > 0, "nothing can be sent without a connection")
@@ -92,7 +97,7 @@ struct ConnectionPool: ~Copyable {
 
 extension ConnectionPool {
     /// - Parameter isProbe: It decides about all, so it does not wait for a retry and fails with the first attempt.
-    mutating func requestArrived(_ id: RequestID, deadline: Instant, isProbe: Bool, now: Instant) -> Admission {
+    mutating func requestArrived(deadline: Moment, isProbe: Bool, now: Moment) -> Admission {
         if let slot = idle.popLast() {
             guard case .idle(_, let born) = slots[slot] else { preconditionFailure("listed as idle") }
             occupy(slot, deadline: deadline, born: born, now: now)
@@ -101,21 +106,22 @@ extension ConnectionPool {
         guard waiters.count < configuration.waitingRequests else { return .refuse }
         if isProbe { outage?.retryAt = now }
         let unreachableAfter = isProbe ? now : now + configuration.connectWindow
-        enqueue(id, deadline: deadline, unreachableAfter: unreachableAfter, isFirst: false)
-        return .wait
+        return .wait(enqueue(deadline: deadline, unreachableAfter: unreachableAfter, isFirst: false))
     }
 
     /// A request is to be sent once more, because its connection was closed before any byte of a response.
     ///
     /// It goes out first, on a new connection: the other idle ones have probably been closed as well.
-    mutating func requestReturned(_ id: RequestID, deadline: Instant, now: Instant) {
-        enqueue(id, deadline: deadline, unreachableAfter: now + configuration.connectWindow, isFirst: true)
+    mutating func requestReturned(deadline: Moment, now: Moment) -> RequestID {
+        enqueue(deadline: deadline, unreachableAfter: now + configuration.connectWindow, isFirst: true)
     }
 
     /// A waiting request is not wanted any more.
     mutating func requestCancelled(_ id: RequestID) { waiters.removeAll { $0.id == id } }
 
-    private mutating func enqueue(_ id: RequestID, deadline: Instant, unreachableAfter: Instant, isFirst: Bool) {
+    private mutating func enqueue(deadline: Moment, unreachableAfter: Moment, isFirst: Bool) -> RequestID {
+        lastRequestNumber += 1
+        let id = RequestID(number: lastRequestNumber)
         let waiter = Waiter(
             id: id,
             deadline: deadline,
@@ -125,6 +131,7 @@ extension ConnectionPool {
         if isFirst { waiters.prepend(waiter) } else { waiters.append(waiter) }
         wake(at: deadline)
         if outage != nil { wake(at: unreachableAfter) }
+        return id
     }
 }
 
@@ -132,7 +139,7 @@ extension ConnectionPool {
 
 extension ConnectionPool {
     /// The next connection to be made now, if any; asked until it is nil.
-    mutating func nextConnect(now: Instant) -> ConnectionID? {
+    mutating func nextConnect(now: Moment) -> ConnectionID? {
         guard waiters.count > connecting, !vacant.isEmpty else { return nil }
         if let outage {
             guard connecting == 0 else { return nil }
@@ -148,7 +155,7 @@ extension ConnectionPool {
         return ConnectionID(slot: slot)
     }
 
-    mutating func connected(_ id: ConnectionID, now: Instant) -> Use {
+    mutating func connected(_ id: ConnectionID, now: Moment) -> Use {
         guard case .connecting = slots[id.slot] else { preconditionFailure("connected without an attempt") }
         connecting -= 1
         slots[id.slot] = .idle(since: now, born: now)
@@ -159,7 +166,7 @@ extension ConnectionPool {
     }
 
     /// An attempt failed at once. Those that gave up are in the next sweep, which is due now.
-    mutating func connectFailed(_ id: ConnectionID, now: Instant, using generator: inout some RandomNumberGenerator) {
+    mutating func connectFailed(_ id: ConnectionID, now: Moment, using generator: inout some RandomNumberGenerator) {
         guard case .connecting = slots[id.slot] else { preconditionFailure("failed without an attempt") }
         vacate(id.slot)
         beginOutage(now, &generator)
@@ -173,10 +180,16 @@ extension ConnectionPool {
         wake(at: deadline)
     }
 
+    mutating func deadlineMoved(_ id: ConnectionID, to deadline: Moment) {
+        guard case .busy(let headDue, _, let born) = slots[id.slot] else { preconditionFailure("nobody asked") }
+        slots[id.slot] = .busy(headDue: headDue, deadline: deadline, born: born)
+        wake(at: deadline)
+    }
+
     /// The response is complete.
     ///
     /// - Parameter isReusable: Whether both sides are willing to go on, and know where the next message begins.
-    mutating func released(_ id: ConnectionID, isReusable: Bool, now: Instant) -> Use {
+    mutating func released(_ id: ConnectionID, isReusable: Bool, now: Moment) -> Use {
         guard case .busy(_, _, let born) = slots[id.slot] else { preconditionFailure("released while not in use") }
         outage = nil
         guard isReusable, now - born < configuration.connectionAge else {
@@ -196,13 +209,13 @@ extension ConnectionPool {
         vacate(id.slot)
     }
 
-    private mutating func occupy(_ slot: Int, deadline: Instant, born: Instant, now: Instant) {
+    private mutating func occupy(_ slot: Int, deadline: Moment, born: Moment, now: Moment) {
         let headDue = min(deadline, now + configuration.responseHeadTimeout)
         slots[slot] = .busy(headDue: headDue, deadline: deadline, born: born)
         wake(at: headDue)
     }
 
-    private mutating func rest(_ id: ConnectionID, born: Instant, now: Instant) -> Use {
+    private mutating func rest(_ id: ConnectionID, born: Moment, now: Moment) -> Use {
         guard idle.count < configuration.idleConnections else {
             vacate(id.slot)
             return .close
@@ -223,7 +236,7 @@ extension ConnectionPool {
         vacant.append(slot)
     }
 
-    private mutating func beginOutage(_ now: Instant, _ generator: inout some RandomNumberGenerator) {
+    private mutating func beginOutage(_ now: Moment, _ generator: inout some RandomNumberGenerator) {
         var current = outage ?? Outage(retryAt: now)
         current.retryAt = now + current.backoff.next(using: &generator)
         outage = current
@@ -236,8 +249,8 @@ extension ConnectionPool {
     /// Takes out what has run out of time, and finds the next ``wakeAt``.
     ///
     /// - Complexity: O(connections + waiting requests); it runs when a deadline passes, not for each request.
-    mutating func sweep(now: Instant, using generator: inout some RandomNumberGenerator) -> [Expiry] {
-        wakeAt = nil
+    mutating func sweep(now: Moment, using generator: inout some RandomNumberGenerator) -> [Expiry] {
+        wakeAt = Self.never
         var expired: [Expiry] = []
         for slot in slots.indices { sweep(slot, now, &generator, &expired) }
         sweepWaiters(now, &expired)
@@ -246,7 +259,7 @@ extension ConnectionPool {
 
     private mutating func sweep(
         _ slot: Int,
-        _ now: Instant,
+        _ now: Moment,
         _ generator: inout some RandomNumberGenerator,
         _ expired: inout [Expiry]
     ) {
@@ -270,7 +283,7 @@ extension ConnectionPool {
         }
     }
 
-    private mutating func sweepWaiters(_ now: Instant, _ expired: inout [Expiry]) {
+    private mutating func sweepWaiters(_ now: Moment, _ expired: inout [Expiry]) {
         let phase: HTTPClientError.Phase = isOutage || busyCount == 0 ? .connecting : .waiting
         // While an attempt is under way, its outcome is waited for: it is bounded too.
         let mayGiveUp = isOutage && connecting == 0
@@ -290,14 +303,13 @@ extension ConnectionPool {
     }
 
     /// Whether `time` has come; if not, the sweep is due then.
-    private mutating func isPast(_ time: Instant, _ now: Instant) -> Bool {
+    private mutating func isPast(_ time: Moment, _ now: Moment) -> Bool {
         if time <= now { return true }
         wake(at: time)
         return false
     }
 
-    private mutating func wake(at time: Instant) {
-        if let wakeAt, wakeAt <= time { return }
-        wakeAt = time
+    private mutating func wake(at time: Moment) {
+        if time < wakeAt { wakeAt = time }
     }
 }

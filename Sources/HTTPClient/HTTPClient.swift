@@ -33,18 +33,18 @@ public final class HTTPClient {
     private var connections: [ClientConnection?]
     private var waiting: [RequestID: HTTPClientExchange] = [:]
     private var lastConnectFailure = ConnectFailure.timedOut
-    private var nextRequestNumber: UInt64 = 0
     private var isClosed = false
     private var generator = SystemRandomNumberGenerator()
 
     /// The only timer: it runs when the earliest deadline of all passes, and is seldom set, because a new request's
     /// deadline is nearly always later than the one it is set for.
     private var sweepTimer: Timer?
-    private var sweepDue: ContinuousClock.Instant?
+    private var sweepDue = ConnectionPool.never
 
-    /// Failures to be told at the end of the turn, so that no callback runs inside ``send(_:deadline:then:)``.
+    /// What is told at the end of the turn, so that no callback runs inside a call of the client.
     private var failures: [(HTTPClientExchange, HTTPClientError)] = []
-    private var tellFailures: EndOfTurn?
+    private var bodiesWanted: [HTTPClientExchange] = []
+    private var notices: EndOfTurn?
 
     /// Makes a client without a connection; the first request makes one.
     public init(upstream: Endpoint, configuration: HTTPClientConfiguration = HTTPClientConfiguration()) {
@@ -54,7 +54,7 @@ public final class HTTPClient {
         breaker = CircuitBreaker(configuration.circuitBreaker)
         connections = Array(repeating: nil, count: configuration.connections)
         sweepTimer = Timer { [unowned self] in sweep() }
-        tellFailures = EndOfTurn { [unowned self] in reportFailures() }
+        notices = EndOfTurn { [unowned self] in giveNotice() }
     }
 
     /// Sends a request.
@@ -70,28 +70,23 @@ public final class HTTPClient {
         deadline: ContinuousClock.Instant,
         then done: @escaping @ReactorActor (Result<HTTPClientResponse, HTTPClientError>) -> Void
     ) -> HTTPClientExchange {
-        statistics.requests += 1
-        let now = Reactor.now
-        let refusal: HTTPClientError?
-        var isProbe = false
-        if isClosed {
-            refusal = .cancelled
-        } else if deadline <= now {
-            refusal = .timedOut(.waiting)
-        } else {
-            switch breaker.requestArrived(now: now) {
-            case .admit:
-                refusal = nil
-            case .probe:
-                refusal = nil
-                isProbe = true
-            case .refuse(let retryAfter):
-                refusal = .circuitOpen(retryAfter: retryAfter)
-            }
-        }
-        let exchange = HTTPClientExchange(request, deadline: deadline, isProbe: isProbe, client: self, done: done)
-        if let refusal { fail(exchange, refusal) } else { dispatch(exchange, now: now) }
-        return exchange
+        admit(request, isComplete: true, Moment(deadline), .whole(done))
+    }
+
+    /// Sends a request and takes the response piece by piece.
+    ///
+    /// - Parameters:
+    ///   - isComplete: Whether `request` holds the whole body; if not, the rest is given to
+    ///     ``HTTPClientExchange/write(_:)``, and the request is not sent again once a byte of it was sent.
+    ///   - deadline: When the response must be complete; see ``HTTPClientExchange/moveDeadline(to:)``.
+    ///   - receiver: Kept until the response has ended.
+    public func open(
+        _ request: HTTPClientRequest,
+        isComplete: Bool = true,
+        deadline: ContinuousClock.Instant,
+        receiver: any HTTPClientReceiver
+    ) -> HTTPClientExchange {
+        admit(request, isComplete: isComplete, Moment(deadline), .pieces(receiver))
     }
 
     /// Sends a request and waits for its response. Cancelling the task is ``HTTPClientExchange/cancel()``.
@@ -126,11 +121,11 @@ public final class HTTPClient {
         waiting = [:]
         pool = ConnectionPool(configuration)
         sweepTimer?.cancel()
-        sweepDue = nil
+        sweepDue = ConnectionPool.never
     }
 
     /// Whether requests are let through to the upstream.
-    public var circuit: CircuitState { breaker.circuit(now: Reactor.now) }
+    public var circuit: CircuitState { breaker.circuit(now: Moment(Reactor.now)) }
 
     /// Connections and waiting requests at this moment.
     public var load: HTTPClientLoad {
@@ -146,31 +141,70 @@ public final class HTTPClient {
 // MARK: - Requests
 
 extension HTTPClient {
-    private func dispatch(_ exchange: HTTPClientExchange, now: Instant) {
-        nextRequestNumber += 1
-        let id = RequestID(number: nextRequestNumber)
+    private func admit(
+        _ request: HTTPClientRequest,
+        isComplete: Bool,
+        _ deadline: Moment,
+        _ audience: HTTPClientExchange.Audience
+    ) -> HTTPClientExchange {
+        statistics.requests += 1
+        let now = Moment(Reactor.now)
+        var refusal: HTTPClientError?
+        var isProbe = false
+        if isClosed {
+            refusal = .cancelled
+        } else if deadline <= now {
+            refusal = .timedOut(.waiting)
+        } else if !breaker.isClosed {
+            switch breaker.requestArrived(now: now) {
+            case .admit: break
+            case .probe: isProbe = true
+            case .refuse(let retryAfter): refusal = .circuitOpen(retryAfter: retryAfter)
+            }
+        }
+        let exchange = HTTPClientExchange(
+            request,
+            isComplete: isComplete,
+            deadline: deadline,
+            isProbe: isProbe,
+            client: self,
+            audience: audience
+        )
+        if let refusal { fail(exchange, refusal) } else { dispatch(exchange, now) }
+        return exchange
+    }
+
+    private func dispatch(_ exchange: HTTPClientExchange, _ now: Moment) {
         while true {
-            let admission = pool.requestArrived(id, deadline: exchange.deadline, isProbe: exchange.isProbe, now: now)
-            switch admission {
-            case .send(let connectionID):
-                let connection = connection(connectionID)
+            switch pool.requestArrived(deadline: exchange.deadline, isProbe: exchange.isProbe, now: now) {
+            case .send(let id):
+                let connection = connection(id)
                 // The watcher tells of an end only in the next turn. A request that cannot be repeated is worth a
                 // system call to know at once.
-                guard exchange.request.isIdempotent || connection.isQuiet else {
+                guard exchange.isIdempotent || connection.isQuiet else {
                     drop(connection)
                     continue
                 }
                 statistics.reuses += 1
-                connection.start(exchange)
-            case .wait:
-                exchange.place = .waiting(id)
-                waiting[id] = exchange
-                connectWhereNeeded(now: now)
+                start(exchange, on: connection, now)
+            case .wait(let id):
+                wait(exchange, id)
+                connectWhereNeeded(now)
             case .refuse:
                 fail(exchange, .overloaded)
             }
             return scheduleSweep()
         }
+    }
+
+    private func start(_ exchange: HTTPClientExchange, on connection: ClientConnection, _ now: Moment) {
+        exchange.sentAt = now
+        connection.start(exchange)
+    }
+
+    private func wait(_ exchange: HTTPClientExchange, _ id: RequestID) {
+        exchange.place = .waiting(id)
+        waiting[id] = exchange
     }
 
     /// Tells the sender at the end of the turn.
@@ -179,13 +213,27 @@ extension HTTPClient {
         judge(exchange, error)
         statistics.failures += 1
         failures.append((exchange, error))
-        tellFailures?.schedule()
+        notices?.schedule()
     }
 
-    private func reportFailures() {
-        var reported: [(HTTPClientExchange, HTTPClientError)] = []
-        swap(&reported, &failures)
-        for (exchange, error) in reported { exchange.fail(error) }
+    /// Tells the sender at the end of the turn that there is room for more of its request.
+    func bodyWanted(_ exchange: HTTPClientExchange) {
+        bodiesWanted.append(exchange)
+        notices?.schedule()
+    }
+
+    private func giveNotice() {
+        var failed: [(HTTPClientExchange, HTTPClientError)] = []
+        var wanted: [HTTPClientExchange] = []
+        swap(&failed, &failures)
+        swap(&wanted, &bodiesWanted)
+        for (exchange, error) in failed { exchange.fail(error) }
+        for exchange in wanted { exchange.wantBody() }
+    }
+
+    func deadlineMoved(_ connection: ClientConnection, _ exchange: HTTPClientExchange) {
+        pool.deadlineMoved(connection.id, to: exchange.deadline)
+        scheduleSweep()
     }
 
     /// The sender does not want the response any more.
@@ -197,8 +245,7 @@ extension HTTPClient {
             pool.requestCancelled(id)
         case .on(let connection):
             drop(connection)
-            connectWhereNeeded(now: Reactor.now)
-            scheduleSweep()
+            proceed()
         case .nowhere, .ended:
             break
         }
@@ -206,7 +253,7 @@ extension HTTPClient {
 
     /// What a failure says about the upstream.
     private func judge(_ exchange: HTTPClientExchange, _ error: HTTPClientError) {
-        let now = Reactor.now
+        let now = Moment(Reactor.now)
         let wasClosed = breaker.isClosed
         switch error {
         case .unreachable:
@@ -225,15 +272,13 @@ extension HTTPClient {
         if wasClosed, !breaker.isClosed { onCircuitChange?(true) }
     }
 
-    private func blamesUpstream(_ exchange: HTTPClientExchange, _ phase: HTTPClientError.Phase, _ now: Instant) -> Bool
-    {
+    private func blamesUpstream(_ exchange: HTTPClientExchange, _ phase: HTTPClientError.Phase, _ now: Moment) -> Bool {
         switch phase {
         case .waiting, .responseBody: return false
         case .connecting: return pool.isOutage
         case .responseHead:
-            guard let sentAt = exchange.sentAt else { return false }
             let patience = min(configuration.circuitBreaker.leastPatience, configuration.responseHeadTimeout)
-            return now - sentAt >= patience
+            return now - exchange.sentAt >= patience
         }
     }
 }
@@ -241,7 +286,7 @@ extension HTTPClient {
 // MARK: - Connecting
 
 extension HTTPClient {
-    private func connectWhereNeeded(now: Instant) {
+    private func connectWhereNeeded(_ now: Moment) {
         while let id = pool.nextConnect(now: now) {
             statistics.connects += 1
             let limit = configuration.connectTimeout
@@ -260,15 +305,15 @@ extension HTTPClient {
     private func connected(_ id: ConnectionID, _ descriptor: consuming FileDescriptor) {
         let connection = ClientConnection(id, descriptor, client: self)
         connections[id.slot] = connection
-        use(connection, for: pool.connected(id, now: Reactor.now))
-        connectWhereNeeded(now: Reactor.now)
-        scheduleSweep()
+        let now = Moment(Reactor.now)
+        use(connection, for: pool.connected(id, now: now), now)
+        proceed()
     }
 
     private func connectFailed(_ id: ConnectionID, _ failure: ConnectFailure) {
         statistics.connectFailures += 1
         lastConnectFailure = failure
-        pool.connectFailed(id, now: Reactor.now, using: &generator)
+        pool.connectFailed(id, now: Moment(Reactor.now), using: &generator)
         sweep()
     }
 }
@@ -294,13 +339,13 @@ extension HTTPClient {
         connections[id.slot].take()?.close()
     }
 
-    private func use(_ connection: ClientConnection, for use: ConnectionPool.Use) {
+    private func use(_ connection: ClientConnection, for use: ConnectionPool.Use, _ now: Moment) {
         switch use {
         case .send(let id):
             guard let exchange = waiting.removeValue(forKey: id) else {
                 preconditionFailure("the pool forgot a waiter")
             }
-            connection.start(exchange)
+            start(exchange, on: connection, now)
         case .keep:
             break
         case .close:
@@ -310,16 +355,18 @@ extension HTTPClient {
 
     func responseBegan(_ connection: ClientConnection) {
         pool.responseBegan(connection.id)
+        guard !breaker.isUntroubled else { return }
         let wasClosed = breaker.isClosed
         breaker.requestSucceeded()
         if !wasClosed { onCircuitChange?(false) }
     }
 
     func responseEnded(_ connection: ClientConnection, _ exchange: HTTPClientExchange, isReusable: Bool) {
-        let now = Reactor.now
+        let now = Moment(Reactor.now)
+        let use = pool.released(connection.id, isReusable: isReusable, now: now)
         // Before the callback, which may send the next request: it finds the connection idle.
-        use(connection, for: pool.released(connection.id, isReusable: isReusable, now: now))
-        connectWhereNeeded(now: now)
+        self.use(connection, for: use, now)
+        if use == .close { connectWhereNeeded(now) }
         scheduleSweep()
         exchange.succeed()
     }
@@ -327,33 +374,23 @@ extension HTTPClient {
     func responseRefused(_ connection: ClientConnection, _ exchange: HTTPClientExchange, _ error: HTTPClientError) {
         drop(connection)
         fail(exchange, error)
-        connectWhereNeeded(now: Reactor.now)
-        scheduleSweep()
+        proceed()
     }
 
     /// The connection ended while nothing was asked.
     func connectionEnded(_ connection: ClientConnection) { drop(connection) }
 
     func connectionLost(_ connection: ClientConnection, _ exchange: HTTPClientExchange, isBeforeFirstByte: Bool) {
-        let hasSentBytes = connection.hasSentBytes
         drop(connection)
-        if isBeforeFirstByte, !exchange.isRetried, exchange.request.isIdempotent || !hasSentBytes {
-            sendAgain(exchange)
+        if isBeforeFirstByte, exchange.mayBeSentAgain {
+            statistics.retries += 1
+            exchange.isRetried = true
+            exchange.rewind()
+            wait(exchange, pool.requestReturned(deadline: exchange.deadline, now: Moment(Reactor.now)))
         } else {
-            fail(exchange, .connectionLost(mayHaveBeenProcessed: hasSentBytes))
+            fail(exchange, .connectionLost(mayHaveBeenProcessed: exchange.hasSentBytes))
         }
-        connectWhereNeeded(now: Reactor.now)
-        scheduleSweep()
-    }
-
-    private func sendAgain(_ exchange: HTTPClientExchange) {
-        statistics.retries += 1
-        exchange.isRetried = true
-        nextRequestNumber += 1
-        let id = RequestID(number: nextRequestNumber)
-        exchange.place = .waiting(id)
-        waiting[id] = exchange
-        pool.requestReturned(id, deadline: exchange.deadline, now: Reactor.now)
+        proceed()
     }
 }
 
@@ -361,8 +398,8 @@ extension HTTPClient {
 
 extension HTTPClient {
     private func sweep() {
-        sweepDue = nil
-        for expiry in pool.sweep(now: Reactor.now, using: &generator) {
+        sweepDue = ConnectionPool.never
+        for expiry in pool.sweep(now: Moment(Reactor.now), using: &generator) {
             switch expiry {
             case .closeIdle(let id):
                 forget(id)
@@ -380,14 +417,19 @@ extension HTTPClient {
                 if let exchange = waiting.removeValue(forKey: id) { fail(exchange, .unreachable(lastConnectFailure)) }
             }
         }
-        connectWhereNeeded(now: Reactor.now)
+        proceed()
+    }
+
+    /// Does what has become possible or due.
+    private func proceed() {
+        connectWhereNeeded(Moment(Reactor.now))
         scheduleSweep()
     }
 
     private func scheduleSweep() {
-        guard let wakeAt = pool.wakeAt else { return }
-        if let sweepDue, sweepDue <= wakeAt { return }
+        let wakeAt = pool.wakeAt
+        guard wakeAt < sweepDue else { return }
         sweepDue = wakeAt
-        sweepTimer?.schedule(at: wakeAt)
+        sweepTimer?.schedule(at: wakeAt.instant)
     }
 }

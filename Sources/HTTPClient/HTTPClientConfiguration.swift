@@ -1,8 +1,5 @@
 public import HTTPWire
 
-/// The monotonic clock of the loop.
-typealias Instant = ContinuousClock.Instant
-
 /// The limits of an ``HTTPClient``.
 public struct HTTPClientConfiguration: Sendable {
     /// Most connections, including those being made: the most requests in flight.

@@ -2,10 +2,10 @@
 struct Waiter: Equatable {
     let id: RequestID
     /// When its sender stops waiting for the response.
-    let deadline: Instant
+    let deadline: Moment
     /// Until when it waits while no connection can be made.
-    let unreachableAfter: Instant
-    /// Whether it must not go out on a connection that was there before; see ``ConnectionPool/requestReturned(_:)``.
+    let unreachableAfter: Moment
+    /// Whether it must not go out on a connection that was there before; see ``ConnectionPool/requestReturned(deadline:now:)``.
     let needsFreshConnection: Bool
 }
 

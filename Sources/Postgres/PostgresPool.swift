@@ -29,20 +29,14 @@ public final class PostgresPool {
         public var reconnects = 0
     }
 
-    /// What the log was told last, so that it is told changes only.
-    private enum News {
-        case none
-        case ready
-        case unavailable
-    }
-
     let configuration: PostgresConfiguration
     private let logger: Logger
     private let slots: [PoolSlot]
     private var waiters = RingBuffer<PoolWaiter>()
     private var waiterDeadlines: DeadlineTimer?
     private var isClosed = false
-    private var lastNews = News.none
+    private var wasReady = false
+    private var wasUnavailable = false
     private var counters = Statistics()
 
     /// Begins to connect, in the background.
@@ -272,8 +266,9 @@ public final class PostgresPool {
     private func opened(_ connection: Connection, _ slot: PoolSlot) {
         connection.onProgress = { [unowned self, unowned slot] in progressed(slot) }
         logger.debug("postgres_connection_open", metadata: ["server_process": "\(connection.serverProcess ?? 0)"])
-        if lastNews != .ready { logger.info("postgres_ready") }
-        lastNews = .ready
+        if !wasReady || wasUnavailable { logger.info("postgres_ready") }
+        wasReady = true
+        wasUnavailable = false
         serveWaiters()
     }
 
@@ -299,8 +294,8 @@ public final class PostgresPool {
     }
 
     private func connectingFailed(_ failure: PostgresConnectError) {
-        if !isReady, lastNews != .unavailable {
-            lastNews = .unavailable
+        if !isReady, !wasUnavailable {
+            wasUnavailable = true
             logger.warning("postgres_unavailable", metadata: ["reason": "\(failure.debugDescription)"])
         }
         if !mayConnectSoon { failWaiters() }

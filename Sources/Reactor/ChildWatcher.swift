@@ -17,7 +17,7 @@ public enum WaitStatus: Hashable, Sendable {
 /// Calls back once, when a child process has ended, after collecting its status so that no zombie is left.
 @ReactorActor
 @safe public final class ChildWatcher {
-    private let onExit: (WaitStatus) -> Void
+    private let onExit: @ReactorActor (WaitStatus) -> Void
     private let watcher: UnsafeMutablePointer<ev_child>
 
     /// Starts watching `pid`, a child of this process; to be called in the turn in which it was started.

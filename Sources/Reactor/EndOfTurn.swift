@@ -4,7 +4,7 @@
 /// call writes them all.
 @ReactorActor
 public final class EndOfTurn {
-    private let job: () -> Void
+    private let job: @ReactorActor () -> Void
     private var isScheduled = false
 
     /// Makes the job without scheduling it.

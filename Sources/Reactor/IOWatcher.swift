@@ -21,7 +21,7 @@ public struct Readiness: OptionSet, Sendable {
 @ReactorActor
 @safe public final class IOWatcher {
     private let descriptor: CInt
-    private let onReady: (Readiness) -> Void
+    private let onReady: @ReactorActor (Readiness) -> Void
     private var interest: Readiness
 
     // libev keeps this address while the watcher is active, and a Swift stored property has no address that is
@@ -67,9 +67,9 @@ public struct Readiness: OptionSet, Sendable {
         unsafe ev_io_start(Loop.pointer, watcher)
     }
 
-    fileprivate func fire(_ readiness: Readiness) {
-        withExtendedLifetime(self) { onReady(readiness) }
-    }
+    /// The caller holds the watcher until this returns. `withExtendedLifetime` would say it in code, but its closure asks
+    /// the runtime for the executor at each event.
+    fileprivate func fire(_ readiness: Readiness) { onReady(readiness) }
 }
 
 /// The one place where an I/O event enters Swift.

@@ -3,7 +3,7 @@ internal import CLibev
 /// Calls back on the loop after the process received a signal.
 @ReactorActor
 @safe public final class SignalWatcher {
-    private let onSignal: () -> Void
+    private let onSignal: @ReactorActor () -> Void
     private let watcher: UnsafeMutablePointer<ev_signal>
 
     /// Starts watching for `signal`, which from then on has no other effect on the process.

@@ -3,7 +3,7 @@ internal import CLibev
 /// Calls back at a time of the monotonic clock, once or at intervals; never early.
 @ReactorActor
 @safe public final class Timer {
-    private let onFire: () -> Void
+    private let onFire: @ReactorActor () -> Void
     private var due: ContinuousClock.Instant?
     private var interval: Duration?
     private let watcher: UnsafeMutablePointer<ev_timer>

@@ -18,12 +18,11 @@ import Testing
 
     /// Runs events and answers what the arrivals were told.
     private func run(_ events: [(Int, Event)]) -> [CircuitBreaker.Admission] {
-        let start = ContinuousClock.now
         var generator = LargestNumbers()
         var breaker = CircuitBreaker(Self.configuration)
         var admissions: [CircuitBreaker.Admission] = []
         for (milliseconds, event) in events {
-            let now = start + .milliseconds(milliseconds)
+            let now = Moment.milliseconds(milliseconds)
             switch event {
             case .arrive: admissions.append(breaker.requestArrived(now: now))
             case .succeed: breaker.requestSucceeded()
@@ -88,7 +87,7 @@ import Testing
     }
 
     @Test func `jitter takes away at most a half`() {
-        let now = ContinuousClock.now
+        let now = Moment.zero
         var generator = SeededNumbers(state: 1)
         var waits: Set<Duration> = []
         for _ in 1...200 {

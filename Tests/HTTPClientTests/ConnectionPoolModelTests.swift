@@ -8,9 +8,10 @@ import Testing
         var pool: ConnectionPool
         var numbers: SeededNumbers
         let connections: Int
-        var now = ContinuousClock.now
+        var now = Moment.zero
+        /// Requests have numbers of the player's own here; the pool numbers those that wait.
         var next: UInt64 = 0
-        var waiting: Set<UInt64> = []
+        var waiting: [RequestID: UInt64] = [:]
         var connecting: Set<Int> = []
         var busy: [Int: UInt64] = [:]
         var idle: Set<Int> = []
@@ -42,7 +43,7 @@ import Testing
             case 9: cancel()
             default: now += .milliseconds(Int.random(in: 0...60, using: &numbers))
             }
-            if let wakeAt = pool.wakeAt, wakeAt <= now { sweep() }
+            if pool.wakeAt <= now { sweep() }
             connect()
             check()
         }
@@ -50,12 +51,11 @@ import Testing
         func arrive() {
             next += 1
             let deadline = now + .milliseconds(Int.random(in: 1...400, using: &numbers))
-            let id = RequestID(number: next)
-            switch pool.requestArrived(id, deadline: deadline, isProbe: next % 7 == 0, now: now) {
+            switch pool.requestArrived(deadline: deadline, isProbe: next % 7 == 0, now: now) {
             case .send(let connection):
                 #expect(idle.remove(connection.slot) != nil)
                 busy[connection.slot] = next
-            case .wait: waiting.insert(next)
+            case .wait(let id): waiting[id] = next
             case .refuse: end(next)
             }
         }
@@ -88,8 +88,8 @@ import Testing
         func use(_ slot: Int, _ use: ConnectionPool.Use) {
             switch use {
             case .send(let request):
-                #expect(waiting.remove(request.number) != nil)
-                busy[slot] = request.number
+                busy[slot] = waiting.removeValue(forKey: request)
+                #expect(busy[slot] != nil)
             case .keep: idle.insert(slot)
             case .close: break
             }
@@ -102,15 +102,14 @@ import Testing
             idle.remove(slot)
             guard let request = busy.removeValue(forKey: slot) else { return }
             guard Bool.random(using: &numbers) else { return end(request) }
-            pool.requestReturned(RequestID(number: request), deadline: now + .milliseconds(100), now: now)
-            waiting.insert(request)
+            waiting[pool.requestReturned(deadline: now + .milliseconds(100), now: now)] = request
         }
 
         func cancel() {
-            guard let request = waiting.sorted().randomElement(using: &numbers) else { return }
-            pool.requestCancelled(RequestID(number: request))
-            waiting.remove(request)
-            end(request)
+            let ids = waiting.keys.sorted { $0.number < $1.number }
+            guard let id = ids.randomElement(using: &numbers) else { return }
+            pool.requestCancelled(id)
+            end(waiting.removeValue(forKey: id) ?? 0)
         }
 
         func sweep() {
@@ -120,8 +119,7 @@ import Testing
                 case .stopConnecting(let id): #expect(connecting.remove(id.slot) != nil)
                 case .requestTimedOut(let id, _): end(busy.removeValue(forKey: id.slot) ?? 0)
                 case .waiterTimedOut(let id, _), .waiterGaveUp(let id):
-                    #expect(waiting.remove(id.number) != nil)
-                    end(id.number)
+                    end(waiting.removeValue(forKey: id) ?? 0)
                 }
             }
         }
@@ -136,7 +134,7 @@ import Testing
             #expect(ended.count + busy.count + waiting.count == Int(next))
             // Whoever waits is woken up by something: an attempt, a response, or the clock.
             let wakeAt = pool.wakeAt
-            #expect(waiting.isEmpty || wakeAt != nil)
+            #expect(waiting.isEmpty || wakeAt < ConnectionPool.never)
         }
     }
 
@@ -145,8 +143,8 @@ import Testing
         let player = Player(seed: seed)
         for _ in 1...2000 { player.step() }
         // Nothing more arrives: time alone brings everything to its end.
-        while let wakeAt = player.pool.wakeAt {
-            player.now = max(player.now, wakeAt)
+        while player.pool.wakeAt < ConnectionPool.never {
+            player.now = max(player.now, player.pool.wakeAt)
             player.sweep()
             player.connect()
             player.check()

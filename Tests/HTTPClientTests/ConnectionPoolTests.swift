@@ -6,8 +6,14 @@ import Testing
 private final class PoolBench {
     var pool: ConnectionPool
     var generator = LargestNumbers()
-    let start = ContinuousClock.now
     var milliseconds = 0
+    /// The pool numbers those that wait; the tests number all requests. Pool's number to test's number.
+    private var numbers: [UInt64: UInt64] = [:]
+
+    /// ``ConnectionPool/Admission`` without the pool's number.
+    enum Answer: Equatable {
+        case send(Int), wait, refuse
+    }
 
     init(connections: Int = 2, waiting: Int = 4, idle: Int = 2) {
         var configuration = HTTPClientConfiguration()
@@ -22,19 +28,34 @@ private final class PoolBench {
         pool = ConnectionPool(configuration)
     }
 
-    var now: Instant { start + .milliseconds(milliseconds) }
+    var now: Moment { .milliseconds(milliseconds) }
     var isOutage: Bool { pool.isOutage }
     var counts: [Int] { [pool.connectingCount, pool.busyCount, pool.idleCount, pool.waiterCount] }
-    var wakeAt: Int? { pool.wakeAt.map { Int(($0 - start) / .milliseconds(1)) } }
+    var wakeAt: Int? { pool.wakeAt == ConnectionPool.never ? nil : Int(pool.wakeAt / .milliseconds(1)) }
 
-    func request(_ number: UInt64, within limit: Int = 5000, isProbe: Bool = false) -> ConnectionPool.Admission {
-        let deadline = now + .milliseconds(limit)
-        return pool.requestArrived(RequestID(number: number), deadline: deadline, isProbe: isProbe, now: now)
+    func request(_ number: UInt64, within limit: Int = 5000, isProbe: Bool = false) -> Answer {
+        switch pool.requestArrived(deadline: now + .milliseconds(limit), isProbe: isProbe, now: now) {
+        case .send(let connection): return .send(connection.slot)
+        case .refuse: return .refuse
+        case .wait(let id):
+            numbers[id.number] = number
+            return .wait
+        }
     }
 
     func returned(_ number: UInt64) {
-        pool.requestReturned(RequestID(number: number), deadline: now + .milliseconds(5000), now: now)
+        numbers[pool.requestReturned(deadline: now + .milliseconds(5000), now: now).number] = number
     }
+
+    func cancelled(_ number: UInt64) {
+        for (own, test) in numbers where test == number { pool.requestCancelled(RequestID(number: own)) }
+    }
+
+    private func named(_ use: ConnectionPool.Use) -> ConnectionPool.Use {
+        if case .send(let id) = use { .send(named(id)) } else { use }
+    }
+
+    private func named(_ id: RequestID) -> RequestID { RequestID(number: numbers[id.number] ?? 0) }
 
     func connects() -> [Int] {
         var slots: [Int] = []
@@ -42,17 +63,25 @@ private final class PoolBench {
         return slots
     }
 
-    func connected(_ slot: Int) -> ConnectionPool.Use { pool.connected(ConnectionID(slot: slot), now: now) }
+    func connected(_ slot: Int) -> ConnectionPool.Use { named(pool.connected(ConnectionID(slot: slot), now: now)) }
 
     func failed(_ slot: Int) {
         pool.connectFailed(ConnectionID(slot: slot), now: now, using: &generator)
     }
 
     func released(_ slot: Int, isReusable: Bool = true) -> ConnectionPool.Use {
-        pool.released(ConnectionID(slot: slot), isReusable: isReusable, now: now)
+        named(pool.released(ConnectionID(slot: slot), isReusable: isReusable, now: now))
     }
 
-    func sweep() -> [ConnectionPool.Expiry] { pool.sweep(now: now, using: &generator) }
+    func sweep() -> [ConnectionPool.Expiry] {
+        pool.sweep(now: now, using: &generator).map { expiry in
+            switch expiry {
+            case .waiterTimedOut(let id, let phase): .waiterTimedOut(named(id), phase)
+            case .waiterGaveUp(let id): .waiterGaveUp(named(id))
+            case .closeIdle, .stopConnecting, .requestTimedOut: expiry
+            }
+        }
+    }
 
     /// Connects as many as there are slots, and leaves them idle in the order of `slots`.
     func warmUp(_ slots: [Int]) {
@@ -60,10 +89,6 @@ private final class PoolBench {
         for slot in connects() { #expect(connected(slot) != .keep) }
         for slot in slots { #expect(released(slot) == .keep) }
     }
-}
-
-extension ConnectionPool.Admission {
-    fileprivate static func send(_ slot: Int) -> Self { .send(on: ConnectionID(slot: slot)) }
 }
 
 extension ConnectionPool.Use {
@@ -116,7 +141,7 @@ extension ConnectionPool.Expiry {
         let bench = PoolBench()
         #expect(bench.request(1) == .wait)
         #expect(bench.connects() == [0])
-        bench.pool.requestCancelled(RequestID(number: 1))
+        bench.cancelled(1)
         #expect(bench.connected(0) == .keep)
         #expect(bench.counts == [0, 0, 1, 0])
     }
@@ -253,7 +278,7 @@ extension ConnectionPool.Expiry {
         #expect(bench.request(1) == .wait)
         #expect(bench.connects() == [0])
         bench.failed(0)
-        bench.pool.requestCancelled(RequestID(number: 1))
+        bench.cancelled(1)
         #expect(bench.sweep() == [])
         #expect(bench.request(2, isProbe: true) == .wait)
         #expect(bench.connects() == [0])

@@ -63,7 +63,8 @@ final class Peer {
     private(set) var isEnded = false
     private let onRequest: (Peer, String) -> Void
     private var received: [UInt8] = []
-    private var unsent: [UInt8] = []
+    /// A slice, so that taking bytes off its start does not move the others.
+    private var unsent: ArraySlice<UInt8> = []
     private var descriptor: FileDescriptor?
     private var watcher: IOWatcher?
 
@@ -93,6 +94,8 @@ final class Peer {
             }
         }
     }
+
+    var hasUnsentBytes: Bool { !unsent.isEmpty }
 
     /// If false, what the client sends stays in the kernel.
     var isReading = true {
