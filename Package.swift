@@ -109,7 +109,7 @@ let package = Package(
         tests(of: "HTTPWire"),
         tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),
         tests(of: "HTTPClient", ["Reactor", "TestSupport", "HTTPWire"]),
-        tests(of: "Prices", ["TestSupport", "HTTPWire", "Postgres"]),
+        tests(of: "Prices", ["Reactor", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres", logging]),
         tests(of: "Configuration"),
         tests(of: "Observability", ["TestSupport", "Reactor", "JSONWire", logging]),
         tests(of: "ServiceRuntime", ["Configuration", "Reactor"]),

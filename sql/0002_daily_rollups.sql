@@ -9,8 +9,8 @@
 --   rollup (transition tables). An upsert adds to what is there, so that of two concurrent writers the second waits for
 --   the first one's row and adds to its new value. A change commits or rolls back together with the prices it counts.
 -- * Every statement locks in one order, first by (symbol, day), then by (day): two statements cannot deadlock here.
--- * A day whose last price is deleted keeps its row, with count 0 and no mean. Deleting the row would race with a writer
---   that is about to add to it.
+-- * A day whose last price is deleted keeps its row, with count 0 and no mean. Deleting the row would race with a
+--   writer that is about to add to it.
 --
 -- What it costs: a statement pays about 0.2 ms more, and a row next to nothing; writers of one day take turns from
 -- their statement to their commit. So write many rows per statement, and keep transactions that write today's short.
@@ -65,7 +65,7 @@ create table daily_symbol_prices (
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 
 comment on table daily_prices is 'Exact sum and count of each UTC day''s prices over all symbols. Written by triggers.';
-comment on table daily_symbol_prices is 'Exact sum and count of each symbol''s and UTC day''s prices. Written by triggers.';
+comment on table daily_symbol_prices is 'The same for each symbol. Written by triggers.';
 
 -- What one statement added to (or, if negative, took from) a symbol's day.
 create type daily_price_change as (symbol text collate "C", day date, total numeric, count bigint);

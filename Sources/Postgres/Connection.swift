@@ -82,7 +82,7 @@ final class Connection {
 
     /// Sends a statement, together with the turn's others, at the end of the turn.
     func submit(_ query: PendingQuery) {
-        guard isOpen else { return onLoss(.closed, [query]) }
+        guard isOpen else { return query.finish(.failure(.unavailable)) }
         precondition(exchange == nil, "a session takes one call at a time")
         if pipeline.isEmpty { lastReplyAt = Reactor.now }
         var statement: Int?

@@ -4,13 +4,14 @@ public import Reactor
 ///
 /// Each case says whether the statement may have taken effect, which is all that a retry cares about.
 public enum PostgresError: Error, Equatable, Sendable {
-    /// There is no connection and the last attempt to make one failed, or the pool is closed; nothing was sent.
+    /// There is no connection and the last attempt to make one failed, or the pool is closed; nothing happened.
     case unavailable
     /// Too many statements wait for a connection already; nothing was sent.
     case overloaded
     /// A text contains a NUL, which PostgreSQL cannot store; nothing was sent.
     case unencodable
-    /// The deadline passed. If `wasSent`, the server may still carry the statement out; otherwise nothing happened.
+    /// The deadline passed. If `wasSent`, the server may still carry the statement out, until its own timeout ends it;
+    /// otherwise nothing happened.
     case timedOut(wasSent: Bool)
     /// The connection broke after the statement was sent; it may have taken effect.
     case connectionLost

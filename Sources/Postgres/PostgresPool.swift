@@ -29,14 +29,20 @@ public final class PostgresPool {
         public var reconnects = 0
     }
 
+    /// What the log was told last, so that it is told changes only.
+    private enum News {
+        case none
+        case ready
+        case unavailable
+    }
+
     let configuration: PostgresConfiguration
     private let logger: Logger
     private let slots: [PoolSlot]
     private var waiters = RingBuffer<PoolWaiter>()
     private var waiterDeadlines: DeadlineTimer?
     private var isClosed = false
-    private var wasReady = false
-    private var wasUnavailable = false
+    private var lastNews = News.none
     private var counters = Statistics()
 
     /// Begins to connect, in the background.
@@ -266,9 +272,8 @@ public final class PostgresPool {
     private func opened(_ connection: Connection, _ slot: PoolSlot) {
         connection.onProgress = { [unowned self, unowned slot] in progressed(slot) }
         logger.debug("postgres_connection_open", metadata: ["server_process": "\(connection.serverProcess ?? 0)"])
-        if !wasReady || wasUnavailable { logger.info("postgres_ready") }
-        wasReady = true
-        wasUnavailable = false
+        if lastNews != .ready { logger.info("postgres_ready") }
+        lastNews = .ready
         serveWaiters()
     }
 
@@ -294,8 +299,8 @@ public final class PostgresPool {
     }
 
     private func connectingFailed(_ failure: PostgresConnectError) {
-        if !isReady, !wasUnavailable {
-            wasUnavailable = true
+        if !isReady, lastNews != .unavailable {
+            lastNews = .unavailable
             logger.warning("postgres_unavailable", metadata: ["reason": "\(failure.debugDescription)"])
         }
         if !mayConnectSoon { failWaiters() }

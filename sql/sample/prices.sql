@@ -46,7 +46,7 @@ begin
     ) as listing (symbol, start, decimals)
     cross join lateral (
         select day + half_hour * interval '30 minutes' as recorded_at, 0.004 * (first_draw + second_draw - 1) as step
-        from generate_series(timestamptz '2024-01-01T14:30Z', timestamptz '2025-12-31T14:30Z', interval '24 hours') as day
+        from generate_series('2024-01-01T14:30Z'::timestamptz, '2025-12-31T14:30Z', interval '24 hours') as day
         cross join generate_series(0, 13) as half_hour
         cross join lateral (
             select md5(concat_ws('/', symbol, extract(epoch from day)::bigint, half_hour)) as digest

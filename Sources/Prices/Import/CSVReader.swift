@@ -47,8 +47,8 @@ enum CSVFault: Error, Hashable {
 ///     fieldStart ──"──▶ quoted ──"──▶ afterQuote ──"──▶ quoted           "" inside quotes is one quote
 ///     fieldStart, unquoted, afterQuote ──,──▶ fieldStart                 ──LF or end──▶ record
 ///
-/// Lines end with LF or CRLF; blank ones are passed over, and so is a byte order mark. After a fault it goes on with the
-/// line behind the one on which the record began, so that a stray quote spoils one line and not the rest of the file.
+/// Lines end with LF or CRLF; blank ones are passed over, and so is a byte order mark. After a fault it goes on with
+/// the line behind the one on which the record began, so that a stray quote spoils one line and not the rest.
 struct CSVReader: ~Copyable {
     enum Step: Equatable {
         /// ``record`` holds the next record.
@@ -130,8 +130,8 @@ extension CSVRecord {
     /// Reads the record that begins at `start`.
     ///
     /// - Parameter isEnd: Whether the file ends with these bytes.
-    /// - Returns: Where it ends and how many lines it has; nil if its end is not there yet. Then it is read anew with the
-    ///   next piece, which is cheap as long as a piece holds many records.
+    /// - Returns: Where it ends and how many lines it has; nil if its end is not there yet. Then it is read anew with
+    ///   the next piece, which is cheap as long as a piece holds many records.
     fileprivate mutating func read(
         _ unread: [UInt8],
         from start: Int,
