@@ -78,7 +78,7 @@ protocol HiredisContextDelegate: AnyObject {
         let descriptor = unsafe context.pointee.c.fd
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         if case .unix = address {} else { keepAlive(descriptor) }
-        flush = EndOfTurn { [unowned self] in flushOutput() }
+        flush = EndOfTurn { [weak self] in self?.flushOutput() }
         watcher = IOWatcher(descriptor: descriptor, for: .write) { [unowned self] in ready($0) }
     }
 

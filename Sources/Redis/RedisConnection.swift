@@ -33,6 +33,9 @@ final class RedisConnection: HiredisContextDelegate {
     private var hiredis: HiredisContext?
     private var pending = PendingCommands<RedisReplyHandler>()
     private var watchdog: Timer?
+    /// The check itself. libev calls timers before sockets: when the loop was held up, the replies of this very turn must
+    /// be read before commands are declared too late.
+    private var check: EndOfTurn?
     private var watchdogDue: ContinuousClock.Instant?
 
     /// Redis' name for this connection, when the introduction asked for it; `CLIENT UNBLOCK` takes it.
@@ -50,7 +53,8 @@ final class RedisConnection: HiredisContextDelegate {
         self.introduction = introduction
         self.events = events
         hiredis = try HiredisContext(to: address, delegate: self)
-        watchdog = Timer { [unowned self] in watch() }
+        watchdog = Timer { [unowned self] in check?.schedule() }
+        check = EndOfTurn { [weak self] in self?.watch() }
         schedule(at: deadline)
     }
 
@@ -171,5 +175,6 @@ final class RedisConnection: HiredisContextDelegate {
     private func cancelWatchdog() {
         watchdogDue = nil
         watchdog?.cancel()
+        check?.cancel()
     }
 }

@@ -22,7 +22,7 @@ final class TaskFinisher {
     init(_ worker: WorkerIdentity, logger: Logger) {
         self.worker = worker
         self.logger = logger
-        flush = EndOfTurn { [unowned self] in send() }
+        flush = EndOfTurn { [weak self] in self?.send() }
         retryTimer = Timer { [unowned self] in send() }
     }
 

@@ -81,7 +81,7 @@ public final class TaskQueueClient {
         replies = ReplyReader(key: replyKey, redis: redis, settings: settings, logger: logger) {
             [weak self] id, outcome in self?.replied(id, outcome)
         }
-        departureTime = EndOfTurn { [unowned self] in depart() }
+        departureTime = EndOfTurn { [weak self] in self?.depart() }
         sweepTimer = Timer { [unowned self] in sweep() }
         lostAt = Reactor.now
         redis.onStateChange { [weak self] _ in self?.noteConnections() }

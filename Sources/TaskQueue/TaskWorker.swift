@@ -42,6 +42,13 @@ public final class TaskWorker {
         case idle, running, draining, closed
     }
 
+    /// Whose a task is, as far as this worker knows.
+    enum Lease {
+        case ours
+        /// Another worker had it when it was to be renewed. Our handler goes on, and may still win.
+        case lost
+    }
+
     /// How long a read waits in Redis for the next task.
     private static let block = Duration.milliseconds(1500)
     /// Most tasks in one read, which bounds the work of one turn of the loop.
@@ -51,9 +58,9 @@ public final class TaskWorker {
     private static let consumerStaleAfter = Duration.seconds(600)
 
     private let configuration: TaskQueueConfiguration
-    private let identity: WorkerIdentity
+    let identity: WorkerIdentity
     private let redis: RedisClient
-    private let reader: RedisBlockingReader
+    let reader: RedisBlockingReader
     private let logger: Logger
     private let finisher: TaskFinisher
     private var runner: TaskRunner!
@@ -62,8 +69,8 @@ public final class TaskWorker {
     private var renewalTimer: Timer!
 
     private var phase = Phase.idle
-    /// Tasks whose end is not written, by entry; true when they were held at the last renewal already.
-    private var held: [StreamEntryID: Bool] = [:]
+    /// Tasks whose end is not written.
+    private var held: [StreamEntryID: Lease] = [:]
     /// Tasks that arrived when it was too late to start them.
     private var unwanted: [StreamEntryID] = []
     /// Whether a patrol succeeded since the last connect: the group exists, and `isPaused` is true to the key.
@@ -296,8 +303,9 @@ public final class TaskWorker {
         }
         var tasks: [HeldTask] = []
         tasks.reserveCapacity(deliveries.count)
-        for delivery in deliveries where held[delivery.entry] == nil {
-            held[delivery.entry] = false
+        for delivery in deliveries {
+            // What we were running anyway, and had lost for a while, is ours again.
+            guard held.updateValue(.ours, forKey: delivery.entry) == nil else { continue }
             guard let envelope = TaskEnvelope(parsing: delivery.text.span) else {
                 logger.error("entry is not a task", metadata: ["entry": "\(delivery.entry)"])
                 finisher.add(.init(entry: delivery.entry, disposition: .unreadable(delivery.text)))
@@ -310,8 +318,7 @@ public final class TaskWorker {
             }
             tasks.append(HeldTask(entry: delivery.entry, deliveries: delivery.deliveries, envelope: envelope))
         }
-        let tracked = tasks.filter(\.envelope.isTracked).map(\.envelope.id)
-        if !tracked.isEmpty { StartedScript.run(tracked, as: identity) }
+        StartedScript.run(tasks.filter(\.envelope.isTracked).map(\.envelope), as: identity)
         runner.run(tasks)
     }
 
@@ -339,15 +346,15 @@ public final class TaskWorker {
 
     private func renew() {
         guard redis.isReady else { return }
-        // What has arrived since the last time is younger than one interval: it can wait for the next.
-        let old = held.filter(\.value).map(\.key)
-        for entry in held.keys { held[entry] = true }
-        guard !old.isEmpty else { return }
-        RenewScript.run(old, as: identity) { [weak self] result in
-            guard let self, case .success(let lost) = result, !lost.isEmpty else { return }
-            let missed = lost.filter { held[$0] != nil }
-            counters.leasesLost += missed.count
-            if !missed.isEmpty { logger.warning("leases lost", metadata: ["tasks": "\(missed.count)"]) }
+        let due = held.filter { $0.value == .ours }.map(\.key)
+        guard !due.isEmpty else { return }
+        RenewScript.run(due, as: identity) { [weak self] result in
+            guard let self, case .success(let lost) = result else { return }
+            for entry in lost where held[entry] == .ours {
+                held[entry] = .lost
+                counters.leasesLost += 1
+                logger.warning("lease lost", metadata: ["entry": "\(entry)"])
+            }
         }
     }
 

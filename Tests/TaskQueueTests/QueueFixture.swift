@@ -29,10 +29,15 @@ final class QueueFixture {
         let address = if let server { server.address } else { try await TestServers.redis().address }
         configuration = TaskQueueConfiguration(name: name)
         configuration.lease = .milliseconds(500)
+        // The loop of a busy test process stalls now and then.
+        configuration.lossGrace = .seconds(30)
         configuration.retry = RetryPolicy(firstDelay: .milliseconds(20), delayCap: .milliseconds(50), attemptLimit: 3)
         settings = RedisConfiguration(endpoint: address.endpoint, clientName: name)
         keys = QueueKeys(queue: configuration.name)
-        redis = RedisClient(settings, logger: Self.quiet)
+        var patient = settings
+        patient.commandTimeout = .seconds(30)
+        patient.stallTimeout = .seconds(30)
+        redis = RedisClient(patient, logger: Self.quiet)
         redis.start()
         try #require(await redis.waitUntilReady(within: .seconds(10)))
     }
@@ -88,19 +93,20 @@ final class QueueFixture {
 final class Recorder {
     var contexts: [TaskContext] = []
     var batches: [Int] = []
-    /// While set, handlers wait.
-    var gate: Promise<Void, Never>?
+    /// Handlers that wait at the gate; nil while it is open.
+    private var waiting: [Promise<Void, Never>]?
 
-    func close() { gate = Promise() }
+    func close() { waiting = [] }
 
     func open() {
-        gate?.succeed(())
-        gate = nil
+        for promise in waiting ?? [] { promise.succeed(()) }
+        waiting = nil
     }
 
     func pass() async {
-        guard let gate else { return }
-        // A promise has one waiter: ask again and again.
-        while !gate.isSettled { await Reactor.yield() }
+        guard waiting != nil else { return }
+        let promise = Promise<Void, Never>()
+        waiting?.append(promise)
+        _ = await promise.result
     }
 }

@@ -70,7 +70,7 @@ enum AdministrationScripts {
         if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
         redis.call('XADD', KEYS[2], '*', 'e', ARGV[2])
         if ARGV[4] ~= '' and redis.call('EXISTS', ARGV[4]) == 1 then
-          redis.call('HSET', ARGV[4], 'status', 'queued')
+          redis.call('HSET', ARGV[4], 'status', 'queued', 'attempt', 1)
         end
         return 1
         """

@@ -31,7 +31,7 @@ enum FinishScript {
 
     private static let script = RedisScript(
         ScriptPrelude.source + """
-            -- For each task: entry, kind, reply key, id, outcome, tracked, envelope, number.
+            -- For each task: entry, kind, reply key, id, outcome, attempt of a tracked task or '', envelope, number.
             local written, retried = 0, false
             local statuses = { succeeded = 'succeeded', failed = 'failed', dead = 'failed', expired = 'expired' }
             for i = 7, #ARGV, 8 do
@@ -48,10 +48,12 @@ enum FinishScript {
                 if kind == 'retried' then
                   retried = true
                   redis.call('ZADD', delayed, now + number, envelope)
-                  if tracked == '1' then set_state(id, 'queued', '') end
+                  if tracked ~= '' then set_state(id, nil, 'status', 'queued', 'attempt', tracked) end
                 else
                   reply(key, id, outcome)
-                  if tracked == '1' then set_state(id, statuses[kind], outcome) end
+                  if tracked ~= '' then
+                    set_state(id, result_ttl, 'status', statuses[kind], 'outcome', outcome)
+                  end
                   if kind == 'dead' then bury(entry, envelope, outcome, number) end
                 end
               end
@@ -123,7 +125,7 @@ enum FinishScript {
         command.append(envelope.replyKey ?? "")
         command.append(envelope.id.description)
         command.append(outcome)
-        command.append(envelope.isTracked ? "1" : "")
+        command.append(envelope.isTracked ? String(envelope.attempt) : "")
     }
 
     private static func kind(of outcome: TaskOutcome) -> String {

@@ -130,12 +130,17 @@ enum HandBackScript {
     }
 }
 
-/// Marks tracked tasks as running, unless they have ended already.
+/// Marks tracked tasks as running, unless this run of theirs has ended already.
+///
+/// The first call on a connection may overtake others, because Redis has to be told the script. Hence the comparison of
+/// attempts: the state of a task that meanwhile failed, and waits for its next attempt, stays.
 enum StartedScript {
     private static let script = RedisScript(
         """
-        for _, key in ipairs(KEYS) do
-          if redis.call('HGET', key, 'status') == 'queued' then redis.call('HSET', key, 'status', 'running') end
+        -- KEYS: states. ARGV: the attempt of each.
+        for i, key in ipairs(KEYS) do
+          local state = redis.call('HMGET', key, 'status', 'attempt')
+          if state[1] == 'queued' and state[2] == ARGV[i] then redis.call('HSET', key, 'status', 'running') end
         end
         return 0
         """
@@ -143,7 +148,11 @@ enum StartedScript {
 
     /// Runs the script; whether it succeeds changes nothing but what a reader of the state sees.
     @ReactorActor
-    static func run(_ ids: [TaskID], as worker: WorkerIdentity) {
-        script.run(on: worker.redis, keys: ids.map { worker.keys.task($0) }) { _ in }
+    static func run(_ envelopes: [TaskEnvelope], as worker: WorkerIdentity) {
+        guard !envelopes.isEmpty else { return }
+        script.run(on: worker.redis, keys: envelopes.map { worker.keys.task($0.id) }) { command in
+            for envelope in envelopes { command.append(envelope.attempt) }
+        } then: { _ in
+        }
     }
 }

@@ -25,38 +25,41 @@ enum PatrolScript {
             if #due > 0 then redis.call('ZREM', delayed, unpack(due)) end
 
             local taken = {}
+
+            local function give_up(entry, envelope, attempts, task)
+              redis.call('XACK', stream, group, entry)
+              remove(entry)
+              count('dead')
+              bury(entry, envelope, lost, attempts)
+              if not task.id then return end
+              reply(task.reply or '', task.id, lost)
+              if task.tracked then set_state(task.id, result_ttl, 'status', 'failed', 'outcome', lost) end
+            end
+
+            local function take_over(entry, deliveries)
+              local found = redis.call('XRANGE', stream, entry, entry)[1]
+              -- Deleted entries stay pending until somebody acknowledges them.
+              if not found then return redis.call('XACK', stream, group, entry) end
+              local envelope = found[2][2]
+              local ok, task = pcall(cjson.decode, envelope)
+              if not ok or type(task) ~= 'table' then task = {} end
+              local attempts = deliveries + (tonumber(task.attempt) or 1) - 1
+              if attempts >= attempt_limit then return give_up(entry, envelope, attempts, task) end
+              count('taken_over')
+              redis.call('XCLAIM', stream, group, consumer, 0, entry, 'RETRYCOUNT', deliveries + 1, 'JUSTID')
+              taken[#taken + 1] = entry
+              taken[#taken + 1] = deliveries + 1
+              taken[#taken + 1] = envelope
+            end
+
             local is_paused = redis.call('EXISTS', KEYS[5])
             local pending = {}
             if is_paused == 0 and limit > 0 then
               pending = redis.call('XPENDING', stream, group, 'IDLE', min_idle, '-', '+', limit)
             end
             for _, item in ipairs(pending) do
-              local entry, deliveries = item[1], item[4]
-              local found = redis.call('XRANGE', stream, entry, entry)[1]
-              if not found then
-                redis.call('XACK', stream, group, entry)
-              else
-                local envelope = found[2][2]
-                local ok, task = pcall(cjson.decode, envelope)
-                if not ok or type(task) ~= 'table' then task = {} end
-                local attempts = deliveries + (tonumber(task.attempt) or 1) - 1
-                if attempts >= attempt_limit then
-                  redis.call('XACK', stream, group, entry)
-                  remove(entry)
-                  count('dead')
-                  bury(entry, envelope, lost, attempts)
-                  if task.id then
-                    reply(task.reply or '', task.id, lost)
-                    if task.tracked then set_state(task.id, 'failed', lost) end
-                  end
-                else
-                  count('taken_over')
-                  redis.call('XCLAIM', stream, group, consumer, 0, entry, 'RETRYCOUNT', deliveries + 1, 'JUSTID')
-                  taken[#taken + 1] = entry
-                  taken[#taken + 1] = deliveries + 1
-                  taken[#taken + 1] = envelope
-                end
-              end
+              -- Our own are not lost: we are only slow, or finding them again is under way.
+              if item[2] ~= consumer then take_over(item[1], item[4]) end
             end
             write_all()
 

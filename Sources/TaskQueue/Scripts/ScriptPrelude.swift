@@ -34,11 +34,11 @@ enum ScriptPrelude {
         end
 
         -- A state that has expired stays gone.
-        local function set_state(id, status, outcome)
+        local function set_state(id, ttl, ...)
           local key = task_prefix .. id
           if redis.call('EXISTS', key) == 0 then return end
-          redis.pcall('HSET', key, 'status', status, 'outcome', outcome)
-          if outcome ~= '' then redis.call('PEXPIRE', key, result_ttl) end
+          redis.pcall('HSET', key, ...)
+          if ttl then redis.call('PEXPIRE', key, ttl) end
         end
 
         local function bury(entry, envelope, outcome, attempts)

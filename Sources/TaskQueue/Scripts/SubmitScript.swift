@@ -32,7 +32,8 @@ enum SubmitScript {
             redis.call('XADD', KEYS[1], '*', 'e', ARGV[i + 2])
             if ARGV[i + 4] ~= '' then
               local key = ARGV[2] .. ARGV[i]
-              redis.call('HSET', key, 'status', 'queued', 'name', ARGV[i + 1], 'created_at', ARGV[i + 3])
+              redis.call('HSET', key,
+                'status', 'queued', 'name', ARGV[i + 1], 'created_at', ARGV[i + 3], 'attempt', 1)
               redis.call('PEXPIRE', key, ARGV[i + 4])
             end
           end

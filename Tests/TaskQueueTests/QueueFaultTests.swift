@@ -1,0 +1,250 @@
+import JSONWire
+import Reactor
+import Redis
+import TestSupport
+import Testing
+
+@testable import TaskQueue
+
+/// What the queue does while Redis is away, and after.
+@Suite struct QueueFaultTests {
+    init() { Reactor.runInBackground() }
+
+    @Test @ReactorActor func `a result that was written while nobody read is read on return`() async throws {
+        let queue = try await QueueFixture()
+        let client = try await queue.client()
+        _ = try await queue.echo()
+        for number in 0..<20 {
+            var result: Result<TaskOutcome, TaskQueueError>?
+            client.submitAndWait(queue.request("echo", .integer(number))) { result = $0 }
+            try await killConnections(of: queue, named: ":replies")
+            try await eventually("an answer") { result != nil }
+            #expect(result == .success(.success(Array("\(number)".utf8))))
+        }
+        queue.close()
+    }
+
+    @Test @ReactorActor func `answers come although every connection of the worker keeps breaking`() async throws {
+        let queue = try await QueueFixture()
+        let client = try await queue.client()
+        let worker = try await queue.echo()
+        var answers = 0
+        for round in 0..<20 {
+            for number in 0..<10 {
+                client.submitAndWait(queue.request("echo", .integer(round * 10 + number))) { result in
+                    if case .success(.success(let bytes)) = result, bytes == Array("\(round * 10 + number)".utf8) {
+                        answers += 1
+                    }
+                }
+            }
+            try await killConnections(of: queue, named: [":tasks", ":control", ":replies"][round % 3])
+        }
+        try await eventually("all answers") { answers == 200 }
+        try await eventually("nothing is held") { worker.taskCount == 0 }
+        #expect(try await queue.length(queue.keys.stream) == 0)
+        queue.close()
+    }
+
+    @Test @ReactorActor func `a redis that is killed and returns costs time and no task`() async throws {
+        let server = try await TestServers.startRedis(isDurable: true)
+        let queue = try await QueueFixture(server: server)
+        queue.configuration.lossGrace = .seconds(30)
+        let client = try await queue.client()
+        let recorder = Recorder()
+        recorder.close()
+        let worker = try await queue.worker { worker in
+            worker.register("hold") { context in
+                recorder.contexts.append(context)
+                await recorder.pass()
+                return .success(context.arguments.encoded)
+            }
+        }
+        var results: [Int: Result<TaskOutcome, TaskQueueError>] = [:]
+        for number in 0..<10 {
+            client.submitAndWait(queue.request("hold", .integer(number))) { results[number] = $0 }
+        }
+        try await eventually("all run") { recorder.contexts.count == 10 }
+        await server.kill()
+        try await eventually("noticed") { !client.isReady && !worker.isReady }
+        await #expect(throws: TaskQueueError.unavailable(mayHaveRun: false)) {
+            try await client.submitAndWait(queue.request("hold"))
+        }
+        recorder.open()
+        try await eventually("the tasks end meanwhile") { worker.counters.succeeded == 10 }
+        #expect(results.isEmpty)
+        try await server.start()
+        try await eventually("all answers") { results.count == 10 }
+        for (number, result) in results { #expect(result == .success(.success(Array("\(number)".utf8)))) }
+        try await eventually("new tasks are answered") { client.isReady && worker.isReady }
+        #expect(try await client.submitAndWait(queue.request("hold", 11)) == .success(Array("11".utf8)))
+        queue.close()
+        await server.stop()
+    }
+
+    @Test @ReactorActor func `those who wait are not kept for long when redis stays away`() async throws {
+        let server = try await TestServers.startRedis()
+        let queue = try await QueueFixture(server: server)
+        queue.configuration.lossGrace = .milliseconds(100)
+        let client = try await queue.client()
+        var result: Result<TaskOutcome, TaskQueueError>?
+        client.submitAndWait(queue.request("echo", within: .seconds(600))) { result = $0 }
+        try await eventually("the task waits") { try await queue.length(queue.keys.stream) == 1 }
+        await server.kill()
+        try await eventually("the caller is told") { result != nil }
+        #expect(result == .failure(.unavailable(mayHaveRun: true)))
+        #expect(client.waiterCount == 0)
+        queue.close()
+    }
+
+    @Test @ReactorActor func `a redis that returns empty is set up anew`() async throws {
+        let server = try await TestServers.startRedis()
+        let queue = try await QueueFixture(server: server)
+        let client = try await queue.client()
+        let worker = try await queue.echo()
+        #expect(try await client.submitAndWait(queue.request("echo", 1)) == .success(Array("1".utf8)))
+        await server.kill()
+        try await server.start()
+        try await eventually("both are back") { client.isReady && worker.isReady }
+        #expect(try await client.submitAndWait(queue.request("echo", 2)) == .success(Array("2".utf8)))
+        // The same without losing the connection.
+        try await eventually("the fixture is back") { queue.redis.isReady }
+        _ = try await queue.redis.command(["FLUSHALL"])
+        #expect(try await client.submitAndWait(queue.request("echo", 3)) == .success(Array("3".utf8)))
+        queue.close()
+        await server.stop()
+    }
+
+    @Test @ReactorActor func `scripts that redis has forgotten are sent again`() async throws {
+        let queue = try await QueueFixture()
+        let client = try await queue.client()
+        _ = try await queue.echo()
+        for number in 1...3 {
+            #expect(
+                try await client.submitAndWait(queue.request("echo", .integer(number)))
+                    == .success(Array("\(number)".utf8))
+            )
+            _ = try await queue.redis.command(["SCRIPT", "FLUSH"])
+        }
+        queue.close()
+    }
+
+    @Test @ReactorActor func `a redis that is frozen and thawed answers what was asked`() async throws {
+        let server = try await TestServers.startRedis()
+        let queue = try await QueueFixture(server: server)
+        let client = try await queue.client()
+        _ = try await queue.echo()
+        server.freeze()
+        var result: Result<TaskOutcome, TaskQueueError>?
+        client.submitAndWait(queue.request("echo", 1)) { result = $0 }
+        await Reactor.yield()
+        server.thaw()
+        try await eventually("an answer") { result != nil }
+        #expect(result == .success(.success(Array("1".utf8))))
+        queue.close()
+        await server.stop()
+    }
+
+    @Test @ReactorActor func `a result that comes too late is nobody's and does no harm`() async throws {
+        let queue = try await QueueFixture()
+        let recorder = Recorder()
+        recorder.close()
+        let client = try await queue.client()
+        _ = try await queue.worker { worker in
+            worker.register("hold") { context in
+                recorder.contexts.append(context)
+                await recorder.pass()
+                return .success([])
+            }
+        }
+        var result: Result<TaskOutcome, TaskQueueError>?
+        client.submitAndWait(queue.request("hold", within: .milliseconds(500))) { result = $0 }
+        try await eventually("the caller gives up") { result != nil }
+        #expect(result == .failure(.deadlineExceeded))
+        recorder.open()
+        try await eventually("the result arrives") { client.counters.unclaimed == 1 || client.counters.late == 1 }
+        #expect(client.waiterCount == 0)
+        queue.close()
+    }
+
+    @Test @ReactorActor func `a paused queue accepts and does not run, also over a reconnect`() async throws {
+        let queue = try await QueueFixture()
+        let worker = try await queue.echo()
+        let client = try await queue.client()
+        let administration = queue.administration
+        #expect(try await administration.pause())
+        #expect(try await !administration.pause())
+        try await eventually("the worker knows") { worker.isPaused && !worker.reader.isReading }
+        var result: Result<TaskOutcome, TaskQueueError>?
+        client.submitAndWait(queue.request("echo", 1)) { result = $0 }
+        try await eventually("the task waits") { try await queue.length(queue.keys.stream) == 1 }
+        for suffix in ["", ":tasks", ":control"] {
+            try? await killConnections(of: queue, named: suffix)
+        }
+        try await eventually("the worker is back") { worker.isReady && queue.redis.isReady }
+        let second = try await queue.echo()
+        #expect(second.isPaused)
+        let statistics = try await administration.statistics()
+        #expect(statistics.isPaused)
+        #expect(statistics.queued == 1)
+        #expect(statistics.running == 0)
+        #expect(result == nil)
+        #expect(try await administration.resume())
+        #expect(try await !administration.resume())
+        try await eventually("an answer") { result != nil }
+        #expect(result == .success(.success(Array("1".utf8))))
+        queue.close()
+    }
+
+    @Test @ReactorActor func `what was read of the results is trimmed, and what a dead process leaves vanishes`()
+        async throws
+    {
+        let queue = try await QueueFixture()
+        let client = try await queue.client()
+        _ = try await queue.echo()
+        for number in 0..<300 { _ = try await client.submitAndWait(queue.request("echo", .integer(number))) }
+        let keys = try await queue.redis.command(["KEYS", .string(queue.keys.replyPrefix + "*")]).array ?? []
+        #expect(keys.count == 1)
+        let key = try #require(keys.first?.text)
+        try await eventually("trimmed") { try await queue.length(key) ?? 1000 <= 128 }
+        let life = try await queue.redis.command(["TTL", .string(key)]).integer ?? -1
+        #expect(life > 0 && life <= 300)
+        queue.close()
+    }
+
+    @Test @ReactorActor func `statistics and the list tell what is where`() async throws {
+        let queue = try await QueueFixture()
+        let recorder = Recorder()
+        recorder.close()
+        #expect(try await queue.administration.statistics().depth == 0)
+        #expect(try await queue.administration.statistics().oldestAge == nil)
+        let client = try await queue.client()
+        queue.configuration.concurrency = 1
+        let worker = try await queue.worker { worker in
+            worker.register("hold") { context in
+                recorder.contexts.append(context)
+                await recorder.pass()
+                return .success([])
+            }
+        }
+        let first = try await client.submit(queue.request("hold", 1))
+        try await eventually("the first runs") { recorder.contexts.count == 1 }
+        let second = try await client.submit(queue.request("hold", 2))
+        let statistics = try await queue.administration.statistics()
+        #expect(statistics.queued == 1)
+        #expect(statistics.running == 1)
+        #expect(statistics.oldestAge != nil)
+        #expect(statistics.consumers.map(\.name) == [worker.identity.consumer])
+        #expect(statistics.consumers.map(\.pending) == [1])
+        #expect(statistics.totals["submitted"] == 2)
+        let list = try await queue.administration.list(limit: 10)
+        #expect(list.map(\.id) == [first, second])
+        #expect(list.map(\.requestID) == ["test", "test"])
+        guard case .running(worker.identity.consumer, _, deliveries: 1)? = list.first?.state else {
+            Issue.record("the first is running")
+            return
+        }
+        #expect(list.last?.state == .queued)
+        recorder.open()
+        queue.close()
+    }
+}
