@@ -52,10 +52,6 @@ enum ASCII {
         (byte >= space && byte != delete) || byte == tab
     }
 
-    /// `uri-host [":" port]` without its structure, RFC 3986 §3.2.2: unreserved, sub-delims, `%`, `:`, `[` and `]`.
-    @inline(__always)
-    static func isAuthority(_ byte: UInt8) -> Bool { authorities.contains(byte) }
-
     /// What never needs an escape in a URL, RFC 3986 §2.3.
     @inline(__always)
     static func isUnreserved(_ byte: UInt8) -> Bool { unreserved.contains(byte) }
@@ -63,7 +59,6 @@ enum ASCII {
     // Written out, so that the compiler folds them into the loops; the tests derive them from the grammar.
     private static var tokens: ByteSet { ByteSet(low: 0x03FF_6CFA_0000_0000, high: 0x57FF_FFFF_C7FF_FFFE) }
     private static var unreserved: ByteSet { ByteSet(low: 0x03FF_6000_0000_0000, high: 0x47FF_FFFE_87FF_FFFE) }
-    private static var authorities: ByteSet { ByteSet(low: 0x2FFF_7FF2_0000_0000, high: 0x47FF_FFFE_AFFF_FFFE) }
 }
 
 /// A set of ASCII bytes as 128 bits, which fit in two registers where a table of 256 would wait for memory.

@@ -20,12 +20,15 @@ public enum HeadWriter {
         to buffer: inout [UInt8]
     ) {
         precondition(framing != .untilClose, "the end of a request cannot be the end of its connection")
-        appendChecked(method.rawValue, to: &buffer, ASCII.isToken)
+        // A line end or a space in one of these would make two requests out of one.
+        for byte in method.rawValue.utf8 { precondition(ASCII.isToken(byte), "a method is a token") }
+        buffer.append(utf8: method.rawValue)
         buffer.append(ASCII.space)
         precondition(!target.isEmpty && target.utf8.span.isTarget, "not a request target")
         buffer.append(utf8: target)
         buffer.append(utf8: " HTTP/1.1\r\nHost: ")
-        appendChecked(authority, to: &buffer, ASCII.isAuthority)
+        precondition(Authority.isValid(0..<authority.utf8.count, authority.utf8.span), "not a host with a port")
+        buffer.append(utf8: authority)
         appendLineEnd(to: &buffer)
         append(fields, to: &buffer) { $0.isWrittenForConnection || $0 == .host }
         appendFraming(framing, to: &buffer)
@@ -100,14 +103,6 @@ public enum HeadWriter {
             buffer.append(decimal: count)
             appendLineEnd(to: &buffer)
         }
-    }
-
-    /// A line end or a space in the request line would make two requests out of one.
-    private static func appendChecked(_ text: String, to buffer: inout [UInt8], _ isAllowed: (UInt8) -> Bool) {
-        let bytes = text.utf8.span
-        precondition(!bytes.isEmpty, "a request line has no empty part")
-        for index in bytes.indices { precondition(isAllowed(bytes[index]), "not allowed in a request line") }
-        buffer.append(copying: bytes)
     }
 
     @inline(__always)

@@ -74,7 +74,8 @@ struct RequestTarget: Hashable, Sendable {
     }
 }
 
-/// `uri-host [ ":" port ]` (RFC 9110 §7.2).
+/// `uri-host [ ":" port ]` (RFC 9110 §7.2), as hosts are in practice: the grammar would also allow escapes and marks
+/// such as `,`, which no name has and which a merged pair of `Host` fields does.
 enum Authority {
     /// Whether `range` is a host name, an IPv4 address or an IPv6 address in brackets, and perhaps a port.
     static func isValid(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
@@ -87,15 +88,11 @@ enum Authority {
             guard end - first >= 3, end < range.upperBound, bytes[end] == ASCII.closeBracket else { return false }
             end += 1
         } else {
-            while end < range.upperBound, isNameByte(bytes[end]) { end += 1 }
+            while end < range.upperBound, ASCII.isUnreserved(bytes[end]) { end += 1 }
             guard end > first else { return false }
         }
         guard end < range.upperBound else { return true }
         return bytes[end] == ASCII.colon && isPort(end + 1..<range.upperBound, bytes)
-    }
-
-    private static func isNameByte(_ byte: UInt8) -> Bool {
-        ASCII.isAuthority(byte) && byte != ASCII.colon && byte != ASCII.openBracket && byte != ASCII.closeBracket
     }
 
     private static func isAddressByte(_ byte: UInt8) -> Bool {
