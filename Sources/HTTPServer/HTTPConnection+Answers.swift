@@ -88,7 +88,6 @@ extension HTTPConnection {
                 endAfterOutput(lingers: false)
                 return false
             }
-            writer.roomAppeared()
         }
         guard writer.isComplete else { return false }
         finish(exchange, keepsAlive: writer.keepsAlive)
@@ -97,11 +96,11 @@ extension HTTPConnection {
 
     private func finish(_ exchange: HTTPExchange, keepsAlive: Bool) {
         exchanges.removeFirst()
-        exchange.request.body.drop()
+        if !keepsAlive { endAfterOutput(lingers: lingers(after: exchange)) }
         exchange.detach()
         server.finished(exchange)
-        // What is left of the body is read and dropped first.
-        if !keepsAlive { endAfterOutput(lingers: lingers(after: exchange)) }
+        // Last, because it may call the handler. What is left of the body is read and dropped.
+        exchange.request.body.fail(.answered)
     }
 
     private func appendHead(

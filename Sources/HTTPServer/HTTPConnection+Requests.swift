@@ -32,8 +32,7 @@ extension HTTPConnection {
                 case .finishRequest: requestEnded()
                 }
             } catch {
-                receiving?.request.body.fail(.malformed(error))
-                refuse(.malformed(error))
+                refuse(.malformed(error), bodyError: .malformed(error))
             }
         }
         hasMoreInput = false
@@ -102,9 +101,10 @@ extension HTTPConnection {
         if case .lingering = phase { return close() }
         hasEnded = true
         ignoresInput = true
-        receiving?.request.body.fail(.clientGone)
+        let body = receiving?.request.body
         receiving = nil
         let waiting = exchanges
+        body?.fail(.clientGone)
         for exchange in waiting { exchange.clientLeft() }
         if exchanges.isEmpty, held == nil { endAfterOutput(lingers: false) }
     }
@@ -112,18 +112,23 @@ extension HTTPConnection {
     // MARK: Refusals
 
     /// Answers `reason` in place of the request that was being read, and closes.
-    func refuse(_ reason: HTTPRefusal) {
+    ///
+    /// - Parameter bodyError: What its handler learns, after the answer, which is thus not the handler's to give.
+    func refuse(_ reason: HTTPRefusal, bodyError: HTTPBodyError? = nil) {
         ignoresInput = true
         unparsed = []
         let exchange = receiving
         receiving = nil
+        let notify = bodyError.flatMap { exchange?.request.body.failing($0) }
         let response = server.refusal(reason)
-        guard let exchange, exchanges.contains(where: { $0 === exchange }) else {
-            // No request is at fault, or its answer is complete: in that case there is nothing more to say.
-            if exchange == nil { refusal = response }
-            return advance()
+        if let exchange {
+            // If its answer is given already, that was the last word.
+            exchange.respond(response)
+        } else {
+            refusal = response
         }
-        exchange.respond(response)
+        advance()
+        notify?()
     }
 
     /// Gives up on the handler of the oldest request.

@@ -21,8 +21,8 @@ final class HTTPConnection {
 
     /// What the connection waits for, and so which timeout applies.
     enum Wait {
-        /// The first byte of the first request.
-        case firstRequest
+        /// The first byte of a request.
+        case request
         /// The rest of a head.
         case head
         /// More of a body.
@@ -31,8 +31,6 @@ final class HTTPConnection {
         case answer
         /// The client, which must read what was sent.
         case write
-        /// Another request.
-        case nextRequest
         /// The client's close.
         case linger
     }
@@ -78,7 +76,7 @@ final class HTTPConnection {
     private var turn = Reactor.now
     private var sentThisTurnBytes = 0
 
-    private var wait = Wait.firstRequest
+    private var wait = Wait.request
     private var waitStart = Reactor.now
     private var isMarked = false
 
@@ -220,20 +218,17 @@ final class HTTPConnection {
         if receiving != nil, !isPaused, !hasEnded { return .body }
         if !exchanges.isEmpty || held != nil { return .answer }
         if !parser.isBetweenRequests { return .head }
-        if case .firstRequest = wait { return .firstRequest }
-        return .nextRequest
+        return .request
     }
 
     private var deadline: ContinuousClock.Instant {
         let limit =
             switch wait {
-            case .firstRequest where server.isDraining: configuration.drainIdleTimeout
-            case .nextRequest where server.isDraining: configuration.drainIdleTimeout
-            case .firstRequest, .head: configuration.headTimeout
+            case .request: server.isDraining ? configuration.drainIdleTimeout : configuration.keepAliveTimeout
+            case .head: configuration.headTimeout
             case .body: configuration.bodyTimeout
             case .answer: configuration.answerTimeout
             case .write: configuration.writeTimeout
-            case .nextRequest: configuration.keepAliveTimeout
             case .linger: configuration.lingerTimeout
             }
         return waitStart + limit
@@ -248,13 +243,14 @@ final class HTTPConnection {
     }
 
     private func timePassed() {
+        if deadline <= Reactor.now { lookOnceMore() }
+        guard !isClosed else { return }
         guard deadline <= Reactor.now else { return armTimer() }
         switch wait {
-        case .firstRequest, .nextRequest, .write, .linger: return close()
+        case .request, .write, .linger: return close()
         case .head: refuse(.headTimedOut)
         case .body:
-            receiving?.request.body.fail(.timedOut)
-            refuse(.bodyTimedOut)
+            refuse(.bodyTimedOut, bodyError: .timedOut)
         case .answer:
             refuseUnanswered()
         }
@@ -263,12 +259,20 @@ final class HTTPConnection {
         mark()
     }
 
+    /// Reads before a client is called late: if the loop was, what the client sent in time is still unread.
+    private func lookOnceMore() {
+        switch wait {
+        case .request, .head, .body:
+            receive()
+            mark()
+            settle()
+        case .answer, .write, .linger: break
+        }
+    }
+
     /// The server drains: idle connections have less time from now on.
     func drainBegan() {
-        switch wait {
-        case .firstRequest, .nextRequest: waitStart = Reactor.now
-        case .head, .body, .answer, .write, .linger: break
-        }
+        progressed(.request)
         armTimer()
     }
 

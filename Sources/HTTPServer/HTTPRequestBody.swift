@@ -11,6 +11,8 @@ public enum HTTPBodyError: Error, Hashable, Sendable {
     case timedOut
     /// The client left.
     case clientGone
+    /// The request was answered before its body was read.
+    case answered
 }
 
 /// The body of a request, read at the pace of whoever reads it: bytes that nobody takes make the client wait.
@@ -22,8 +24,6 @@ public final class HTTPRequestBody {
         case arriving
         case complete
         case failed(HTTPBodyError)
-        /// Nobody wants it.
-        case dropped
     }
 
     private enum Reader {
@@ -70,7 +70,7 @@ public final class HTTPRequestBody {
         case .arriving:
             reader = .piece(then)
             askForBytes()
-        case .complete, .dropped: then(.success(nil))
+        case .complete: then(.success(nil))
         case .failed(let error): then(.failure(error))
         }
     }
@@ -84,8 +84,7 @@ public final class HTTPRequestBody {
     ) {
         precondition(reader == nil, "a body has one reader at a time")
         if case .arriving = state, max(declaredLength ?? 0, buffer.count) > limitBytes {
-            drop()
-            state = .failed(.tooLarge(limitBytes: limitBytes))
+            fail(.tooLarge(limitBytes: limitBytes))
         }
         switch state {
         case .arriving:
@@ -94,7 +93,7 @@ public final class HTTPRequestBody {
             onTaken?()
             askForBytes()
         case .complete where buffer.count > limitBytes: then(.failure(.tooLarge(limitBytes: limitBytes)))
-        case .complete, .dropped: then(.success(take()))
+        case .complete: then(.success(take()))
         case .failed(let error): then(.failure(error))
         }
     }
@@ -169,29 +168,22 @@ public final class HTTPRequestBody {
         }
     }
 
-    func fail(_ error: HTTPBodyError) {
-        guard case .arriving = state else { return }
+    /// Ends the body, and tells its reader.
+    func fail(_ error: HTTPBodyError) { failing(error)?() }
+
+    /// Ends the body. What is returned tells the reader, and is called when nothing can go wrong by it any more.
+    func failing(_ error: HTTPBodyError) -> (() -> Void)? {
+        guard case .arriving = state else { return nil }
         state = .failed(error)
-        let reader = reader
-        drop(as: .failed(error))
-        switch reader {
-        case .piece(let then): then(.failure(error))
-        case .whole(_, let then): then(.failure(error))
-        case nil: break
-        }
-    }
-
-    /// The answer is complete; whatever still comes is of no use.
-    func drop() {
-        guard case .arriving = state else { return }
-        drop(as: .dropped)
-    }
-
-    private func drop(as state: State) {
-        self.state = state
-        reader = nil
         buffer = []
         requestContinue = nil
         onTaken = nil
+        let reader = reader
+        self.reader = nil
+        switch reader {
+        case .piece(let then): return { then(.failure(error)) }
+        case .whole(_, let then): return { then(.failure(error)) }
+        case nil: return nil
+        }
     }
 }

@@ -34,14 +34,13 @@ public struct HTTPServerConfiguration: Sendable {
     /// Whether other processes may listen on the same TCP port, among which the kernel spreads connections.
     public var isPortShared = false
 
-    /// From the first byte of a request (or from the connection's start) to the end of its head, however slowly it
-    /// trickles: 408, or a plain close if not a byte came.
+    /// From the first byte of a request to the end of its head, however slowly it trickles: 408.
     public var headTimeout = Duration.seconds(10)
 
     /// Between two pieces of a body: 408.
     public var bodyTimeout = Duration.seconds(30)
 
-    /// Between two requests of a connection: a plain close.
+    /// Without a request, from the connection's start or its last answer: a plain close.
     public var keepAliveTimeout = Duration.seconds(75)
 
     /// From a complete request to its answer, as the last resort behind the handler's own deadline: 500.

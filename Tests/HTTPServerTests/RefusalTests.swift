@@ -1,0 +1,190 @@
+import HTTPServer
+import HTTPWire
+import Reactor
+import TestSupport
+import Testing
+
+@Suite struct RefusalTests {
+    init() { Reactor.runInBackground() }
+
+    @Test(arguments: [
+        ("GET /\r\n\r\n", 400), ("GET / HTTP/1.1\r\n\r\n", 400), ("GET / HTTP/1.1\nHost: a\n\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nA : b\r\n\r\n", 400), ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+        ("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+        ("GET /" + String(repeating: "x", count: 9000) + " HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: " + String(repeating: "x", count: 17_000) + "\r\n\r\n", 431),
+        ("GET / HTTP/1.1\r\nHost: a\r\n" + String(repeating: "A: b\r\n", count: 101) + "\r\n", 431),
+        ("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n", 413),
+        ("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n", 413),
+        ("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        ("PUT / HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n", 417),
+    ])
+    @ReactorActor func `what is no request is answered with its status and a close`(wire: String, status: Int)
+        async throws
+    {
+        try await withServer { server in
+            let client = try await server.connect()
+            client.send(wire)
+            let response = try await client.takeResponse()
+            #expect(response.status == status)
+            #expect(response.body == "refused")
+            #expect(response["connection"] == "close")
+            #expect(try await client.takeAll().isEmpty)
+            #expect(!client.isReset)
+            #expect(server.handler.refusals.count == 1)
+        }
+    }
+
+    @Test @ReactorActor func `requests before a broken one are answered first`() async throws {
+        var waiting: HTTPExchange?
+        try await withServer(handling: { waiting = $1 }) { server in
+            let client = try await server.connect()
+            client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /\r\n\r\n")
+            try await eventually("the refusal") { server.handler.refusals.count == 1 }
+            #expect(client.received.isEmpty)
+            waiting?.respond(.text("first"))
+            let response = try await client.takeResponse()
+            #expect(response.body == "first")
+            #expect(response["connection"] == nil)
+            #expect(try await client.takeResponse().status == 400)
+            #expect(try await client.takeAll().isEmpty)
+        }
+    }
+
+    @Test @ReactorActor func `a client that goes on sending still receives its refusal`() async throws {
+        try await withServer { server in
+            let client = try await server.connect()
+            client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000000\r\n\r\n")
+            for _ in 0..<20 {
+                client.send([UInt8](repeating: 0x78, count: 10_000))
+                await Reactor.yield()
+            }
+            let response = try await client.takeResponse()
+            #expect(response.status == 413)
+            #expect(!client.isReset)
+        }
+    }
+
+    // MARK: Time
+
+    @Test(arguments: ["G", "GET / HTTP/1.1\r\nHost: a\r\n"])
+    @ReactorActor func `a head that does not end in time is refused`(start: String) async throws {
+        try await withServer({ $0.headTimeout = .milliseconds(50) }) { server in
+            let client = try await server.connect()
+            client.send(start)
+            let response = try await client.takeResponse()
+            #expect(response.status == 408)
+            #expect(try await client.takeAll().isEmpty)
+            #expect(server.handler.refusals == [.headTimedOut])
+        }
+    }
+
+    @Test @ReactorActor func `a head that trickles has no more time than one that stands still`() async throws {
+        try await withServer({ $0.headTimeout = .milliseconds(100) }) { server in
+            let client = try await server.connect()
+            client.send("GET / HTTP/1.1\r\n")
+            // One byte in every turn: it would never be idle for the whole of the timeout.
+            try await eventually("the refusal") {
+                client.send("A")
+                return !server.handler.refusals.isEmpty
+            }
+            #expect(server.handler.refusals == [.headTimedOut])
+        }
+    }
+
+    @Test(arguments: [0, 1])
+    @ReactorActor func `a connection without a request is closed without a word`(requests: Int) async throws {
+        try await withServer({ $0.keepAliveTimeout = .milliseconds(500) }) { server in
+            let client = try await server.connect()
+            for _ in 0..<requests {
+                client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                _ = try await client.takeResponse()
+            }
+            #expect(try await client.takeAll().isEmpty)
+            #expect(server.handler.refusals.isEmpty)
+        }
+    }
+
+    @Test @ReactorActor func `a body that stops is refused`() async throws {
+        try await withServer({ $0.bodyTimeout = .milliseconds(50) }) { server in
+            let client = try await server.connect()
+            client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe")
+            let response = try await client.takeResponse()
+            #expect(response.status == 408)
+            #expect(response["connection"] == "close")
+            #expect(server.handler.refusals == [.bodyTimedOut])
+        }
+    }
+
+    @Test @ReactorActor func `a handler that never answers is given up on`() async throws {
+        var waiting: HTTPExchange?
+        try await withServer({ $0.answerTimeout = .milliseconds(50) }, handling: { waiting = $1 }) { server in
+            let client = try await server.connect()
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            let response = try await client.takeResponse()
+            #expect(response.status == 500)
+            #expect(response["connection"] == "close")
+            #expect(waiting?.respond(.text("too late")) == false)
+            #expect(waiting?.isClientGone == true)
+        }
+    }
+
+    @Test @ReactorActor func `a client that does not read is cut`() async throws {
+        let body = [UInt8](repeating: 0x78, count: 16 * 1024 * 1024)
+        try await withServer(
+            { $0.writeTimeout = .milliseconds(50) },
+            handling: { _, exchange in
+                exchange.respond(HTTPResponse(.ok, body: .bytes(body)))
+            }
+        ) { server in
+            let client = try await server.connect()
+            client.setReading(false)
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            try await eventually("the request") { server.server.counters.requests == 1 }
+            try await eventually("the cut") { server.server.counters.openConnections == 0 }
+        }
+    }
+
+    // MARK: Overload
+
+    @Test @ReactorActor func `connections past the limit learn so, those far past it wait`() async throws {
+        try await withServer({
+            $0.connectionLimit = 2
+            $0.refusedConnectionLimit = 1
+        }) { server in
+            let clients = [try await server.connect(), try await server.connect(), try await server.connect()]
+            try await eventually("three connections") { server.server.counters.openConnections == 3 }
+            let fourth = try await server.connect()
+            fourth.send("GET /fourth HTTP/1.1\r\nHost: a\r\n\r\n")
+            for client in clients { client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n") }
+            #expect(try await clients[0].takeResponse().status == 200)
+            #expect(try await clients[1].takeResponse().status == 200)
+            #expect(server.server.counters.connections == 3)
+
+            let refusal = try await clients[2].takeResponse()
+            #expect(refusal.status == 503)
+            #expect(refusal["connection"] == "close")
+            #expect(server.handler.refusals == [.overloaded])
+            clients[0].close()
+            clients[2].close()
+            #expect(try await fourth.takeResponse().body == "GET /fourth ")
+        }
+    }
+
+    @Test @ReactorActor func `requests past the limit are refused, and their connections stay`() async throws {
+        var waiting: [HTTPExchange] = []
+        try await withServer({ $0.requestLimit = 2 }, handling: { waiting.append($1) }) { server in
+            let client = try await server.connect()
+            let other = try await server.connect()
+            client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n")
+            try await eventually("two requests") { waiting.count == 2 }
+            other.send("GET /c HTTP/1.1\r\nHost: a\r\n\r\n")
+            let refusal = try await other.takeResponse()
+            #expect(refusal.status == 503)
+            #expect(refusal["connection"] == nil)
+            for exchange in waiting { exchange.respond(.text("done")) }
+            other.send("GET /d HTTP/1.1\r\nHost: a\r\n\r\n")
+            try await eventually("a third request") { waiting.count == 3 }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+import HTTPServer
+import HTTPWire
+import Reactor
+import TestSupport
+import Testing
+
+@Suite struct StreamTests {
+    init() { Reactor.runInBackground() }
+
+    /// Answers with the pieces as a stream.
+    @ReactorActor
+    private static func stream(_ pieces: [String], length: Int?) -> @ReactorActor (HTTPRequest, HTTPExchange) -> Void {
+        { _, exchange in
+            exchange.respond(
+                HTTPResponse(
+                    .ok,
+                    body: .stream(length: length) { writer in
+                        for piece in pieces {
+                            try await writer.write(Array(piece.utf8))
+                            await Reactor.yield()
+                        }
+                    }
+                )
+            )
+        }
+    }
+
+    @Test(arguments: [nil, 11]) @ReactorActor
+    func `a streamed response arrives whole, and the connection stays open`(length: Int?) async throws {
+        try await withServer(handling: Self.stream(["hello", "", " world"], length: length)) { server in
+            let client = try await server.connect()
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            for _ in 0..<2 {
+                let response = try await client.takeResponse()
+                #expect(response.body == "hello world")
+                #expect(response["transfer-encoding"] == (length == nil ? "chunked" : nil))
+                #expect(response["content-length"] == length.map { "\($0)" })
+            }
+        }
+    }
+
+    @Test @ReactorActor func `an old client gets a stream that ends with its connection`() async throws {
+        try await withServer(handling: Self.stream(["hello", " world"], length: nil)) { server in
+            let client = try await server.connect()
+            client.send("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            let response = try await client.takeResponse()
+            #expect(response.body == "hello world")
+            #expect(response["connection"] == "close")
+            #expect(response["transfer-encoding"] == nil)
+        }
+    }
+
+    @Test @ReactorActor func `a streamed answer to HEAD is not produced`() async throws {
+        try await withServer(handling: { _, exchange in
+            exchange.respond(
+                HTTPResponse(.ok, body: .stream(length: 5) { _ in Issue.record("nobody reads this") })
+            )
+        }) { server in
+            let client = try await server.connect()
+            client.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+            for _ in 0..<2 {
+                let response = try await client.takeResponse(to: "HEAD")
+                #expect(response["content-length"] == "5")
+            }
+        }
+    }
+
+    private struct Fault: Error {}
+
+    @Test(arguments: [nil, 11, 4]) @ReactorActor
+    func `a stream that fails, ends early or writes too much is cut`(length: Int?) async throws {
+        try await withServer(handling: { _, exchange in
+            exchange.respond(
+                HTTPResponse(
+                    .ok,
+                    body: .stream(length: length) { writer in
+                        try await writer.write(Array("hello".utf8))
+                        if length == nil { throw Fault() }
+                    }
+                )
+            )
+        }) { server in
+            let client = try await server.connect()
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            let everything = try await client.takeAll()
+            let isWhole = everything.hasSuffix("0\r\n\r\n") || everything.hasSuffix("hello world")
+            #expect(!isWhole)
+            #expect(everything.split(separator: "HTTP/1.1 200").count == 1)
+        }
+    }
+
+    @Test @ReactorActor func `a client that does not read makes the producer wait`() async throws {
+        let pieceBytes = 64 * 1024
+        var written = 0
+        try await withServer(handling: { _, exchange in
+            exchange.respond(
+                HTTPResponse(
+                    .ok,
+                    body: .stream(length: nil) { writer in
+                        for _ in 0..<256 {
+                            try await writer.write([UInt8](repeating: 0x78, count: pieceBytes))
+                            written += pieceBytes
+                        }
+                    }
+                )
+            )
+        }) { server in
+            let client = try await server.connect()
+            client.setReading(false)
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            try await eventually("the first piece") { written > 0 }
+            for _ in 0..<200 { await Reactor.yield() }
+            #expect(written < 256 * pieceBytes)
+            client.setReading(true)
+            let response = try await client.takeResponse()
+            #expect(response.body.utf8.count == 256 * pieceBytes)
+        }
+    }
+
+    @Test @ReactorActor func `a producer learns that its client is gone`() async throws {
+        var failure: (any Error)?
+        try await withServer(handling: { _, exchange in
+            exchange.respond(
+                HTTPResponse(
+                    .ok,
+                    body: .stream(length: nil) { writer in
+                        do {
+                            while true { try await writer.write([UInt8](repeating: 0x78, count: 64 * 1024)) }
+                        } catch {
+                            failure = error
+                        }
+                    }
+                )
+            )
+        }) { server in
+            let client = try await server.connect()
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            try await eventually("some of the stream") { client.received.count > 100_000 }
+            client.close()
+            try await eventually("the failure") { failure is HTTPClientGone }
+            try await eventually("the end of the connection") { server.server.counters.openConnections == 0 }
+        }
+    }
+
+    @Test @ReactorActor func `streams that are ready early wait for the answers before them`() async throws {
+        var waiting: [HTTPExchange] = []
+        try await withServer(handling: { waiting.append($1) }) { server in
+            let client = try await server.connect()
+            client.send((0..<3).map { "GET /\($0) HTTP/1.1\r\nHost: a\r\n\r\n" }.joined())
+            try await eventually("three requests") { waiting.count == 3 }
+
+            let third = waiting[2].startResponse(.ok, fields: [:], length: nil)
+            third.write([UInt8]("third".utf8).span)
+            third.finish()
+            let second = waiting[1].startResponse(.ok, fields: [:], length: nil)
+            second.write([UInt8](repeating: 0x32, count: 32 * 1024).span)
+            #expect(!second.hasRoom)
+            waiting[0].respond(.text("first"))
+            #expect(second.hasRoom)
+            second.write([UInt8]("end".utf8).span)
+            second.finish()
+
+            #expect(try await client.takeResponse().body == "first")
+            #expect(try await client.takeResponse().body.utf8.count == 32 * 1024 + 3)
+            #expect(try await client.takeResponse().body == "third")
+        }
+    }
+}
