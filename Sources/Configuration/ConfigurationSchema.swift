@@ -27,21 +27,20 @@ public struct ConfigurationSchema: Sendable {
     /// The tables, in the order in which they are shown.
     public let sections: [ConfigurationSection]
 
-    private let entriesByPath: [String: ConfigurationEntry]
-
     /// - Parameter sections: Tables whose names differ, with keys that differ.
     public init(service: String, _ sections: [ConfigurationSection]) {
         precondition(Set(sections.map(\.name)).count == sections.count, "a section of \(service) is listed twice")
+        let paths = sections.flatMap(\.entries).map(\.path)
+        precondition(Set(paths).count == paths.count, "a key of \(service) is listed twice")
         self.service = service
         self.sections = sections
-        entriesByPath = Dictionary(
-            sections.flatMap(\.entries).map { ($0.path, $0) },
-            uniquingKeysWith: { one, _ in preconditionFailure("\(one.path) of \(service) is listed twice") }
-        )
     }
 
     /// Every key, in order.
     public var entries: [ConfigurationEntry] { sections.flatMap(\.entries) }
+}
 
-    func entry(at path: String) -> ConfigurationEntry? { entriesByPath[path] }
+extension ConfigurationSchema: CustomStringConvertible {
+    /// The name of the service.
+    public var description: String { service }
 }

@@ -1,58 +1,45 @@
 /// The grammar of a JSON number (RFC 8259 §6), which is written down once, here.
 ///
 ///     number = [ "-" ] ( "0" / digit1-9 *DIGIT ) [ "." 1*DIGIT ] [ ( "e" / "E" ) [ "-" / "+" ] 1*DIGIT ]
-struct JSONNumber {
-    private enum State {
-        case start, minus, zero, integer, point, fraction, exponentMark, exponentSign, exponent
+enum JSONNumber {
+    /// Why no number stands at an offset.
+    struct Fault: Error {
+        /// The byte that cannot be, or the end of the text.
+        let offset: Int
     }
 
-    private var state = State.start
-
-    /// True when the bytes accepted so far are a whole number of their own.
-    var isComplete: Bool {
-        switch state {
-        case .zero, .integer, .fraction, .exponent: true
-        case .start, .minus, .point, .exponentMark, .exponentSign: false
-        }
-    }
-
-    /// Takes the next byte.
-    ///
-    /// - Returns: `false`, and nothing has changed, when no number continues with this byte.
-    mutating func accept(_ byte: UInt8) -> Bool {
-        guard let next = Self.next(after: state, byte) else { return false }
-        state = next
-        return true
-    }
-
-    private static func next(after state: State, _ byte: UInt8) -> State? {
-        switch (byte, state) {
-        case (UInt8(ascii: "0"), .start), (UInt8(ascii: "0"), .minus): .zero
-        case (UInt8(ascii: "0")...UInt8(ascii: "9"), _):
-            switch state {
-            case .start, .minus, .integer: .integer
-            case .point, .fraction: .fraction
-            case .exponentMark, .exponentSign, .exponent: .exponent
-            case .zero: nil
-            }
-        case (UInt8(ascii: "-"), .start): .minus
-        case (UInt8(ascii: "."), .zero), (UInt8(ascii: "."), .integer): .point
-        case (UInt8(ascii: "-"), .exponentMark), (UInt8(ascii: "+"), .exponentMark): .exponentSign
-        case (UInt8(ascii: "e"), _), (UInt8(ascii: "E"), _):
-            switch state {
-            case .zero, .integer, .fraction: .exponentMark
-            case .start, .minus, .point, .exponentMark, .exponentSign, .exponent: nil
-            }
-        default: nil
-        }
-    }
-
-    /// True when `text` is one JSON number and nothing else.
+    /// True when `text` is one number and nothing else.
     static func isValid(_ text: Span<UInt8>) -> Bool {
-        var number = JSONNumber()
-        for index in text.indices {
-            guard number.accept(text[index]) else { return false }
+        (try? end(in: text, from: 0)) == text.count
+    }
+
+    /// Where the number that starts at an offset ends: it is the longest one that does.
+    static func end(in text: Span<UInt8>, from start: Int) throws(Fault) -> Int {
+        var position = start
+        if position < text.count, text[position] == UInt8(ascii: "-") { position += 1 }
+        if position < text.count, text[position] == UInt8(ascii: "0") {
+            position += 1
+        } else {
+            position = try digits(in: text, from: position)
         }
-        return number.isComplete
+        if position < text.count, text[position] == UInt8(ascii: ".") {
+            position = try digits(in: text, from: position + 1)
+        }
+        if position < text.count, text[position] | 0x20 == UInt8(ascii: "e") {
+            position += 1
+            if position < text.count, text[position] == UInt8(ascii: "-") || text[position] == UInt8(ascii: "+") {
+                position += 1
+            }
+            position = try digits(in: text, from: position)
+        }
+        return position
+    }
+
+    /// Where a run of at least one digit ends.
+    private static func digits(in text: Span<UInt8>, from start: Int) throws(Fault) -> Int {
+        var position = start
+        while position < text.count, UInt8(ascii: "0")...UInt8(ascii: "9") ~= text[position] { position += 1 }
+        guard position > start else { throw Fault(offset: position) }
+        return position
     }
 }

@@ -200,10 +200,10 @@ extension JSONParser {
 
     private mutating func number(_ text: Span<UInt8>) throws(JSONParseError) -> String {
         let start = position
-        var number = JSONNumber()
-        while position < text.count, number.accept(text[position]) { position += 1 }
-        guard number.isComplete else {
-            throw JSONParseError(position < text.count ? .malformedNumber : .endsEarly, at: position)
+        do {
+            position = try JSONNumber.end(in: text, from: start)
+        } catch {
+            throw JSONParseError(error.offset < text.count ? .malformedNumber : .endsEarly, at: error.offset)
         }
         return try decode(text.extracting(start..<position), at: start)
     }

@@ -70,23 +70,22 @@ extension JSONWriter {
     public mutating func endArray() { close(UInt8(ascii: "]")) }
 
     /// Writes an object whose members `body` writes.
-    public mutating func object<E: Error>(_ body: (inout JSONWriter) throws(E) -> Void) throws(E) {
+    public mutating func object(_ body: (inout JSONWriter) -> Void) {
         beginObject()
-        try body(&self)
+        body(&self)
         endObject()
     }
 
     /// Writes an array whose elements `body` writes.
-    public mutating func array<E: Error>(_ body: (inout JSONWriter) throws(E) -> Void) throws(E) {
+    public mutating func array(_ body: (inout JSONWriter) -> Void) {
         beginArray()
-        try body(&self)
+        body(&self)
         endArray()
     }
 
     /// Writes the name of a member; its value is what is written next.
     public mutating func key(_ name: String) {
-        string(name)
-        bytes.append(UInt8(ascii: ":"))
+        appendQuoted(name.utf8.span, as: .name)
         followsValue = false
     }
 
@@ -158,7 +157,9 @@ extension JSONWriter {
 
     /// Writes a number that is already text; see ``number(text:)-(Span<UInt8>)``.
     public mutating func number(text: String) {
-        number(text: text.utf8.span)
+        guard JSONNumber.isValid(text.utf8.span) else { return null() }
+        beginValue()
+        bytes.append(contentsOf: text.utf8)
     }
 
     /// Writes the shortest text that reads back as the same binary floating point number; `null` when it is not finite.
@@ -170,19 +171,18 @@ extension JSONWriter {
 
     /// Writes a string.
     public mutating func string(_ text: String) {
-        beginValue()
-        appendQuoted(text.utf8.span)
+        appendQuoted(text.utf8.span, as: .value)
+        followsValue = true
     }
 
     /// Writes a string from UTF-8; what is not valid UTF-8 becomes U+FFFD, so that the output always is.
     public mutating func string(utf8 text: Span<UInt8>) {
-        beginValue()
-        if (try? UTF8Span(validating: text)) != nil {
-            appendQuoted(text)
-        } else {
+        guard (try? UTF8Span(validating: text)) != nil else {
             let copy = text.indices.map { text[$0] }
-            appendQuoted(String(decoding: copy, as: UTF8.self).utf8.span)
+            return string(String(decoding: copy, as: UTF8.self))
         }
+        appendQuoted(text, as: .value)
+        followsValue = true
     }
 
     /// Writes a string from UTF-8; see ``string(utf8:)-(Span<UInt8>)``.
@@ -198,7 +198,8 @@ extension JSONWriter {
 
     /// Writes one complete JSON value that is already encoded; see ``raw(_:)-(Span<UInt8>)``.
     public mutating func raw(_ encoded: [UInt8]) {
-        raw(encoded.span)
+        beginValue()
+        bytes.append(contentsOf: encoded)
     }
 
     /// Writes a value that was parsed or put together.
@@ -261,20 +262,43 @@ extension JSONWriter {
         for index in first..<20 { bytes.append(digits[index]) }
     }
 
-    /// Appends the text between quotation marks.
+    /// What a quoted text is for.
+    private enum Role {
+        case name, value
+    }
+
+    /// Appends the text between quotation marks, with the comma before it and, for a name, the colon after it.
     ///
-    /// Nearly every string needs no escape, so the text is searched first and then copied whole.
-    private mutating func appendQuoted(_ text: Span<UInt8>) {
-        bytes.append(UInt8(ascii: "\""))
-        if text.indices.contains(where: { Self.needsEscape(text[$0]) }) {
+    /// Nearly no string needs an escape, so it is copied and searched in one pass; one that needs it is written again.
+    private mutating func appendQuoted(_ text: Span<UInt8>, as role: Role) {
+        let start = bytes.count
+        let needsComma = followsValue
+        var needsEscape = false
+        bytes.append(addingCapacity: text.count + 4) { output in
+            if needsComma { output.append(UInt8(ascii: ",")) }
+            output.append(UInt8(ascii: "\""))
             for index in text.indices {
                 let byte = text[index]
-                if Self.needsEscape(byte) { appendEscape(byte) } else { bytes.append(byte) }
+                if Self.needsEscape(byte) { needsEscape = true }
+                output.append(byte)
             }
-        } else {
-            append(text)
+            output.append(UInt8(ascii: "\""))
+            if role == .name { output.append(UInt8(ascii: ":")) }
+        }
+        guard needsEscape else { return }
+        bytes.removeSubrange(start...)
+        appendEscaped(text, as: role)
+    }
+
+    private mutating func appendEscaped(_ text: Span<UInt8>, as role: Role) {
+        beginValue()
+        bytes.append(UInt8(ascii: "\""))
+        for index in text.indices {
+            let byte = text[index]
+            if Self.needsEscape(byte) { appendEscape(byte) } else { bytes.append(byte) }
         }
         bytes.append(UInt8(ascii: "\""))
+        if role == .name { bytes.append(UInt8(ascii: ":")) }
     }
 
     private mutating func append(_ text: Span<UInt8>) {

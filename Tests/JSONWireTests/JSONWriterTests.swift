@@ -105,12 +105,6 @@ private func written(_ write: (inout JSONWriter) -> Void) -> String {
         #expect(writer.take() == Array(#"data: ["x"]"#.utf8))
     }
 
-    @Test func `an error of the body comes through`() {
-        struct Refused: Error {}
-        var writer = JSONWriter()
-        #expect(throws: Refused.self) { try writer.object { _ throws(Refused) in throw Refused() } }
-    }
-
     @Test func `a value that was put together is encoded`() {
         let value: JSONValue = ["a": [1, "two", true], "b": ["c": .null, "d": .number("1.50")]]
         #expect(value.description == #"{"a":[1,"two",true],"b":{"c":null,"d":1.50}}"#)

@@ -176,6 +176,24 @@ struct LogSinkTests {
     }
 }
 
+@Suite struct BootstrapTests {
+    @Test func `a process that ends by exit loses no line`() async throws {
+        let result = try await #require(processExitsWith: .success, observing: [\.standardErrorContent]) {
+            bootstrapLogging(service: "gateway", format: .json, level: .notice)
+            exit(
+                Reactor.run {
+                    Logger(label: "test").info("hidden")
+                    for number in 0..<100 { Logger(label: "test").notice("n", metadata: ["n": "\(number)"]) }
+                    return 0
+                }
+            )
+        }
+        let lines = result.standardErrorContent.split(separator: UInt8(ascii: "\n"))
+        let values = lines.compactMap { try? JSONValue(parsing: Array($0), limits: JSONLimits(bytes: 1000)) }
+        #expect(values.filter { $0["service"] == "gateway" }.map { $0["n"]?.string } == (0..<100).map { "\($0)" })
+    }
+}
+
 @Suite struct AccessLogTests {
     init() { Reactor.runInBackground() }
 

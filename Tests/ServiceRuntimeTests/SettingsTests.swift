@@ -53,7 +53,9 @@ import Testing
         #expect(RedisLocation(configuration).endpoint == .unix(path: "/r"))
     }
 
-    @Test(arguments: ["mysql://localhost/x", "localhost"])
+    @Test(arguments: [
+        "mysql://me@localhost/x", "localhost", "host=db user=me", "postgresql://db/x", "postgres://me@[::",
+    ])
     func `a URL of another kind of database is refused`(url: String) {
         #expect(throws: ConfigurationProblems.self) {
             try Configuration.load(.worker, file: nil, environment: ["TICKLOOP_DATABASE_URL": url])

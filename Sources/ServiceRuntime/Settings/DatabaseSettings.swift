@@ -1,15 +1,17 @@
 public import Configuration
+internal import Postgres
 
 /// `[database]`: PostgreSQL.
 public enum DatabaseSettings {
-    /// Everything in one text; what it leaves out comes from the other keys.
+    /// Everything in one text.
     public static let url = ConfigurationKey<String?>.optional(
         "database.url",
-        form: "a postgresql:// URL",
+        form: "a postgresql:// URL with a user and a host",
         isSecret: true,
-        "Host, port, user, password and name in one; takes the place of those keys"
+        "Takes the place of host, port, user, password and name"
     ) { text in
-        text.hasPrefix("postgresql://") || text.hasPrefix("postgres://") ? text : nil
+        guard text.hasPrefix("postgresql://") || text.hasPrefix("postgres://") else { return nil }
+        return (try? PostgresConfiguration(connectionString: text)).map { _ in text }
     }
 
     /// The host.
@@ -56,7 +58,7 @@ public enum DatabaseSettings {
     /// Connections kept.
     public static let connections = ConfigurationKey<Int>.integer(
         "database.connections",
-        default: 4,
+        default: 2,
         in: 1...64,
         "Connections of each process; statements are pipelined, so that a few suffice"
     )

@@ -7,13 +7,13 @@ public enum QueueSettings {
         "queue.name",
         default: "tasks",
         length: 1...64,
-        form: "a word of letters, digits, - and _",
+        form: "a word of lower-case letters, digits, -, _ and .",
         "Name of the queue; part of its keys in Redis"
     ) { name in
         name.utf8.allSatisfy { byte in
             switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"),
+                UInt8(ascii: "_"), UInt8(ascii: "."):
                 true
             default: false
             }
@@ -47,7 +47,7 @@ public enum QueueSettings {
     /// Tasks that a worker runs at once.
     public static let concurrency = ConfigurationKey<Int>.integer(
         "queue.concurrency",
-        default: 64,
+        default: 256,
         in: 1...4096,
         "Tasks that one worker runs at once"
     )

@@ -8,7 +8,7 @@ public enum RedisSettings {
         "redis.url",
         form: "a redis:// or unix:// URL",
         isSecret: true,
-        "Address, user, password and database in one; takes the place of those keys",
+        "Takes the place of address, username, password and database",
         parse: RedisLocation.init(url:)
     )
 
