@@ -28,8 +28,8 @@ struct UpCommand: ParsableCommand {
     @Flag(help: "Use the PostgreSQL and Redis of the configuration instead of private ones.")
     var external = false
 
-    @Option(name: .customLong("etc"), help: "The folder with gateway.toml, api.toml, worker.toml and simulator.toml.")
-    var configurationFolder = "etc"
+    @Option(help: "The folder with sql/ and etc/, whose TOML files the services read.")
+    var home = "."
 
     func validate() throws {
         guard port > 0 else { throw ValidationError("--port must be from 1 to 65535") }
@@ -39,7 +39,7 @@ struct UpCommand: ParsableCommand {
     func run() throws {
         var options = UpOptions(
             dataFolder: Files.absolute(dataFolder),
-            configurationFolder: Files.absolute(configurationFolder)
+            home: Files.absolute(home)
         )
         options.gatewayPort = port
         options.workers = workers

@@ -15,7 +15,7 @@ import Testing
     ) -> UpPlan {
         let options = UpOptions(
             dataFolder: folder,
-            configurationFolder: "/no/etc",
+            home: "/no/home",
             program: "/bin/tickloop",
             environment: environment
         )
@@ -39,7 +39,11 @@ import Testing
     @Test func `services start in the order in which they need one another`() {
         let names = plan().tiers.map { $0.map(\.name) }
         #expect(names == [["simulator-1"], ["worker-1", "worker-2"], ["api-1"], ["gateway-1"]])
-        #expect(plan().preparations.map(\.command.arguments) == [["migrate"], ["seed", "--sample"]])
+        #expect(
+            plan().preparations.map(\.command.arguments) == [
+                ["migrate", "--sql", "/no/home/sql"], ["seed", "--sample", "--sql", "/no/home/sql"],
+            ]
+        )
     }
 
     @Test func `each service is told where to listen and asked there whether it is ready`() {

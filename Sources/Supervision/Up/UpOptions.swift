@@ -8,8 +8,9 @@ public struct UpOptions: Sendable {
     public var workers = 2
     /// Use the PostgreSQL and Redis of the configuration instead of private ones.
     public var isExternal = false
-    /// The folder with `gateway.toml` and the others; one that is not there leaves its service with its defaults.
-    public var configurationFolder: String
+    /// The folder that holds `sql`, with the migrations, and `etc`, with `gateway.toml` and the others; absolute. A file that
+    /// is not there leaves its service with the defaults.
+    public var home: String
     /// The program whose roles are run: this one.
     public var program: String
     /// What the children inherit.
@@ -18,12 +19,12 @@ public struct UpOptions: Sendable {
     /// Options with the defaults of the command line.
     public init(
         dataFolder: String,
-        configurationFolder: String,
+        home: String,
         program: String = Executable.current,
         environment: [String: String] = Environment.current
     ) {
         self.dataFolder = dataFolder
-        self.configurationFolder = configurationFolder
+        self.home = home
         self.program = program
         self.environment = environment
     }

@@ -44,10 +44,10 @@ struct UpPlan {
 
     /// What runs once before the services: schema, then sample data.
     var preparations: [(name: String, command: Command)] {
-        [
-            ("migrate", Command(options.program, ["migrate"], environment: environment)),
-            ("seed", Command(options.program, ["seed", "--sample"], environment: environment)),
-        ]
+        [("migrate", ["migrate"]), ("seed", ["seed", "--sample"])].map { name, words in
+            let arguments = words + ["--sql", "\(options.home)/sql"] + configuration(of: "worker")
+            return (name, Command(options.program, arguments, environment: environment))
+        }
     }
 
     /// What a shell needs to reach everything, for `. DIR/run/env`.
@@ -76,6 +76,11 @@ struct UpPlan {
         return variables
     }
 
+    private func configuration(of role: String) -> [String] {
+        let file = "\(options.home)/etc/\(role).toml"
+        return Files.isRegularFile(file) ? ["--config", file] : []
+    }
+
     private func service(
         _ role: String,
         _ number: Int,
@@ -84,11 +89,9 @@ struct UpPlan {
     ) -> SupervisedService.Description {
         var environment = environment.merging(extra) { $1 }
         environment["TICKLOOP_SERVER_LISTEN"] = listen.map(\.description).joined(separator: ",")
-        let file = "\(options.configurationFolder)/\(role).toml"
-        let arguments = Files.isRegularFile(file) ? [role, "--config", file] : [role]
         var description = SupervisedService.Description(
             name: "\(role)-\(number)",
-            command: Command(options.program, arguments, environment: environment),
+            command: Command(options.program, [role] + configuration(of: role), environment: environment),
             probe: .http(listen[0])
         )
         let sockets = listen.compactMap { if case .unix(let path) = $0 { path } else { nil } }
