@@ -16,20 +16,26 @@ struct LineSplitter {
     /// Takes what was read, and returns the lines that it completes, without their newline (or CR LF).
     mutating func append(_ bytes: ArraySlice<UInt8>) -> [String] {
         var lines: [String] = []
-        for byte in bytes {
-            if byte == UInt8(ascii: "\n") {
-                if !isSkipping { lines.append(takeLine()) }
-                isSkipping = false
-            } else if !isSkipping {
-                if partial.count == lineLimitBytes {
-                    lines.append(takeLine() + "…")
-                    isSkipping = true
-                } else {
-                    partial.append(byte)
-                }
-            }
+        var rest = bytes
+        while let newline = rest.firstIndex(of: UInt8(ascii: "\n")) {
+            take(rest[..<newline], into: &lines)
+            if !isSkipping { lines.append(takeLine()) }
+            isSkipping = false
+            rest = rest[(newline + 1)...]
         }
+        take(rest, into: &lines)
         return lines
+    }
+
+    /// Keeps a part of a line, and delivers what is kept when that part makes it too long.
+    private mutating func take(_ part: ArraySlice<UInt8>, into lines: inout [String]) {
+        guard !isSkipping else { return }
+        let room = lineLimitBytes - partial.count
+        partial += part.prefix(room)
+        if part.count > room {
+            lines.append(takeLine() + "…")
+            isSkipping = true
+        }
     }
 
     /// The stream has ended: what stands there without a newline, if anything.
