@@ -4,8 +4,8 @@
 ///                                    ▲                                    │
 ///                                    └────────── it fails, longer ────────┘
 ///
-/// No request waits for a dead upstream while the circuit is open, and in the half-open state only one does: the probe,
-/// which is a real request. A success closes the circuit in any state, because an answer proves that the upstream lives.
+/// No request waits for a dead upstream while the circuit is open, and in the half-open state only one does: the
+/// probe, which is a real request. A success closes the circuit in any state: an answer proves that the upstream lives.
 struct CircuitBreaker {
     /// What becomes of a request.
     enum Admission: Equatable {

@@ -5,7 +5,7 @@ internal import Reactor
 /// Not isolated, on purpose: a closure in an isolated function asks the runtime at each call whether it is on the right
 /// executor, which takes longer than what these closures do.
 enum ClientSocket {
-    /// Most bytes of one read: a response of the usual size comes with one call, and a large one leaves room for others.
+    /// Most bytes of one read: a usual response comes with one call, and a large one leaves room for others.
     static let receiveBytes = 64 * 1024
 
     /// Reads into the start of `buffer`.

@@ -11,7 +11,7 @@ public import Reactor
 /// | trouble | what the request meets |
 /// |---|---|
 /// | a kept connection was closed | it is sent once more on a new one, if it is idempotent or nothing was sent |
-/// | connections are refused | tries again for ``HTTPClientConfiguration/connectWindow``, so a restart costs time only |
+/// | connections are refused | waits for ``HTTPClientConfiguration/connectWindow``, so a restart costs time only |
 /// | still refused, or several answers overdue | the circuit opens: requests fail at once until one succeeds |
 /// | all connections are busy | waits, up to a bound in number and until its deadline |
 ///
@@ -24,7 +24,7 @@ public final class HTTPClient {
     public let configuration: HTTPClientConfiguration
     /// What has happened so far.
     public private(set) var statistics = HTTPClientStatistics()
-    /// Called when the circuit opens and when it closes.
+    /// Called when the circuit opens and when it closes, for a log line or a metric; it must not call the client.
     public var onCircuitChange: (@ReactorActor (_ isOpen: Bool) -> Void)?
 
     private var pool: ConnectionPool
@@ -238,17 +238,17 @@ extension HTTPClient {
 
     /// The sender does not want the response any more.
     func cancelled(_ exchange: HTTPClientExchange) {
-        judge(exchange, .cancelled)
         switch exchange.place {
         case .waiting(let id):
             waiting[id] = nil
             pool.requestCancelled(id)
         case .on(let connection):
             drop(connection)
-            proceed()
         case .nowhere, .ended:
-            break
+            return
         }
+        judge(exchange, .cancelled)
+        proceed()
     }
 
     /// What a failure says about the upstream.

@@ -81,8 +81,8 @@ public final class HTTPClientExchange {
 // MARK: - Streaming
 
 extension HTTPClientExchange {
-    /// Adds to the body of a request that was opened incomplete. What was written and not sent is kept in memory: after
-    /// ``unsentBytes`` has grown past what the caller can afford, it waits for ``HTTPClientReceiver/requestBodyWanted()``.
+    /// Adds to the body of a request that was opened incomplete. What was written and not sent is kept in memory: once
+    /// ``unsentBytes`` is as large as the caller can afford, it waits for ``HTTPClientReceiver/requestBodyWanted()``.
     ///
     /// Without effect once the response has ended, which may be before the request has.
     ///

@@ -5,7 +5,7 @@ struct Waiter: Equatable {
     let deadline: Moment
     /// Until when it waits while no connection can be made.
     let unreachableAfter: Moment
-    /// Whether it must not go out on a connection that was there before; see ``ConnectionPool/requestReturned(deadline:now:)``.
+    /// Whether it was sent before in vain, and must not go out on a connection that was there then.
     let needsFreshConnection: Bool
 }
 

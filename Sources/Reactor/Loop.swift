@@ -32,7 +32,10 @@ enum Loop {
     private static let checkWatcher = UnsafeMutablePointer<ev_check>.allocate(capacity: 1)
     private static let idleWatcher = UnsafeMutablePointer<ev_idle>.allocate(capacity: 1)
 
-    private static var cachedNow: ContinuousClock.Instant?
+    /// Not an optional: the clock's type has no layout at compile time, so that to look into an optional one is a walk
+    /// through its metadata.
+    private static var cachedNow = ContinuousClock.now
+    private static var isNowKnown = false
     private static var cachedUnixTime: Duration?
     private static var scheduled: [EndOfTurn] = []
     private static var running: [EndOfTurn] = []
@@ -71,10 +74,11 @@ enum Loop {
     // MARK: Time
 
     static var now: ContinuousClock.Instant {
-        if let cachedNow { return cachedNow }
-        let now = ContinuousClock.now
-        cachedNow = now
-        return now
+        if !isNowKnown {
+            cachedNow = ContinuousClock.now
+            isNowKnown = true
+        }
+        return cachedNow
     }
 
     static var unixTime: Duration {
@@ -89,7 +93,7 @@ enum Loop {
     // MARK: The turn
 
     static func beginTurn() {
-        cachedNow = nil
+        isNowKnown = false
         cachedUnixTime = nil
     }
 
