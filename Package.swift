@@ -76,18 +76,31 @@ let package = Package(
             "ServiceRuntime",
             [
                 "Reactor", "Configuration", "Observability", "HTTPServer", "WebAPI", "HTTPWire", "Postgres", "Redis",
+                "TaskQueue", logging,
+            ]
+        ),
+        module(
+            "Gateway",
+            [
+                "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "WebAPI", "Configuration", "ServiceRuntime", "Prices",
                 logging,
             ]
         ),
-        module("Gateway", ["ServiceRuntime", "HTTPClient", "Prices"]),
-        module("InternalAPI", ["ServiceRuntime", "TaskQueue", "Prices"]),
-        module("Worker", ["ServiceRuntime", "TaskQueue", "Prices"]),
-        module("Simulator", ["ServiceRuntime"]),
+        module(
+            "InternalAPI",
+            [
+                "Reactor", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "Postgres", "Redis", "TaskQueue",
+                "Configuration", "ServiceRuntime", "Prices", logging,
+            ]
+        ),
+        module("Worker", ["Reactor", "Postgres", "Redis", "TaskQueue", "ServiceRuntime", "Prices", logging]),
+        module("Simulator", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "ServiceRuntime"]),
         .executableTarget(
             name: "tickloop",
             dependencies: [
-                "Gateway", "InternalAPI", "Worker", "Simulator", "Migrations", "Supervision", "Prices", "TaskQueue",
-                arguments,
+                "Gateway", "InternalAPI", "Worker", "Simulator", "ServiceRuntime", "Configuration", "Observability",
+                "Migrations", "Supervision", "Prices", "TaskQueue", "Postgres", "Redis", "Reactor", "JSONWire",
+                arguments, logging,
             ],
             swiftSettings: strict
         ),
@@ -113,5 +126,8 @@ let package = Package(
         tests(of: "Configuration"),
         tests(of: "Observability", ["TestSupport", "Reactor", "JSONWire", logging]),
         tests(of: "ServiceRuntime", ["Configuration", "Reactor"]),
+        tests(of: "WebAPI", ["HTTPServer", "HTTPWire", "Reactor"]),
+        tests(of: "Gateway"),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

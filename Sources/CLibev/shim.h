@@ -19,9 +19,6 @@ static inline void clibev_timer_set(ev_timer *watcher, double after, double repe
 static inline void clibev_signal_init(ev_signal *watcher, void (*callback)(struct ev_loop *, ev_signal *, int), int number) {
     ev_signal_init(watcher, callback, number);
 }
-static inline void clibev_child_init(ev_child *watcher, void (*callback)(struct ev_loop *, ev_child *, int), int pid) {
-    ev_child_init(watcher, callback, pid, 0);
-}
 static inline void clibev_async_init(ev_async *watcher, void (*callback)(struct ev_loop *, ev_async *, int)) {
     ev_async_init(watcher, callback);
 }

@@ -6,6 +6,9 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 extern int accept4(int listener, struct sockaddr *address, socklen_t *length, int flags);
 
@@ -25,6 +28,25 @@ extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *
 /// posix_spawn(3): reset the signal mask and all handlers, and start a session; `POSIX_SPAWN_SETSID` is 0x80.
 static inline short clinux_spawn_flags_fresh_session(void) {
     return POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | 0x80;
+}
+
+/// pidfd_open(2): a descriptor that becomes readable when the process ends; closed on exec.
+static inline int clinux_pidfd_open(int pid) {
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+/// Collects the process behind a pidfd if it has ended.
+///
+/// Returns 1 and sets `code` (`CLD_EXITED` or a signal's) and `status` as waitid(2) reports them; 0 if it still runs;
+/// -1 and `errno` if there is nothing to collect.
+static inline int clinux_wait_pidfd(int pidfd, int *code, int *status) {
+    siginfo_t info;
+    info.si_pid = 0;
+    if (waitid((idtype_t)3 /* P_PIDFD */, (id_t)pidfd, &info, WEXITED | WNOHANG) != 0) return -1;
+    if (info.si_pid == 0) return 0;
+    *code = info.si_code;
+    *status = info.si_status;
+    return 1;
 }
 
 #endif

@@ -15,7 +15,7 @@ public enum LogFormat: String, CaseIterable, Sendable {
 /// forge a line by sending a line end.
 struct LogLine {
     let level: Logger.Level
-    let time: LogTimestamp
+    let time: Timestamp
     let service: String
     let message: String
     let metadata: Logger.Metadata

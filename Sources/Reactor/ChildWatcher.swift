@@ -1,4 +1,5 @@
-internal import CLibev
+internal import CLinux
+internal import Glibc
 
 /// How a child process ended.
 public enum WaitStatus: Hashable, Sendable {
@@ -6,46 +7,38 @@ public enum WaitStatus: Hashable, Sendable {
     case exited(CInt)
     /// This signal ended it.
     case signaled(CInt)
-
-    /// Decodes what `wait(2)` reports.
-    init(rawStatus: CInt) {
-        let signal = rawStatus & 0x7f
-        self = signal == 0 ? .exited((rawStatus >> 8) & 0xff) : .signaled(signal)
-    }
 }
 
 /// Calls back once, when a child process has ended, after collecting its status so that no zombie is left.
+///
+/// Watches a pidfd: unlike SIGCHLD it concerns this one child, so other code in the process may have children too.
+///
+/// - SeeAlso: pidfd_open(2), waitid(2).
 @ReactorActor
-@safe public final class ChildWatcher {
+public final class ChildWatcher {
     private let onExit: @ReactorActor (WaitStatus) -> Void
-    private let watcher: UnsafeMutablePointer<ev_child>
+    private let process: FileDescriptor
+    private var watcher: IOWatcher?
 
-    /// Starts watching `pid`, a child of this process; to be called in the turn in which it was started.
+    /// Starts watching `pid`, a child of this process that nobody else collects.
+    ///
+    /// Without the watcher the child is not collected: keep it until `onExit` was called, which may drop it.
     public init(pid: CInt, onExit: @escaping @ReactorActor (WaitStatus) -> Void) {
         self.onExit = onExit
-        unsafe watcher = .allocate(capacity: 1)
-        unsafe watcher.initialize(to: ev_child())
-        unsafe clibev_child_init(watcher, childEnded, pid)
-        unsafe watcher.pointee.data = Unmanaged.passUnretained(self).toOpaque()
-        unsafe ev_child_start(Loop.pointer, watcher)
+        let descriptor = clinux_pidfd_open(pid)
+        precondition(descriptor >= 0, "pidfd_open failed for child \(pid): \(errno)")
+        process = FileDescriptor(owning: descriptor)
+        watcher = IOWatcher(descriptor: descriptor, for: .read) { [unowned self] _ in collect() }
     }
 
-    isolated deinit {
-        unsafe ev_child_stop(Loop.pointer, watcher)
-        unsafe watcher.deallocate()
+    private func collect() {
+        var code: CInt = 0
+        var status: CInt = 0
+        let outcome = unsafe clinux_wait_pidfd(process.number, &code, &status)
+        precondition(outcome >= 0, "somebody else collected a child that is watched: \(errno)")
+        guard outcome == 1 else { return }
+        watcher = nil
+        let end = code == CInt(CLD_EXITED) ? WaitStatus.exited(status) : .signaled(status)
+        withExtendedLifetime(self) { onExit(end) }
     }
-
-    fileprivate func fire(_ status: WaitStatus) {
-        unsafe ev_child_stop(Loop.pointer, watcher)
-        withExtendedLifetime(self) { onExit(status) }
-    }
-}
-
-nonisolated private func childEnded(_: OpaquePointer?, watcher: UnsafeMutablePointer<ev_child>?, _: CInt) {
-    guard let watcher = unsafe watcher, let context = unsafe watcher.pointee.data else {
-        preconditionFailure("child watcher without context")
-    }
-    let owner = unsafe Unmanaged<ChildWatcher>.fromOpaque(context).takeUnretainedValue()
-    let status = WaitStatus(rawStatus: unsafe watcher.pointee.rstatus)
-    ReactorActor.assumeIsolated { owner.fire(status) }
 }

@@ -10,11 +10,14 @@ enum Loop {
     /// How often jobs and flushes may enqueue one another before sockets get their turn again.
     private static let roundsPerTurn = 64
 
-    /// libev's loop; never destroyed. It is the *default* loop, the only one that can watch child processes.
+    /// libev's loop; never destroyed.
+    ///
+    /// Not libev's *default* loop: that one collects every child of the process as soon as it ends, also those that
+    /// are somebody else's to collect. ``ChildWatcher`` collects its own.
     nonisolated(unsafe) static let pointer: OpaquePointer = {
         // Writing to a connection that its peer has closed is an error value here, never a signal.
         signal(SIGPIPE, SIG_IGN)
-        guard let loop = unsafe ev_default_loop(UInt32(EVBACKEND_EPOLL) | UInt32(EVFLAG_NOENV)) else {
+        guard let loop = unsafe ev_loop_new(UInt32(EVBACKEND_EPOLL) | UInt32(EVFLAG_NOENV)) else {
             preconditionFailure("libev could not make an epoll loop")
         }
         return unsafe loop

@@ -20,16 +20,14 @@ public enum Reactor {
     nonisolated public static func run(_ main: @escaping @ReactorActor () async -> CInt) -> CInt {
         Loop.adopt()
         let status = ReactorActor.assumeIsolated { ExitStatus() }
-        let isDone = ReactorActor.assumeIsolated {
+        ReactorActor.assumeIsolated {
             _ = spawn {
                 status.value = await main()
                 Loop.stop()
             }
-            return status.value != nil
         }
-        // A `main` that never suspended has returned already, and libev forgets a stop from before it ran.
-        if !isDone { Loop.run() }
-        return ReactorActor.assumeIsolated { status.value ?? EXIT_FAILURE }
+        Loop.run()
+        return ReactorActor.assumeIsolated { status.value }
     }
 
     /// Runs the loop on a thread of its own, for the life of the process. For tests; the second call does nothing.
@@ -56,14 +54,15 @@ public enum Reactor {
     /// The wall clock as time since 1970-01-01T00:00:00Z, read once a turn.
     public static var unixTime: Duration { Loop.unixTime }
 
-    /// Starts `body` at once; it runs until its first suspension before this call returns.
+    /// Starts `body` at the end of this turn, before output is flushed.
     ///
-    /// Child tasks (`async let`, task groups) would start on a thread of Swift's pool: spawn again and wait with a
-    /// ``Promise`` instead, or wrap them in `withTaskExecutorPreference(Reactor.executor)`.
+    /// Its child tasks (`async let`, task groups) run on the loop too.
     @discardableResult
     public static func spawn(_ body: @escaping @ReactorActor () async -> Void) -> Task<Void, Never> {
-        // Not with `executorPreference:`, which would keep child tasks here but makes the start not immediate.
-        Task.immediate { @ReactorActor in await body() }
+        // The preference is what keeps the process at one thread: without it, each resumption of a continuation goes
+        // through a thread of Swift's pool before it comes back to the actor. It also makes `immediate` start with the
+        // next jobs, but a plain `Task(executorPreference:)` does not pass the compiler's isolation checker.
+        Task.immediate(executorPreference: LoopExecutor.shared) { @ReactorActor in await body() }
     }
 
     /// The loop as an executor for child tasks.
@@ -108,5 +107,5 @@ public enum Reactor {
 /// Where ``Reactor/run(_:)`` finds what its main function returned.
 @ReactorActor
 private final class ExitStatus {
-    var value: CInt?
+    var value: CInt = 0
 }

@@ -1,4 +1,18 @@
+import ArgumentParser
+
+/// The one program; each role and each tool is a subcommand.
 @main
-enum Tickloop {
-    static func main() {}
+struct Tickloop: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tickloop",
+        abstract: "Market data and orders on one event loop per process.",
+        groupedSubcommands: [
+            CommandGroup(name: "Everything at once", subcommands: [UpCommand.self]),
+            CommandGroup(
+                name: "Services",
+                subcommands: [GatewayCommand.self, APICommand.self, WorkerCommand.self, SimulatorCommand.self]),
+            CommandGroup(
+                name: "Data", subcommands: [MigrateCommand.self, SeedCommand.self, ImportCommand.self]),
+            CommandGroup(name: "Operation", subcommands: [QueueCommand.self, ConfigCommand.self]),
+        ])
 }

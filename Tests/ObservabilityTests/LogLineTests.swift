@@ -7,7 +7,7 @@ import Testing
 private func line(_ message: String, _ metadata: Logger.Metadata = [:], as format: LogFormat) -> String {
     let line = LogLine(
         level: .info,
-        time: LogTimestamp(unixTime: .milliseconds(1_736_155_800_250)),
+        time: Timestamp(unixTime: .milliseconds(1_736_155_800_250)),
         service: "api",
         message: message,
         metadata: metadata
@@ -56,7 +56,7 @@ private func line(_ message: String, _ metadata: Logger.Metadata = [:], as forma
     }
 }
 
-@Suite struct LogTimestampTests {
+@Suite struct TimestampTests {
     @Test(
         arguments: [
             (0, "1970-01-01T00:00:00.000Z"), (1, "1970-01-01T00:00:00.001Z"),
@@ -67,7 +67,7 @@ private func line(_ message: String, _ metadata: Logger.Metadata = [:], as forma
         ] as [(Int, String)]
     )
     func `a moment is written as RFC 3339 wants it`(milliseconds: Int, expected: String) {
-        let time = LogTimestamp(unixTime: .milliseconds(milliseconds))
+        let time = Timestamp(unixTime: .milliseconds(milliseconds))
         #expect(String(decoding: time.bytes, as: UTF8.self) == expected)
     }
 }

@@ -20,7 +20,7 @@ private let loop: Void = Reactor.runInBackground()
         #expect(pthread_self() == before)
     }
 
-    @Test @ReactorActor func `spawn runs the body up to its first suspension at once`() async {
+    @Test @ReactorActor func `spawn starts the body in this turn, after the caller`() async {
         var steps: [String] = []
         let finished = Promise<Void, CancellationError>()
         Reactor.spawn {
@@ -31,7 +31,7 @@ private let loop: Void = Reactor.runInBackground()
         }
         steps.append("caller")
         _ = await finished.result
-        #expect(steps == ["spawned", "caller", "resumed"])
+        #expect(steps == ["caller", "spawned", "resumed"])
     }
 
     @Test @ReactorActor func `child tasks run on the loop's thread when it is preferred`() async {

@@ -10,14 +10,6 @@ public enum CacheSettings {
         "Time for which an answer about averages is given again; 0 for never"
     )
 
-    /// Answers kept.
-    public static let maxEntries = ConfigurationKey<Int>.integer(
-        "cache.max_entries",
-        default: 10_000,
-        in: 1...10_000_000,
-        "Answers kept at most"
-    )
-
     /// Bytes kept.
     public static let maxBytes = ConfigurationKey<Int>.integer(
         "cache.max_bytes",
@@ -30,7 +22,6 @@ public enum CacheSettings {
         "cache",
         "Answers that are kept to be given again",
         averageLifetime,
-        maxEntries,
         maxBytes
     )
 }

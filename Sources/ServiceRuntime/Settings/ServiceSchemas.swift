@@ -6,7 +6,7 @@ extension ConfigurationSchema {
         service: "gateway",
         [
             ServerSettings.section(listen: ["127.0.0.1:8080"]), LimitSettings.section, UpstreamSettings.section,
-            LoggingSettings.section, ShutdownSettings.section,
+            CacheSettings.section, LoggingSettings.section, ShutdownSettings.section,
         ]
     )
 
@@ -15,8 +15,7 @@ extension ConfigurationSchema {
         service: "api",
         [
             ServerSettings.section(listen: ["127.0.0.1:8000"]), LimitSettings.section, DatabaseSettings.section,
-            RedisSettings.section, QueueSettings.producerSection, CacheSettings.section, LoggingSettings.section,
-            ShutdownSettings.section,
+            RedisSettings.section, QueueSettings.producerSection, LoggingSettings.section, ShutdownSettings.section,
         ]
     )
 

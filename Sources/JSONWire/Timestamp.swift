@@ -1,22 +1,19 @@
-internal import Glibc
-
 /// A moment in UTC, as RFC 3339 writes it, with milliseconds: `2025-01-06T09:30:00.250Z`.
 ///
 /// Formatting is a handful of divisions. A cache for each second would have to be guarded against other threads, which
 /// costs more than it saves.
-struct LogTimestamp {
+public struct Timestamp: Sendable, Hashable, CustomStringConvertible {
     /// Since 1970-01-01T00:00:00Z; never negative.
-    let unixTime: Duration
+    public let unixTime: Duration
 
-    /// The current time of the system's clock.
-    static var now: LogTimestamp {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return LogTimestamp(unixTime: .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec))
-    }
+    /// Takes a time since 1970-01-01T00:00:00Z that is not negative.
+    public init(unixTime: Duration) { self.unixTime = unixTime }
+
+    /// The 24 characters.
+    public var description: String { String(decoding: bytes, as: UTF8.self) }
 
     /// The 24 characters, of ASCII.
-    var bytes: [UInt8] {
+    public var bytes: [UInt8] {
         let (seconds, attoseconds) = unixTime.components
         let date = Self.civilDate(dayNumber: Int(seconds / 86_400))
         let secondOfDay = Int(seconds % 86_400)

@@ -1,0 +1,84 @@
+/// Answers that may be given again for a short time.
+///
+/// Every entry lives equally long, so the order of insertion is also the order of expiry: one queue serves both the
+/// bound on memory and the bound on age, and there is nothing to scan. Reading does not prolong an entry's life,
+/// because its age is what is promised.
+struct AnswerCache {
+    private struct Entry {
+        let body: [UInt8]
+        let expires: ContinuousClock.Instant
+        /// Which insertion this is, so that an old place in the queue does not evict a newer entry of the same key.
+        let sequence: UInt64
+    }
+
+    private struct Place {
+        let key: String
+        let sequence: UInt64
+    }
+
+    /// How long an answer may be given, counted from the moment its computation was asked for; zero keeps nothing.
+    let timeToLive: Duration
+    /// Most bytes of keys and bodies together.
+    let byteLimit: Int
+
+    private var entries: [String: Entry] = [:]
+    private var queue: [Place] = []
+    private var head = 0
+    private var nextSequence: UInt64 = 0
+
+    /// Bytes of the keys and bodies that are kept.
+    private(set) var byteCount = 0
+
+    init(timeToLive: Duration, byteLimit: Int) {
+        self.timeToLive = timeToLive
+        self.byteLimit = byteLimit
+    }
+
+    var isEnabled: Bool { timeToLive > .zero }
+
+    /// The number of answers that are kept, expired ones included until their place comes up.
+    var count: Int { entries.count }
+
+    /// The answer to `key` if it is young enough.
+    func answer(to key: String, now: ContinuousClock.Instant) -> [UInt8]? {
+        guard isEnabled, let entry = entries[key], entry.expires > now else { return nil }
+        return entry.body
+    }
+
+    /// Keeps an answer whose computation was asked for at `askedAt`: whatever was committed before is in it.
+    mutating func insert(_ body: [UInt8], for key: String, askedAt: ContinuousClock.Instant, now: ContinuousClock.Instant) {
+        let cost = Self.cost(key, body)
+        guard isEnabled, askedAt + timeToLive > now, cost <= byteLimit else { return }
+        remove(key)
+        nextSequence += 1
+        entries[key] = Entry(body: body, expires: askedAt + timeToLive, sequence: nextSequence)
+        queue.append(Place(key: key, sequence: nextSequence))
+        byteCount += cost
+        evict(now: now)
+    }
+
+    /// Drops what has expired, then the oldest until the rest fits.
+    private mutating func evict(now: ContinuousClock.Instant) {
+        while head < queue.count {
+            let place = queue[head]
+            if let entry = entries[place.key], entry.sequence == place.sequence {
+                guard entry.expires <= now || byteCount > byteLimit else { break }
+                remove(place.key)
+            }
+            head += 1
+        }
+        // Compacted when half of it is behind us: constant time for each insertion on average.
+        if head > 64, head * 2 > queue.count {
+            queue.removeFirst(head)
+            head = 0
+        }
+    }
+
+    private mutating func remove(_ key: String) {
+        guard let entry = entries.removeValue(forKey: key) else { return }
+        byteCount -= Self.cost(key, entry.body)
+    }
+
+    /// What an entry weighs; 128 bytes stand for the dictionary's and the queue's own share.
+    private static func cost(_ key: String, _ body: [UInt8]) -> Int { key.utf8.count + body.count + 128 }
+}

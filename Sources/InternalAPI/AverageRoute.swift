@@ -1,0 +1,86 @@
+internal import HTTPServer
+internal import HTTPWire
+internal import JSONWire
+internal import Prices
+internal import Reactor
+internal import TaskQueue
+internal import WebAPI
+
+/// `GET /prices/average` on the internal API: the work is a task, and the client waits for it, or is told where to ask.
+@ReactorActor
+struct AverageRoute {
+    let queue: TaskQueueClient
+    let rangeDaysMax: Int
+
+    var route: Route {
+        Route(.get, "/prices/average", "Mean price of each day in a range") {
+            context async throws(APIError) in try await answer(context)
+        }
+    }
+
+    private func answer(_ context: RequestContext) async throws(APIError) -> HTTPResponse {
+        let request = try AverageRequest(of: context.head, rangeDaysMax: rangeDaysMax)
+        let prefersToAskLater = Preferences(context.head.fields).respondsAsync
+        let task = TaskRequest(
+            name: AverageTask.name, arguments: request.taskArguments,
+            // Who asks later is in no hurry; who waits is gone at the deadline.
+            deadline: prefersToAskLater ? nil : context.deadline,
+            requestID: context.identity.requestID, traceparent: context.identity.trace.description)
+        return prefersToAskLater ? try await accept(task) : try await wait(for: task)
+    }
+
+    private func wait(for task: TaskRequest) async throws(APIError) -> HTTPResponse {
+        let outcome: TaskOutcome
+        do {
+            outcome = try await queue.submitAndWait(task)
+        } catch {
+            throw APIError(error)
+        }
+        switch outcome {
+        case .success(let body): return HTTPResponse(json: body)
+        case .failure(let failure): throw APIError(failure)
+        case .expired: throw .upstreamTimeout
+        }
+    }
+
+    private func accept(_ task: TaskRequest) async throws(APIError) -> HTTPResponse {
+        let id: TaskID
+        do {
+            id = try await queue.submitTracked(task)
+        } catch {
+            throw APIError(error)
+        }
+        var writer = JSONWriter(capacity: 72)
+        writer.object { writer in
+            writer.member("id", id.description)
+            writer.member("status", "queued")
+        }
+        var response = HTTPResponse(json: writer.take(), status: .accepted)
+        response.fields.append("Location", "/tasks/\(id)")
+        // RFC 7240 §3: tells that the preference was taken up.
+        response.fields.append("Preference-Applied", "respond-async")
+        return response
+    }
+}
+
+extension APIError {
+    /// What a client is told when a task could not be submitted, or its outcome did not come.
+    init(_ error: TaskQueueError) {
+        switch error {
+        case .overloaded: self = .overloaded
+        case .unavailable: self = .unavailable
+        case .deadlineExceeded: self = .upstreamTimeout
+        case .tooLarge: self = APIError(.payloadTooLarge, "The request is too large to be queued.")
+        }
+    }
+
+    /// What a client is told when the task itself failed.
+    init(_ failure: TaskFailure) {
+        switch failure.code {
+        case AverageFailure.unavailable, TaskFailure.workerLost.code: self = .unavailable
+        case AverageFailure.overloaded: self = .overloaded
+        case AverageFailure.timedOut, TaskFailure.timedOut.code: self = .upstreamTimeout
+        default: self = .internalError
+        }
+    }
+}

@@ -1,0 +1,37 @@
+internal import Configuration
+internal import Logging
+internal import Postgres
+internal import Reactor
+internal import Redis
+public import ServiceRuntime
+internal import TaskQueue
+internal import WebAPI
+
+extension Service {
+    /// The internal API: checks requests, hands the work to the workers and answers with their results.
+    public static let internalAPI = Service(schema: .api) { environment throws(StartupError) in
+        let (configuration, logger) = (environment.configuration, environment.logger)
+        // Nothing is asked of it on a request's path: the API keeps a connection to know whether the workers can.
+        var databaseConfiguration = try PostgresConfiguration(configuration, name: "api")
+        databaseConfiguration.connections = 1
+        let database = PostgresPool(databaseConfiguration, logger: logger)
+        let queue = TaskQueueClient(
+            TaskQueueConfiguration(producerOf: configuration), redis: RedisConfiguration(configuration, name: "api"),
+            logger: logger)
+        queue.start()
+        return RunningService(
+            routes: [
+                AverageRoute(queue: queue, rangeDaysMax: configuration[LimitSettings.maxRangeDays]).route,
+                TaskRoute(queue: queue).route,
+            ],
+            requestTimeout: configuration[LimitSettings.requestTimeout],
+            readiness: [
+                ReadinessCheck(.database) { _ in database.isReady },
+                ReadinessCheck(.broker) { _ in queue.isReady },
+            ],
+            stop: { _ in
+                queue.close()
+                database.close()
+            })
+    }
+}

@@ -1,0 +1,31 @@
+internal import HTTPWire
+internal import Logging
+internal import Observability
+internal import Reactor
+internal import WebAPI
+
+/// Writes the access log, and a line for every answer that says something is wrong here.
+@ReactorActor
+final class AccessRecorder {
+    private let logger: Logger
+    private var sampled: AccessLog
+
+    /// - Parameter share: The part of the requests that get a line, from 0 for none to 1 for all.
+    init(logger: Logger, share: Double) {
+        self.logger = logger
+        sampled = AccessLog(logger: logger, share: share)
+    }
+
+    func record(_ answered: AnsweredRequest) {
+        // A fault of ours is logged whatever the sample; 503 is not one, and under overload would be thousands.
+        if answered.status.rawValue == 500 {
+            logger.error(
+                "request failed",
+                metadata: ["path": "\(answered.head.path)", "request_id": "\(answered.identity.requestID)"])
+        }
+        sampled.record(
+            AccessLogEntry(
+                method: answered.head.method.rawValue, path: answered.head.path, status: answered.status.code,
+                duration: answered.duration, bytes: answered.bodyBytes, requestID: answered.identity.requestID))
+    }
+}

@@ -1,0 +1,52 @@
+internal import HTTPServer
+internal import HTTPWire
+internal import Reactor
+internal import WebAPI
+
+/// One part that a service needs, by its role.
+public struct ReadinessCheck: Sendable {
+    /// The roles, which are what a client may read; never a host name.
+    public enum Role: String, Sendable {
+        case database, broker, api
+    }
+
+    let role: Role
+    let isReady: @ReactorActor (ContinuousClock.Instant) async -> Bool
+
+    /// - Parameter isReady: Whether the part can be used now; asked for each `GET /ready`, with the time until which an
+    ///   answer is of use.
+    public init(_ role: Role, isReady: @escaping @ReactorActor (ContinuousClock.Instant) async -> Bool) {
+        self.role = role
+        self.isReady = isReady
+    }
+}
+
+/// The routes that operators and orchestrators ask.
+enum OperationalRoutes {
+    /// Longest time for `/ready` to find out; a part that needs longer is not ready.
+    private static let checkTimeout = Duration.seconds(1)
+
+    static func routes(_ checks: [ReadinessCheck]) -> [Route] {
+        [
+            Route(.get, "/health", "Whether the process is alive: answers while the event loop turns") { _ in
+                HTTPResponse(json: Array(#"{"status":"ok"}"#.utf8))
+            },
+            Route(.get, "/ready", "Whether the service can do its work now, or which part is missing") {
+                context async throws(APIError) in
+                try await ready(checks, deadline: min(context.deadline, Reactor.now + checkTimeout))
+            },
+        ]
+    }
+
+    @ReactorActor
+    private static func ready(
+        _ checks: [ReadinessCheck], deadline: ContinuousClock.Instant
+    ) async throws(APIError) -> HTTPResponse {
+        var missing: [String] = []
+        for check in checks where await !check.isReady(deadline) { missing.append(check.role.rawValue) }
+        guard missing.isEmpty else {
+            throw APIError(.unavailable, "Not ready, missing: \(missing.joined(separator: ", ")).")
+        }
+        return HTTPResponse(json: Array(#"{"status":"ready"}"#.utf8))
+    }
+}

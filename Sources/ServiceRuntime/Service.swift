@@ -1,0 +1,70 @@
+public import Configuration
+public import Logging
+internal import Reactor
+public import WebAPI
+
+/// What a role is made of: its configuration, and how it starts.
+public struct Service: Sendable {
+    /// The configuration's keys; its name is the service's in logs.
+    public let schema: ConfigurationSchema
+    let start: @ReactorActor (ServiceEnvironment) async throws(StartupError) -> RunningService
+
+    /// Describes a role.
+    public init(
+        schema: ConfigurationSchema,
+        start: @escaping @ReactorActor (ServiceEnvironment) async throws(StartupError) -> RunningService
+    ) {
+        self.schema = schema
+        self.start = start
+    }
+}
+
+/// What a role is given when it starts.
+public struct ServiceEnvironment: Sendable {
+    /// The checked configuration.
+    public let configuration: Configuration
+    /// The service's log.
+    public let logger: Logger
+}
+
+/// A role that has started.
+public struct RunningService: Sendable {
+    let routes: [Route]
+    let requestTimeout: Duration
+    let takesDeadlineFromCaller: Bool
+    let readiness: [ReadinessCheck]
+    let beginStop: @ReactorActor () -> Void
+    let stop: @ReactorActor (ContinuousClock.Instant) async -> Void
+
+    /// - Parameters:
+    ///   - routes: What the service answers to, besides the operational routes that every service has.
+    ///   - requestTimeout: Longest time for one request.
+    ///   - takesDeadlineFromCaller: Whether `X-Request-Timeout-Ms` may shorten it; not on a hop that the public reaches.
+    ///   - readiness: The parts that `/ready` asks.
+    ///   - beginStop: Called when the service is asked to end, before its requests are drained: take no new work.
+    ///   - stop: Called after the requests are drained: finish what is in flight until the instant, then close.
+    public init(
+        routes: [Route] = [],
+        requestTimeout: Duration = .seconds(10),
+        takesDeadlineFromCaller: Bool = true,
+        readiness: [ReadinessCheck],
+        beginStop: @escaping @ReactorActor () -> Void = {},
+        stop: @escaping @ReactorActor (ContinuousClock.Instant) async -> Void
+    ) {
+        self.routes = routes
+        self.requestTimeout = requestTimeout
+        self.takesDeadlineFromCaller = takesDeadlineFromCaller
+        self.readiness = readiness
+        self.beginStop = beginStop
+        self.stop = stop
+    }
+}
+
+/// Why a service did not start. The description is for the operator at the terminal.
+public struct StartupError: Error, Sendable, CustomStringConvertible {
+    /// What went wrong and, where it helps, what to do.
+    public let description: String
+
+    /// Makes an error.
+    public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,68 @@
+public import Configuration
+internal import Glibc
+internal import HTTPServer
+internal import Logging
+internal import Observability
+internal import Reactor
+internal import WebAPI
+
+extension Service {
+    /// Runs the service on the calling thread until a signal ends it.
+    ///
+    /// - Returns: The exit status: 0 after an orderly end, 1 when it could not start.
+    public func run(_ configuration: Configuration) -> Int32 {
+        Reactor.run { await runOnLoop(configuration) }
+    }
+
+    @ReactorActor
+    private func runOnLoop(_ configuration: Configuration) async -> Int32 {
+        bootstrapLogging(
+            service: schema.service, format: configuration[LoggingSettings.format],
+            level: configuration[LoggingSettings.level])
+        let logger = Logger(label: schema.service)
+        // Before anything is started, so that a signal during the start is not lost.
+        let signals = ShutdownSignals(logger: logger)
+        do {
+            let service = try await start(ServiceEnvironment(configuration: configuration, logger: logger))
+            let server = try await listen(service, configuration, logger)
+            await signals.wait()
+            await drain(server, service, within: configuration[ShutdownSettings.grace], logger)
+            return 0
+        } catch {
+            logger.critical("could not start", metadata: ["reason": "\(error)"])
+            return 1
+        }
+    }
+
+    @ReactorActor
+    private func listen(
+        _ service: RunningService, _ configuration: Configuration, _ logger: Logger
+    ) async throws(StartupError) -> HTTPServer {
+        let accessLog = AccessRecorder(logger: logger, share: configuration[LoggingSettings.accessSample])
+        let web = WebService(
+            routes: OperationalRoutes.routes(service.readiness) + service.routes,
+            requestTimeout: service.requestTimeout, takesDeadlineFromCaller: service.takesDeadlineFromCaller,
+            onAnswered: { accessLog.record($0) })
+        let server = HTTPServer(configuration: HTTPServerConfiguration(configuration), handler: web)
+        for endpoint in configuration[ServerSettings.listen] {
+            do {
+                let bound = try await server.listen(on: endpoint)
+                logger.info("listening", metadata: ["address": "\(bound)"])
+            } catch {
+                throw StartupError("cannot listen on \(endpoint): \(error)")
+            }
+        }
+        return server
+    }
+
+    @ReactorActor
+    private func drain(
+        _ server: HTTPServer, _ service: RunningService, within grace: Duration, _ logger: Logger
+    ) async {
+        let deadline = Reactor.now + grace
+        service.beginStop()
+        await server.drain(within: grace)
+        await service.stop(deadline)
+        logger.info("stopped")
+    }
+}

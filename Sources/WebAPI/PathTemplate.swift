@@ -1,0 +1,68 @@
+/// The path of a route, such as `/tasks/{id}`: literal segments and parameters.
+public struct PathTemplate: Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
+    /// One segment between slashes.
+    enum Segment: Hashable {
+        case literal(String)
+        case parameter(String)
+    }
+
+    /// The template as it was written.
+    public let description: String
+    let segments: [Segment]
+
+    /// Takes a template that starts with a slash and does not end in one.
+    public init(stringLiteral template: String) {
+        precondition(template.hasPrefix("/") && (template == "/" || !template.hasSuffix("/")), "not a path: \(template)")
+        description = template
+        segments = template.split(separator: "/").map { segment in
+            segment.hasPrefix("{") && segment.hasSuffix("}")
+                ? .parameter(String(segment.dropFirst().dropLast())) : .literal(String(segment))
+        }
+    }
+
+    /// Whether the template matches one path only.
+    var isExact: Bool {
+        segments.allSatisfy { if case .literal = $0 { true } else { false } }
+    }
+
+    /// The values of the parameters if `path` matches, nil if it does not.
+    ///
+    /// A parameter matches one segment that is not empty. Its value stays percent-encoded as it came: the ids of this
+    /// product hold nothing that needs decoding, so an escape in one names nothing.
+    func match(_ path: Substring) -> PathParameters? {
+        let parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        guard path.first == "/", parts.count == segments.count else { return nil }
+        var values: [PathParameters.Value] = []
+        for (part, segment) in zip(parts, segments) {
+            switch segment {
+            case .literal(let literal):
+                guard part == literal else { return nil }
+            case .parameter(let name):
+                guard !part.isEmpty else { return nil }
+                values.append(PathParameters.Value(name: name, text: String(part)))
+            }
+        }
+        return PathParameters(values: values)
+    }
+}
+
+/// What stood in the path where the template has parameters.
+public struct PathParameters: Hashable, Sendable {
+    struct Value: Hashable {
+        let name: String
+        let text: String
+    }
+
+    /// Of a path without parameters.
+    static let none = PathParameters(values: [])
+
+    let values: [Value]
+
+    /// The value of a parameter that the route's template names.
+    public subscript(name: String) -> String {
+        guard let value = values.first(where: { $0.name == name }) else {
+            preconditionFailure("the route has no path parameter \(name)")
+        }
+        return value.text
+    }
+}

@@ -1,0 +1,45 @@
+public import HTTPWire
+public import Reactor
+
+/// What names a request on every hop, in every log line and in a task's envelope.
+public struct RequestIdentity: Hashable, Sendable {
+    /// `X-Request-Id`: the client's own if it is 1–128 visible ASCII characters, otherwise 32 hexadecimal digits.
+    public let requestID: String
+    /// W3C Trace Context: the client's trace with a span id of ours, or a new trace.
+    public let trace: TraceContext
+
+    /// Makes an identity from its parts.
+    public init(requestID: String, trace: TraceContext) {
+        self.requestID = requestID
+        self.trace = trace
+    }
+}
+
+/// Gives requests their identity.
+@ReactorActor
+public struct RequestIdentifier {
+    private var random = RandomBits()
+
+    /// Makes a source with a random state of its own.
+    public init() {}
+
+    /// Takes over what the request brought, as far as it is well-formed, and makes the rest.
+    public mutating func identify(_ fields: HTTPFields) -> RequestIdentity {
+        let requestID = fields["x-request-id"].flatMap { Self.isAcceptable($0) ? $0 : nil } ?? makeRequestID()
+        let trace = fields["traceparent"].flatMap { TraceContext(parsing: $0) }
+        return RequestIdentity(requestID: requestID, trace: trace?.child(using: &random) ?? .new(using: &random))
+    }
+
+    private static func isAcceptable(_ id: String) -> Bool {
+        (1...128).contains(id.utf8.count) && id.utf8.allSatisfy { (0x21...0x7e).contains($0) }
+    }
+
+    /// A request id that nobody else has.
+    public mutating func makeRequestID() -> String {
+        var digits: [UInt8] = []
+        digits.reserveCapacity(32)
+        Hexadecimal.append(random.next(), digits: 16, to: &digits)
+        Hexadecimal.append(random.next(), digits: 16, to: &digits)
+        return String(decoding: digits, as: UTF8.self)
+    }
+}

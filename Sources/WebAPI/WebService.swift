@@ -1,0 +1,143 @@
+public import HTTPServer
+public import HTTPWire
+public import Reactor
+
+/// What was answered to one request, for the access log and for measurements.
+public struct AnsweredRequest: Sendable {
+    /// The head as it came.
+    public let head: RequestHead
+    /// Its request id and trace.
+    public let identity: RequestIdentity
+    /// The answer's status.
+    public let status: HTTPStatus
+    /// Bytes of the answer's body; 0 for one that is streamed.
+    public let bodyBytes: Int
+    /// From the complete head to the answer being handed to the server.
+    public let duration: Duration
+}
+
+/// Serves routes: the one place where requests get an identity, a deadline and a handler, and errors their shape.
+@ReactorActor
+public final class WebService: HTTPHandler {
+    /// The header in which a hop tells the next one how many milliseconds are left.
+    nonisolated public static let timeoutField = "X-Request-Timeout-Ms"
+    /// The header that names a request.
+    nonisolated public static let requestIDField = "X-Request-Id"
+    /// The W3C header that places a request in a trace.
+    nonisolated public static let traceField = "traceparent"
+
+    /// Requests being handled now.
+    public private(set) var requestsInFlight = 0
+
+    private let routes: RouteTable
+    private let requestTimeout: Duration
+    private let takesDeadlineFromCaller: Bool
+    private let onAnswered: (AnsweredRequest) -> Void
+    private var identifier = RequestIdentifier()
+
+    /// - Parameters:
+    ///   - requestTimeout: Longest time for one request.
+    ///   - takesDeadlineFromCaller: Whether `X-Request-Timeout-Ms` may shorten it: on hops inside, which the public
+    ///     cannot reach.
+    ///   - onAnswered: Called once for each request, when its answer is handed over.
+    public init(
+        routes: [Route], requestTimeout: Duration, takesDeadlineFromCaller: Bool,
+        onAnswered: @escaping @ReactorActor (AnsweredRequest) -> Void = { _ in }
+    ) {
+        self.routes = RouteTable(routes)
+        self.requestTimeout = requestTimeout
+        self.takesDeadlineFromCaller = takesDeadlineFromCaller
+        self.onAnswered = onAnswered
+    }
+
+    // MARK: HTTPHandler
+
+    /// Answers a request, now or later.
+    public func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {
+        let identity = identifier.identify(request.head.fields)
+        let start = Reactor.now
+        switch routes.find(request.head.method, path: request.head.path) {
+        case .route(let route, let parameters):
+            let context = RequestContext(
+                request: request, identity: identity, deadline: start + timeout(of: request.head),
+                parameters: parameters)
+            requestsInFlight += 1
+            Reactor.spawn { [self] in
+                let response = await Self.answer(route, context)
+                requestsInFlight -= 1
+                finish(exchange, identity, start, response)
+            }
+        case .otherMethod(let allowed):
+            finish(exchange, identity, start, Self.response(toMethod: request.head.method, allowed: allowed))
+        case .nothing:
+            finish(exchange, identity, start, HTTPResponse(APIError.notFound))
+        }
+    }
+
+    /// The answer to what never became a request, such as bytes that are not HTTP.
+    public func response(to refusal: HTTPRefusal) -> HTTPResponse {
+        let error: APIError =
+            switch refusal {
+            case .malformed(let error): APIError(error)
+            case .headTimedOut, .bodyTimedOut: .requestTimeout
+            case .overloaded: .overloaded
+            case .unanswered: .internalError
+            }
+        var response = HTTPResponse(error)
+        // Whatever id the request had could not be read, or must not be believed.
+        response.fields.append(Self.requestIDField, identifier.makeRequestID())
+        return response
+    }
+
+    private func finish(
+        _ exchange: HTTPExchange, _ identity: RequestIdentity, _ start: ContinuousClock.Instant,
+        _ response: consuming HTTPResponse
+    ) {
+        response.fields.append(Self.requestIDField, identity.requestID)
+        let bodyBytes = if case .bytes(let bytes) = response.body { bytes.count } else { 0 }
+        onAnswered(
+            AnsweredRequest(
+                head: exchange.request.head, identity: identity, status: response.status, bodyBytes: bodyBytes,
+                duration: Reactor.now - start))
+        exchange.respond(response)
+    }
+
+    private static func answer(_ route: Route, _ context: RequestContext) async -> HTTPResponse {
+        do {
+            return try await route.handler(context)
+        } catch {
+            return HTTPResponse(error)
+        }
+    }
+
+    private static func response(toMethod method: HTTPMethod, allowed: [HTTPMethod]) -> HTTPResponse {
+        var response =
+            method == .options
+            ? HTTPResponse(.noContent)
+            : HTTPResponse(APIError(.methodNotAllowed, "This path does not answer to \(method)."))
+        response.fields.append("Allow", allowed.map(\.rawValue).joined(separator: ", "))
+        return response
+    }
+
+    private func timeout(of head: RequestHead) -> Duration {
+        guard takesDeadlineFromCaller, let text = head.fields[Self.timeoutField],
+            let milliseconds = Int(text), milliseconds >= 0
+        else { return requestTimeout }
+        return min(requestTimeout, .milliseconds(milliseconds))
+    }
+}
+
+extension HTTPResponse {
+    /// An error in the one shape.
+    public init(_ error: APIError) {
+        self.init(json: error.body, status: error.code.status)
+        if let seconds = error.retryAfterSeconds { fields.append("Retry-After", String(seconds)) }
+    }
+
+    /// A JSON document.
+    public init(json body: [UInt8], status: HTTPStatus = .ok) {
+        self.init(status, fields: Self.jsonFields, body: .bytes(body))
+    }
+
+    private static let jsonFields: HTTPFields = ["Content-Type": "application/json"]
+}

@@ -1,0 +1,28 @@
+internal import Postgres
+internal import Prices
+internal import Reactor
+internal import Redis
+public import ServiceRuntime
+internal import TaskQueue
+
+extension Service {
+    /// A worker: takes tasks from the queue and computes their results.
+    public static let worker = Service(schema: .worker) { environment throws(StartupError) in
+        let (configuration, logger) = (environment.configuration, environment.logger)
+        let database = PostgresPool(try PostgresConfiguration(configuration, name: "worker"), logger: logger)
+        let worker = TaskWorker(
+            TaskQueueConfiguration(consumerOf: configuration),
+            redis: RedisConfiguration(configuration, name: "worker"), logger: logger)
+        worker.register(AverageTask.name, AverageTaskHandler(database, logger: logger))
+        worker.start()
+        return RunningService(
+            readiness: [
+                ReadinessCheck(.database) { _ in database.isReady },
+                ReadinessCheck(.broker) { _ in worker.isReady },
+            ],
+            stop: { deadline in
+                await worker.drain(within: max(.zero, deadline - Reactor.now))
+                database.close()
+            })
+    }
+}

@@ -1,0 +1,71 @@
+import ArgumentParser
+import Configuration
+import ServiceRuntime
+
+struct ConfigCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "Checks, shows and documents configurations.",
+        subcommands: [ConfigCheckCommand.self, ConfigShowCommand.self, ConfigTableCommand.self])
+}
+
+/// A service by its name on the command line.
+enum ServiceName: String, ExpressibleByArgument, CaseIterable {
+    case gateway, api, worker, simulator
+
+    var schema: ConfigurationSchema {
+        switch self {
+        case .gateway: .gateway
+        case .api: .api
+        case .worker: .worker
+        case .simulator: .simulator
+        }
+    }
+}
+
+struct ConfigCheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Checks a file as the start of its service would, together with the environment.",
+        discussion: "Prints every problem with file, line and key; the exit status is 78 if there is one.")
+
+    @Argument(help: "The TOML file.")
+    var file: String
+
+    @Option(help: "The service it is for. Default: the file's name without .toml.")
+    var service: ServiceName?
+
+    func run() throws {
+        let stem = file.split(separator: "/").last?.split(separator: ".").first ?? ""
+        guard let service = service ?? ServiceName(rawValue: String(stem)) else {
+            throw ValidationError("\(file) is not named after a service; say which with --service.")
+        }
+        _ = try ConfigurationOption.load(service.schema, file: file)
+        Terminal.say("\(file) is a correct configuration of the \(service.rawValue).")
+    }
+}
+
+struct ConfigShowCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show",
+        abstract: "Prints the effective values and where each comes from, as TOML and without secrets.")
+
+    @Argument(help: "The service.")
+    var service: ServiceName
+
+    @OptionGroup var options: ConfigurationOption
+
+    func run() throws {
+        Terminal.say(try options.load(service.schema).shown)
+    }
+}
+
+struct ConfigTableCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "table", abstract: "Prints the table of all keys that stands in the README, as Markdown.")
+
+    func run() throws {
+        for service in ServiceName.allCases {
+            Terminal.say("### etc/\(service.rawValue).toml\n\n\(service.schema.markdownTable)")
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import Glibc
+
+/// What the commands say to the person at the terminal.
+enum Terminal {
+    /// Writes lines to standard output.
+    static func say(_ text: String) { write(text, to: STDOUT_FILENO) }
+
+    /// Writes lines to standard error.
+    static func complain(_ text: String) { write(text, to: STDERR_FILENO) }
+
+    /// Replaces the last line of a terminal on standard error.
+    static func overwriteLine(_ text: String) {
+        // Carriage return, then "erase to the end of the line" of ECMA-48.
+        write("\r\u{1b}[K\(text)", to: STDERR_FILENO, end: "")
+    }
+
+    /// Whether a file is there and can be read.
+    static func fileExists(_ path: String) -> Bool { unsafe access(path, R_OK) == 0 }
+
+    private static func write(_ text: String, to descriptor: CInt, end: String = "\n") {
+        var rest = Array((text + end).utf8)[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+}

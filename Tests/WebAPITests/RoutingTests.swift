@@ -1,0 +1,52 @@
+import HTTPServer
+import HTTPWire
+import Testing
+
+@testable import WebAPI
+
+@Suite struct RoutingTests {
+    private let table = RouteTable(
+        [
+            ("GET", "/prices/average"), ("GET", "/orders"), ("POST", "/orders"), ("GET", "/orders/{id}"),
+            ("GET", "/orders/{id}/events"),
+        ].map { method, path in
+            Route(HTTPMethod(rawValue: method), PathTemplate(stringLiteral: path), "") { _ in
+                HTTPResponse(.noContent)
+            }
+        })
+
+    /// What was found, as text: the template with its parameters, the allowed methods, or nothing.
+    private func find(_ method: String, _ path: String) -> String {
+        switch table.find(HTTPMethod(rawValue: method), path: path) {
+        case .route(let route, let parameters):
+            ([route.path.description] + parameters.values.map { "\($0.name)=\($0.text)" }).joined(separator: " ")
+        case .otherMethod(let allowed): allowed.map(\.rawValue).joined(separator: ", ")
+        case .nothing: "nothing"
+        }
+    }
+
+    @Test(arguments: [
+        ("GET", "/prices/average", "/prices/average"),
+        ("HEAD", "/prices/average", "/prices/average"),
+        ("GET", "/prices/average/", "/prices/average"),
+        ("GET", "/v1/prices/average", "/prices/average"),
+        ("GET", "/v1/prices/average/", "/prices/average"),
+        ("GET", "/v1/orders/7", "/orders/{id} id=7"),
+        ("GET", "/orders/7/", "/orders/{id} id=7"),
+        ("GET", "/orders/7/events", "/orders/{id}/events id=7"),
+        ("POST", "/orders", "/orders"),
+        ("POST", "/prices/average", "GET, HEAD, OPTIONS"),
+        ("OPTIONS", "/orders", "GET, POST, HEAD, OPTIONS"),
+        ("DELETE", "/orders/7", "GET, HEAD, OPTIONS"),
+        ("GET", "/", "nothing"), ("GET", "/v1", "nothing"), ("GET", "/v1/", "nothing"), ("GET", "*", "nothing"),
+        ("GET", "/v1/v1/orders", "nothing"), ("GET", "/v2/orders", "nothing"), ("GET", "//orders", "nothing"),
+        ("GET", "/prices//average", "nothing"), ("GET", "/prices/average//", "nothing"),
+        ("GET", "/Prices/average", "nothing"), ("GET", "/prices/averages", "nothing"),
+        ("GET", "/orders//events", "nothing"), ("GET", "/orders/7/events/1", "nothing"),
+    ])
+    func `a request finds its route, the methods of its path, or nothing`(
+        method: String, path: String, expected: String
+    ) {
+        #expect(find(method, path) == expected)
+    }
+}
