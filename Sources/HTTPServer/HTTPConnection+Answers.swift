@@ -69,9 +69,11 @@ extension HTTPConnection {
     // MARK: Writing
 
     private func write(_ response: HTTPResponse, to exchange: HTTPExchange, keepsAlive: Bool) {
-        let head = exchange.request.head
-        appendHead(response, framing: framing(of: response), version: head.version, keepsAlive: keepsAlive)
-        guard head.method != .head, !response.status.forbidsBody, case .bytes(let bytes) = response.body else { return }
+        let version = exchange.request.head.version
+        appendHead(response, framing: framing(of: response), version: version, keepsAlive: keepsAlive)
+        guard case .bytes(let bytes) = response.body, !response.status.forbidsBody,
+            exchange.request.head.method != .head
+        else { return }
         append(bytes)
     }
 

@@ -40,7 +40,7 @@ extension HTTPConnection {
 
     /// Goes on with what had to wait.
     func resumeParsing() {
-        if let head = held, exchanges.isEmpty {
+        if let head = held, exchanges.isEmpty, case .open = phase {
             held = nil
             dispatch(head)
         }

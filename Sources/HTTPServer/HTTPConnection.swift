@@ -167,7 +167,11 @@ final class HTTPConnection {
             let before = output.byteCount
             let outcome = output.send(to: number, budgetBytes: Self.turnBudgetBytes - sentThisTurnBytes)
             sentThisTurnBytes += before - output.byteCount
-            if output.byteCount < before { progressed(.write) }
+            if output.byteCount < before {
+                progressed(.write)
+                // A long stream is an answer that goes on.
+                progressed(.answer)
+            }
             switch outcome {
             case .sentAll: break
             case .stopped: isOutputBlocked = true

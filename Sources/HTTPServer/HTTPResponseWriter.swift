@@ -8,7 +8,7 @@ public struct HTTPClientGone: Error, Hashable, Sendable {
 
 /// Writes the body of one response piece by piece, at the pace of the client.
 ///
-/// ``write(_:)-7mgqp`` never waits; who has much to say waits for ``room()`` in between.
+/// `write` with a span never waits; who has much to say waits for ``room()`` in between.
 @ReactorActor
 public final class HTTPResponseWriter {
     private enum State {

@@ -43,7 +43,8 @@ public struct HTTPServerConfiguration: Sendable {
     /// Without a request, from the connection's start or its last answer: a plain close.
     public var keepAliveTimeout = Duration.seconds(75)
 
-    /// From a complete request to its answer, as the last resort behind the handler's own deadline: 500.
+    /// From a complete request to its answer, or between two pieces of a streamed one, as the last resort behind the
+    /// handler's own deadline: 500, or a cut.
     public var answerTimeout = Duration.seconds(120)
 
     /// Without progress of a response, because the client does not read: the connection is cut.

@@ -5,7 +5,7 @@ internal import Reactor
 final class Listener {
     private let descriptor: FileDescriptor
     private let file: UnixSocketFile?
-    private let watcher: IOWatcher
+    private var watcher: IOWatcher?
 
     /// Listens; `onReady` is called while connections wait to be accepted.
     init(
@@ -24,11 +24,8 @@ final class Listener {
             throw .system(error)
         }
         file = if case .unix(let path) = address { UnixSocketFile(path) } else { nil }
-        let box = WeakListener()
-        watcher = IOWatcher(descriptor: descriptor.number, for: .read) { _ in
-            if let listener = box.listener { onReady(listener) }
-        }
-        box.listener = self
+        // Unowned: the watcher goes with this object.
+        watcher = IOWatcher(descriptor: descriptor.number, for: .read) { [unowned self] _ in onReady(self) }
     }
 
     /// The address that it is bound to, with the port that the system chose.
@@ -40,17 +37,11 @@ final class Listener {
     func accept() throws(SystemError) -> FileDescriptor? { try Sockets.accept(descriptor.number) }
 
     /// Leaves connections in the kernel's queue.
-    func pause() { watcher.stop() }
+    func pause() { watcher?.stop() }
 
     /// Goes on accepting.
-    func resume() { watcher.start() }
+    func resume() { watcher?.start() }
 
     /// Removes the file of a Unix-domain socket; the socket itself closes with this object.
     func removeFile() { file?.remove() }
-}
-
-/// Lets the watcher's callback, which is made before the listener is complete, find it.
-@ReactorActor
-private final class WeakListener {
-    weak var listener: Listener?
 }
