@@ -119,14 +119,14 @@ import Testing
     @Test @ReactorActor func `connections that wait in the queue are served, not reset, by a server that drains`()
         async throws
     {
-        try await withServer { server in
-            // Connected in the same turn in which draining begins: the server has had no chance to accept them.
+        try await withServer({ $0.drainIdleTimeout = .milliseconds(20) }) { server in
+            let address = try await Resolver.resolve(server.endpoint)[0]
             var clients: [CInt] = []
             defer { for client in clients { Glibc.close(client) } }
-            let address = try await Resolver.resolve(server.endpoint)[0]
+            // In one turn with the beginning of the drain: the server has had no chance to accept them.
             for _ in 0..<20 { clients.append(try Sockets.connect(to: address).release()) }
             #expect(server.server.counters.connections == 0)
-            Reactor.spawn { await server.server.drain(within: .seconds(20)) }
+            await server.server.drain(within: .seconds(20))
             #expect(server.server.counters.connections == 20)
         }
     }
