@@ -45,6 +45,8 @@ public struct PriceImport {
     private static let patience = Duration.seconds(24 * 60 * 60)
     /// Any number that no other program uses for an advisory lock: "prices" in ASCII.
     private static let lockNumber: Int64 = 0x7072_6963_6573
+    /// What the server may use to sort the lines before it goes to its disk.
+    private static let sortMemoryMiB = 64
 
     private let session: PostgresSession
     private let sliceLines: Int
@@ -52,7 +54,7 @@ public struct PriceImport {
 
     /// - Parameters:
     ///   - session: A connection whose `statement_timeout` is off. It is as before afterwards.
-    ///   - sliceLines: Good lines of one transaction. At 100,000 it takes about a second.
+    ///   - sliceLines: Different prices of one transaction. At 100,000 it takes about a second.
     ///   - report: Called in order, often; about every 256 KiB of the file.
     public init(_ session: PostgresSession, sliceLines: Int = 100_000, report: @escaping (Event) -> Void) {
         precondition(sliceLines > 0)
@@ -73,8 +75,8 @@ public struct PriceImport {
         try await lock()
         let outcome: Result<Summary, Failure>
         do throws(Failure) {
-            try await stage(&staging)
-            outcome = .success(try await store(bad: staging.badLines))
+            let lines = try await stage(&staging)
+            outcome = .success(try await store(lines: lines, bad: staging.badLines))
         } catch {
             outcome = .failure(error)
         }
@@ -89,38 +91,39 @@ public struct PriceImport {
         _ = try await query("select pg_advisory_lock($1)", [.int64(Self.lockNumber)])
     }
 
-    /// Best effort: if it fails, the session is gone, and with it the lock and the table.
+    /// Best effort: if it fails, the session is gone, and with it the lock and the tables.
     private func cleanUp() async {
-        _ = try? await query("drop table if exists pg_temp.import_prices")
+        _ = try? await query("reset work_mem")
+        _ = try? await query("drop table if exists pg_temp.import_lines, pg_temp.import_prices")
         _ = try? await query("select pg_advisory_unlock($1)", [.int64(Self.lockNumber)])
     }
 
-    /// Copies the good lines into a temporary table.
-    private func stage(_ file: inout PriceFile) async throws(Failure) {
-        _ = try await query("drop table if exists pg_temp.import_prices")
-        _ = try await query(
-            """
-            create temporary table import_prices (
-                symbol text collate "C" not null,
-                recorded_at timestamptz not null,
-                price numeric not null
-            )
-            """
-        )
-        try await copyRows(of: &file)
-        _ = try await query("create index on pg_temp.import_prices (symbol, recorded_at)")
+    /// Copies the good lines into a temporary table and counts equal ones together, in order and cut into slices.
+    ///
+    /// - Returns: How many good lines there are.
+    private func stage(_ file: inout PriceFile) async throws(Failure) -> Int {
+        _ = try await query("drop table if exists pg_temp.import_lines, pg_temp.import_prices")
+        _ = try await query(Self.createLines)
+        let lines = try await copyLines(of: &file)
+        report(.stored(lines: 0, total: lines))
+        _ = try await query("set work_mem = '\(Self.sortMemoryMiB)MB'")
+        _ = try await query("analyze pg_temp.import_lines")
+        _ = try await query(Self.createPrices(sliceLines: sliceLines))
+        _ = try await query("drop table pg_temp.import_lines")
+        _ = try await query("create index on pg_temp.import_prices (slice)")
         _ = try await query("analyze pg_temp.import_prices")
+        return lines
     }
 
-    private func copyRows(of file: inout PriceFile) async throws(Failure) {
+    private func copyLines(of file: inout PriceFile) async throws(Failure) -> Int {
         let copy = try await database { () async throws(PostgresError) in
-            try await session.copyIn("copy pg_temp.import_prices from stdin", deadline: deadline)
+            try await session.copyIn("copy pg_temp.import_lines from stdin", deadline: deadline)
         }
         while let rows = try await nextRows(of: &file, for: copy) {
             try await database { () async throws(PostgresError) in try await copy.write(rows) }
             report(.read(bytes: file.position, total: file.size))
         }
-        try await database { () async throws(PostgresError) in _ = try await copy.finish() }
+        return try await database { () async throws(PostgresError) in try await copy.finish() }
     }
 
     private func nextRows(of file: inout PriceFile, for copy: PostgresCopy) async throws(Failure) -> [UInt8]? {
@@ -133,22 +136,20 @@ public struct PriceImport {
     }
 
     /// Adds what is missing, a slice at a time, in the order of `prices`' index.
-    private func store(bad: Int) async throws(Failure) -> Summary {
+    private func store(lines: Int, bad: Int) async throws(Failure) -> Summary {
         var summary = Summary(bad: bad)
-        let total = try await query("select count(*) from pg_temp.import_prices").int64(0, 0) ?? 0
-        let starts = try await query(Self.sliceStarts, [.int64(Int64(sliceLines))])
         var stored = 0
-        for row in 0..<starts.count {
-            let isLast = row == starts.count - 1
-            let end = isLast ? (nil, nil) : (starts.text(row + 1, 0), starts.text(row + 1, 1))
-            let bounds = [starts.text(row, 0), starts.text(row, 1), end.0, end.1]
-            let result = try await query(Self.storeSlice, bounds.map { $0.map(PostgresParameter.text) ?? .null })
+        var slice: Int64 = 0
+        while stored < lines {
+            let result = try await query(Self.storeSlice, [.int64(slice)])
             summary.imported += Int(result.int64(0, 0) ?? 0)
-            stored += Int(result.int64(0, 1) ?? 0)
-            report(.stored(lines: stored, total: Int(total)))
+            let sliceLines = Int(result.int64(0, 1) ?? 0)
+            precondition(sliceLines > 0, "every line belongs to one slice")
+            stored += sliceLines
+            slice += 1
+            report(.stored(lines: stored, total: lines))
         }
-        precondition(stored == total, "every line belongs to one slice")
-        summary.alreadyThere = stored - summary.imported
+        summary.alreadyThere = lines - summary.imported
         return summary
     }
 
@@ -171,45 +172,52 @@ public struct PriceImport {
 // MARK: - SQL
 
 extension PriceImport {
-    /// Where the slices begin; `$1`: lines per slice. A slice is never cut between equal keys, so every key that occurs
-    /// more often than a slice is long makes that slice longer.
-    private static let sliceStarts = """
-        select distinct symbol, recorded_at
-        from (
-            select symbol, recorded_at, row_number() over (order by symbol, recorded_at) as number
-            from pg_temp.import_prices
-        ) as numbered
-        where (number - 1) % $1::bigint = 0
-        order by symbol, recorded_at
+    private static let createLines = """
+        create temporary table import_lines (
+            symbol text collate "C" not null,
+            recorded_at timestamptz not null,
+            price numeric not null
+        )
         """
 
-    /// Adds what is missing of one slice: keys from (`$1`, `$2`) up to but without (`$3`, `$4`), which are null for the
-    /// last one. Gives the numbers of rows added and of lines in the slice.
+    /// The different prices, each with its number of lines; numbered in the order of `prices`' index, so that a slice
+    /// touches few of its pages and few days.
+    private static func createPrices(sliceLines: Int) -> String {
+        """
+        create temporary table import_prices as
+        select symbol, recorded_at, price, lines,
+            (row_number() over (order by symbol, recorded_at) - 1) / \(sliceLines) as slice
+        from (
+            select symbol, recorded_at, price, count(*) as lines
+            from pg_temp.import_lines
+            group by symbol, recorded_at, price
+        ) as different
+        """
+    }
+
+    /// Adds what is missing of slice `$1`. Gives the numbers of rows added and of lines in the slice.
     ///
-    /// The prices that are there are counted one index lookup per different line, so the time depends on the file and
+    /// The rows that are there are counted in one index lookup per different price, so the time depends on the file and
     /// not on the table.
     private static let storeSlice = """
-        with lines as (
-            select symbol, recorded_at, price, count(*) as copies
-            from pg_temp.import_prices
-            where (symbol, recorded_at) >= ($1::text, $2::timestamptz)
-                and ($3::text is null or (symbol, recorded_at) < ($3::text, $4::timestamptz))
-            group by symbol, recorded_at, price
-        ), added as (
+        with added as (
             insert into prices (symbol, recorded_at, price)
-            select lines.symbol, lines.recorded_at, lines.price
-            from lines
+            select wanted.symbol, wanted.recorded_at, wanted.price
+            from pg_temp.import_prices as wanted
             cross join lateral (
-                select count(*) as copies
+                select count(*) as lines
                 from prices
-                where prices.symbol = lines.symbol
-                    and prices.recorded_at = lines.recorded_at
-                    and prices.price = lines.price
+                where prices.symbol = wanted.symbol
+                    and prices.recorded_at = wanted.recorded_at
+                    and prices.price = wanted.price
             ) as present
-            cross join lateral generate_series(present.copies + 1, lines.copies)
-            order by lines.symbol, lines.recorded_at
+            cross join lateral generate_series(present.lines + 1, wanted.lines)
+            where slice = $1
+            order by wanted.symbol, wanted.recorded_at
             returning 1
         )
-        select (select count(*) from added), (select coalesce(sum(copies), 0)::bigint from lines)
+        select
+            (select count(*) from added),
+            (select coalesce(sum(lines), 0)::bigint from pg_temp.import_prices where slice = $1)
         """
 }
