@@ -82,7 +82,8 @@ let package = Package(
         module(
             "Gateway",
             [
-                "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "WebAPI", "Configuration", "ServiceRuntime", "Prices",
+                "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "WebAPI", "Configuration", "ServiceRuntime",
+                "Prices",
                 logging,
             ]
         ),
@@ -122,7 +123,13 @@ let package = Package(
         tests(of: "HTTPWire"),
         tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),
         tests(of: "HTTPClient", ["Reactor", "TestSupport", "HTTPWire"]),
-        tests(of: "Prices", ["Reactor", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres", logging]),
+        tests(
+            of: "Prices",
+            [
+                "Reactor", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres", "TaskQueue",
+                logging,
+            ]
+        ),
         tests(of: "Configuration"),
         tests(of: "Observability", ["TestSupport", "Reactor", "JSONWire", logging]),
         tests(of: "ServiceRuntime", ["Configuration", "Reactor"]),

@@ -32,6 +32,9 @@ extension APIError {
             case .unknownParameter: .unknownParameter
             }
         self.init(
-            code, faults.message, details: faults.all.map { Detail(field: $0.field, message: $0.message) })
+            code,
+            faults.message,
+            details: faults.all.map { Detail(field: $0.field, message: $0.message) }
+        )
     }
 }

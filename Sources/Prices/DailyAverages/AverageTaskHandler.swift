@@ -42,7 +42,8 @@ public final class AverageTaskHandler: TaskHandler {
                     metadata: [
                         "reason": "\(String(reflecting: error))",
                         "request_id": "\(batch[positions[index]].requestID ?? "none")",
-                    ])
+                    ]
+                )
                 return AverageFailure.failure(for: error)
             }
             unanswered -= 1
@@ -65,7 +66,10 @@ public enum AverageFailure {
     public static let internalError = "INTERNAL_ERROR"
 
     static let malformedArguments = TaskFailure(
-        code: internalError, message: "The arguments are not those of a request for averages.", isRetryable: false)
+        code: internalError,
+        message: "The arguments are not those of a request for averages.",
+        isRetryable: false
+    )
 
     static func failure(for error: PostgresError) -> TaskFailure {
         switch error {
