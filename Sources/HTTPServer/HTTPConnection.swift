@@ -5,9 +5,9 @@ internal import Reactor
 ///
 ///     open ──last answer given──▶ closing ──output sent──▶ lingering ──client closes or time is up──▶ closed
 ///
-/// Callbacks only change state and mark the connection; ``turnEnds()`` then sends, resumes reading and sets watchers and
-/// deadline from the state, in one place. Only a callback of the loop can close the connection, never a call from a
-/// handler, so a handler that is being called need not fear for the connection beneath it.
+/// Callbacks only change state and mark the connection; ``turnEnds()`` then sends, resumes reading and sets watchers
+/// and deadline from the state, in one place. Only a callback of the loop can close the connection, never a call from
+/// a handler, so a handler that is being called need not fear for the connection beneath it.
 @ReactorActor
 final class HTTPConnection {
     enum Phase {
@@ -35,8 +35,8 @@ final class HTTPConnection {
         case linger
     }
 
-    /// Bytes dropped while lingering, or of a body that nobody wants, before the connection is cut: more than any client
-    /// has in flight that has not yet seen the answer.
+    /// Bytes dropped while lingering, or of a body that nobody wants, before the connection is cut: more than any
+    /// client has in flight that has not yet seen the answer.
     static let droppedLimitBytes = 256 * 1024
 
     /// Bytes sent in one turn before other connections get theirs: some 100 µs of copying in the kernel.

@@ -3,8 +3,8 @@ public import Reactor
 
 /// One request and the place for its answer.
 ///
-/// It is answered once: by ``respond(_:)`` or ``startResponse(_:fields:length:)``. The first answer wins and later ones are
-/// ignored, so that a result, a deadline and a cancellation may race for it.
+/// It is answered once: by ``respond(_:)`` or ``startResponse(_:fields:length:)``. The first answer wins and later
+/// ones are ignored, so that a result, a deadline and a cancellation may race for it.
 @ReactorActor
 public final class HTTPExchange {
     /// The answer on its way to the connection, which takes them in the order of the requests.

@@ -4,8 +4,8 @@
 extension Span where Element == UInt8 {
     /// The position of the first `byte` at or after `start`, or nil.
     ///
-    /// Eight bytes at a time: in `(x - 0x01…) & ~x & 0x80…` the lowest bit that is set belongs to the first zero byte of `x`
-    /// (Hacker's Delight §6–1).
+    /// Eight bytes at a time: in `(x - 0x01…) & ~x & 0x80…` the lowest bit that is set belongs to the first zero byte
+    /// of `x` (Hacker's Delight §6–1).
     func firstIndex(of byte: UInt8, from start: Int) -> Int? {
         let pattern = UInt64(byte) &* 0x0101_0101_0101_0101
         var position = start
@@ -33,7 +33,8 @@ extension Span where Element == UInt8 {
 
     /// Whether every byte may stand in a field value: `field-vchar / SP / HTAB / obs-text` (RFC 9110 §5.5).
     ///
-    /// The other controls are refused as well as CR, LF and NUL: §5.5 calls them invalid, and no honest client sends them.
+    /// The other controls are refused as well as CR, LF and NUL: §5.5 calls them invalid, and no honest client sends
+    /// them.
     var isFieldValue: Bool {
         var faults: UInt8 = 0
         for index in 0..<count {

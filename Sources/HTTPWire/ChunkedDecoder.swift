@@ -120,7 +120,8 @@ private final class TrailerReader {
         guard case .end(let end) = try scanner.next(in: section.span, rules: rules) else { return nil }
         for entry in scanner.entries {
             switch entry.name {
-            // A trailer that frames or routes is an attempt to confuse whoever merges it into the head (RFC 9110 §6.5.1).
+            // A trailer that frames or routes is an attempt to confuse whoever merges it into the head (RFC 9110
+            // §6.5.1).
             case .contentLength, .transferEncoding, .host: throw .malformedField
             case .other, .te, .date, .expect, .trailer, .upgrade, .connection, .keepAlive, .proxyConnection: continue
             }

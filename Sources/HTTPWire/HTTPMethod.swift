@@ -46,7 +46,8 @@ public struct HTTPMethod: RawRepresentable, Hashable, Sendable, CustomStringConv
     /// `CONNECT`, which the parser refuses.
     public static var connect: Self { Self(rawValue: "CONNECT") }
 
-    /// Whether sending the request twice has the effect of sending it once (RFC 9110 §9.2.2), so that it may be retried.
+    /// Whether sending the request twice has the effect of sending it once (RFC 9110 §9.2.2), so that it may be
+    /// retried.
     public var isIdempotent: Bool {
         switch self {
         case .get, .head, .put, .delete, .options, .trace: true

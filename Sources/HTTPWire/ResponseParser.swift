@@ -158,7 +158,8 @@ public struct ResponseParser: ~Copyable {
     /// Says what the end of the connection means: `finishResponse` where it ends the body, `needMoreBytes` (nothing)
     /// when no response was expected.
     ///
-    /// - Throws: ``HTTPParseError/prematureEnd`` where it cuts a response short, or the error that ended the stream before.
+    /// - Throws: ``HTTPParseError/prematureEnd`` where it cuts a response short, or the error that ended the stream
+    ///   before.
     public mutating func connectionEnded() throws(HTTPParseError) -> Action {
         switch state {
         case .idle: return .needMoreBytes

@@ -1,6 +1,7 @@
 // A libFuzzer target over the HTTP parsers; `Tests/Fuzz/run` builds it together with the sources of HTTPWire.
 //
-// The first byte of an input chooses the parser and how the rest, a byte stream, is cut. What must hold for every input:
+// The first byte of an input chooses the parser and how the rest, a byte stream, is cut. What must hold for every
+// input:
 //
 // - nothing traps and every loop ends;
 // - the stream means the same however it is cut;

@@ -81,7 +81,8 @@ import Testing
         }
     }
 
-    /// Clients that send request after request, and count the answers; each stops when it is told that its connection closes.
+    /// Clients that send request after request, and count the answers; each stops when it is told that its connection
+    /// closes.
     @Test @ReactorActor func `no request is lost while a server drains under load`() async throws {
         try await withServer(handling: { request, exchange in
             Reactor.spawn {

@@ -243,7 +243,8 @@ import Testing
     @Test func `no change of one byte makes the cut matter`() {
         let wires = [
             "POST /a?b HTTP/1.1\r\nHost: a:80\r\nContent-Length: 5\r\nConnection: close, x\r\n\r\nhello",
-            "\r\nPUT http://a/c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n",
+            "\r\nPUT http://a/c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                + "5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n",
         ]
         for wire in wires.map({ [UInt8]($0) }) {
             for position in wire.indices {
