@@ -106,9 +106,11 @@ protocol HiredisContextDelegate: AnyObject {
 
     private func append(_ command: inout RedisCommand, _ callback: ReplyCallback) -> Bool {
         guard let context = unsafe context else { return false }
-        return unsafe command.withEncoded { bytes in
-            let start = unsafe UnsafeRawPointer(bytes.baseAddress)?.assumingMemoryBound(to: CChar.self)
-            return unsafe redisAsyncFormattedCommand(context, callback, nil, start, bytes.count) == REDIS_OK
+        return command.withEncoded { command in
+            unsafe command.withUnsafeBytes { bytes in
+                let start = unsafe bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+                return unsafe redisAsyncFormattedCommand(context, callback, nil, start, bytes.count) == REDIS_OK
+            }
         }
     }
 

@@ -58,11 +58,9 @@ public struct RedisCommand: Sendable, Equatable {
 
     /// Appends text.
     public mutating func append(_ text: String) {
-        var text = text
-        text.withUTF8 { utf8 in
-            beginArgument(lengthBytes: utf8.count)
-            unsafe buffer.append(contentsOf: utf8)
-        }
+        let utf8 = text.utf8
+        beginArgument(lengthBytes: utf8.count)
+        buffer.append(contentsOf: utf8)
         endArgument()
     }
 
@@ -85,20 +83,18 @@ public struct RedisCommand: Sendable, Equatable {
     /// Calls `body` with the encoded command, which is followed by one zero byte.
     ///
     /// The zero is there because hiredis 0.14 looks at the byte after the last argument of a one-word command.
-    mutating func withEncoded<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+    mutating func withEncoded<Result>(_ body: (Span<UInt8>) -> Result) -> Result {
         precondition(argumentCount > 0, "a command has a name")
         let start = writeHead()
         buffer.append(0)
         defer { buffer.removeLast() }
-        return unsafe buffer.withUnsafeBufferPointer { all in
-            unsafe body(UnsafeBufferPointer(rebasing: all[start..<(all.count - 1)]))
-        }
+        return body(buffer.span.extracting(start..<(buffer.count - 1)))
     }
 
     /// The encoded command; for tests.
     var encoded: [UInt8] {
         var copy = self
-        return unsafe copy.withEncoded { unsafe Array($0) }
+        return copy.withEncoded { bytes in bytes.indices.map { bytes[$0] } }
     }
 
     /// Puts the head before the arguments; returns where it starts.

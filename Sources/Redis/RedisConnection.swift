@@ -32,10 +32,10 @@ final class RedisConnection: HiredisContextDelegate {
     private var state = State.connecting
     private var hiredis: HiredisContext?
     private var pending = PendingCommands<RedisReplyHandler>()
-    private var watchdog: Timer?
+    private lazy var watchdog = Timer { [unowned self] in check.schedule() }
     /// The check itself. libev calls timers before sockets: when the loop was held up, the replies of this very turn must
     /// be read before commands are declared too late.
-    private var check: EndOfTurn?
+    private lazy var check = EndOfTurn { [weak self] in self?.watch() }
     private var watchdogDue: ContinuousClock.Instant?
 
     /// Redis' name for this connection, when the introduction asked for it; `CLIENT UNBLOCK` takes it.
@@ -53,8 +53,6 @@ final class RedisConnection: HiredisContextDelegate {
         self.introduction = introduction
         self.events = events
         hiredis = try HiredisContext(to: address, delegate: self)
-        watchdog = Timer { [unowned self] in check?.schedule() }
-        check = EndOfTurn { [weak self] in self?.watch() }
         schedule(at: deadline)
     }
 
@@ -169,12 +167,12 @@ final class RedisConnection: HiredisContextDelegate {
 
     private func schedule(at instant: ContinuousClock.Instant) {
         watchdogDue = instant
-        watchdog?.schedule(at: instant)
+        watchdog.schedule(at: instant)
     }
 
     private func cancelWatchdog() {
         watchdogDue = nil
-        watchdog?.cancel()
-        check?.cancel()
+        watchdog.cancel()
+        check.cancel()
     }
 }

@@ -12,28 +12,26 @@ public import Reactor
 public final class RedisSubscriber {
     private let session: RedisSession
     private let channels: [String]
-    private let onSubscribed: () -> Void
-    private let onMessage: (String, [UInt8]) -> Void
+
+    /// Called after each (re)connect, when all channels are subscribed.
+    public var onSubscribed: @ReactorActor () -> Void = {}
+    /// Called with the channel and the payload of each message.
+    public var onMessage: @ReactorActor (String, [UInt8]) -> Void = { _, _ in }
     private var confirmed = 0
 
     /// Makes a subscriber that is not connecting yet.
     ///
     /// - Parameters:
     ///   - channels: Names, not patterns; at least one.
-    ///   - onSubscribed: Called after each (re)connect, when all channels are subscribed.
-    ///   - onMessage: Called with the channel and the payload of each message.
+    ///   - purpose: Appended to the client name, to tell this connection apart in `CLIENT LIST`.
     public init(
         _ configuration: RedisConfiguration,
         channels: [String],
         purpose: String = ":subscriber",
-        logger: Logger,
-        onSubscribed: @escaping @ReactorActor () -> Void,
-        onMessage: @escaping @ReactorActor (String, [UInt8]) -> Void
+        logger: Logger
     ) {
         precondition(!channels.isEmpty)
         self.channels = channels
-        self.onSubscribed = onSubscribed
-        self.onMessage = onMessage
         session = RedisSession(configuration, purpose: purpose, logger: logger)
         session.onOpened = { [unowned self] connection in
             confirmed = 0

@@ -21,34 +21,25 @@ final class ReplyReader {
     private let redis: RedisClient
     private let reader: RedisBlockingReader
     private let logger: Logger
-    private let onReply: (TaskID, Span<UInt8>) -> Void
+    /// Called with each task's encoded outcome.
+    var onReply: (TaskID, Span<UInt8>) -> Void = { _, _ in }
     private var lastSeen = StreamEntryID.zero
     private var untrimmed = 0
-    private var retryTimer: Timer?
+    private lazy var retryTimer = Timer { [unowned self] in advance() }
 
-    /// - Parameters:
-    ///   - redis: For trimming.
-    ///   - onReply: Called with each task's encoded outcome.
-    init(
-        key: String,
-        redis: RedisClient,
-        settings: RedisConfiguration,
-        logger: Logger,
-        onReply: @escaping @ReactorActor (TaskID, Span<UInt8>) -> Void
-    ) {
+    /// - Parameter redis: For trimming.
+    init(key: String, redis: RedisClient, settings: RedisConfiguration, logger: Logger) {
         self.key = key
         self.redis = redis
         self.logger = logger
-        self.onReply = onReply
         reader = RedisBlockingReader(settings, purpose: ":replies", logger: logger)
         reader.onStateChange { [weak self] _ in self?.advance() }
-        retryTimer = Timer { [unowned self] in advance() }
     }
 
     func start() { reader.start() }
 
     func close() {
-        retryTimer?.cancel()
+        retryTimer.cancel()
         reader.close()
     }
 
@@ -73,7 +64,7 @@ final class ReplyReader {
                 advance()
             case .failed(.refused(let error)):
                 logger.error("reading results failed", metadata: ["error": "\(error)"])
-                retryTimer?.schedule(after: .seconds(1))
+                retryTimer.schedule(after: .seconds(1))
             case .failed: break  // The connection is gone; its return goes on from here.
             }
         }

@@ -58,19 +58,45 @@ struct TaskEnvelope: Equatable, Sendable {
     /// Reads an envelope; nil when it is not one.
     init?(parsing text: Span<UInt8>) {
         guard let value = try? JSONValue(parsing: text, limits: JSONLimits(bytes: Self.limitBytes)),
-            let id = value["id"]?.string.flatMap({ TaskID($0) }),
-            let name = value["name"]?.string,
-            let arguments = value["arguments"],
-            let attempt = value["attempt"]?.integer, attempt >= 1,
-            let createdAt = value["created_at"]?.integer
+            let object = value.object
+        else { return nil }
+        var parts: (id: TaskID?, name: String?, arguments: JSONValue?, attempt: Int?, createdAt: Int?)
+        var optional = Optionals()
+        // One pass, and not a search for each member: every task of a worker comes through here.
+        for member in object.members {
+            switch member.name {
+            case "id": parts.id = member.value.string.flatMap { TaskID($0) }
+            case "name": parts.name = member.value.string
+            case "arguments": parts.arguments = member.value
+            case "attempt": parts.attempt = member.value.integer
+            case "created_at": parts.createdAt = member.value.integer
+            case "deadline": optional.deadline = member.value.integer
+            case "reply": optional.replyKey = member.value.string
+            case "request_id": optional.requestID = member.value.string
+            case "traceparent": optional.traceparent = member.value.string
+            case "tracked": optional.isTracked = member.value.bool ?? false
+            default: break
+            }
+        }
+        guard let id = parts.id, let name = parts.name, let arguments = parts.arguments,
+            let attempt = parts.attempt, attempt >= 1, let createdAt = parts.createdAt
         else { return nil }
         self.init(id: id, name: name, arguments: arguments, createdAtMilliseconds: createdAt)
         self.attempt = attempt
-        deadlineMilliseconds = value["deadline"]?.integer
-        replyKey = value["reply"]?.string
-        requestID = value["request_id"]?.string
-        traceparent = value["traceparent"]?.string
-        isTracked = value["tracked"]?.bool ?? false
+        deadlineMilliseconds = optional.deadline
+        replyKey = optional.replyKey
+        requestID = optional.requestID
+        traceparent = optional.traceparent
+        isTracked = optional.isTracked
+    }
+
+    /// The members that may be absent.
+    private struct Optionals {
+        var deadline: Int?
+        var replyKey: String?
+        var requestID: String?
+        var traceparent: String?
+        var isTracked = false
     }
 
     init(id: TaskID, name: String, arguments: JSONValue, createdAtMilliseconds: Int) {

@@ -12,8 +12,8 @@ final class TaskFinisher {
     private let worker: WorkerIdentity
     private let logger: Logger
     private var waiting: [FinishScript.Ending] = []
-    private var flush: EndOfTurn?
-    private var retryTimer: Timer?
+    private lazy var flush = EndOfTurn { [weak self] in self?.send() }
+    private lazy var retryTimer = Timer { [unowned self] in send() }
     private var backoff = Backoff(first: .milliseconds(50), cap: .seconds(1))
 
     /// Called with entries whose end is in Redis, and the time until the next delayed task is due if any was delayed.
@@ -22,25 +22,23 @@ final class TaskFinisher {
     init(_ worker: WorkerIdentity, logger: Logger) {
         self.worker = worker
         self.logger = logger
-        flush = EndOfTurn { [weak self] in self?.send() }
-        retryTimer = Timer { [unowned self] in send() }
     }
 
     /// Adds the end of a task.
     func add(_ ending: FinishScript.Ending) {
         waiting.append(ending)
-        flush?.schedule()
+        flush.schedule()
     }
 
     /// Redis can be reached again.
     func connectionReturned() {
         backoff.reset()
-        flush?.schedule()
+        flush.schedule()
     }
 
     private func send() {
         guard worker.redis.isReady, !waiting.isEmpty else { return }
-        retryTimer?.cancel()
+        retryTimer.cancel()
         let endings = waiting
         waiting = []
         for first in stride(from: 0, to: endings.count, by: FinishScript.batchLimit) {
@@ -60,7 +58,7 @@ final class TaskFinisher {
         case .failure(let error):
             waiting.append(contentsOf: batch)
             logger.warning("task results not written yet", metadata: ["error": "\(error)", "tasks": "\(batch.count)"])
-            if retryTimer?.isScheduled == false { retryTimer?.schedule(after: backoff.next()) }
+            if !retryTimer.isScheduled { retryTimer.schedule(after: backoff.next()) }
         }
     }
 }

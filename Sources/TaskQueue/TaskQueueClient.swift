@@ -54,14 +54,13 @@ public final class TaskQueueClient {
     private let keys: QueueKeys
     private let redis: RedisClient
     private let logger: Logger
-    private let replyKey: String
-    private var replies: ReplyReader!
+    private let replies: ReplyReader
     private var departures: [Departure] = []
-    private var departureTime: EndOfTurn!
+    private lazy var departureTime = EndOfTurn { [weak self] in self?.depart() }
     private var flights: [TaskID: Flight] = [:]
     private var sharing = SingleFlight<Flight.Key, TaskID>()
-    private var sweepTimer: Timer!
-    private var generator = SystemRandomNumberGenerator()
+    private lazy var sweepTimer = Timer { [unowned self] in sweep() }
+    private var generator = PooledRandom()
     /// Since when Redis has been away, on either connection; nil while both are up.
     private var lostAt: ContinuousClock.Instant?
 
@@ -77,12 +76,10 @@ public final class TaskQueueClient {
         keys = QueueKeys(queue: configuration.name)
         redis = RedisClient(settings, logger: logger)
         // A name of this process alone: nobody else's old results can be waiting there.
-        replyKey = keys.replyPrefix + TaskID(unixTime: Reactor.unixTime, using: &generator).description
-        replies = ReplyReader(key: replyKey, redis: redis, settings: settings, logger: logger) {
-            [weak self] id, outcome in self?.replied(id, outcome)
-        }
-        departureTime = EndOfTurn { [weak self] in self?.depart() }
-        sweepTimer = Timer { [unowned self] in sweep() }
+        let name = TaskID(unixTime: Reactor.unixTime, using: &generator).description
+        replies = ReplyReader(key: keys.replyPrefix + name, redis: redis, settings: settings, logger: logger)
+        // Weak: a caller may drop the client from inside its callback.
+        replies.onReply = { [weak self] id, outcome in self?.replied(id, outcome) }
         lostAt = Reactor.now
         redis.onStateChange { [weak self] _ in self?.noteConnections() }
         replies.onStateChange { [weak self] in self?.noteConnections() }
@@ -218,7 +215,8 @@ public final class TaskQueueClient {
     }
 
     private func sharedFlight(for request: TaskRequest) -> Flight {
-        let key = Flight.Key(name: request.name, arguments: request.arguments.encoded)
+        let encoded = request.arguments.encoded
+        let key = Flight.Key(name: request.name, arguments: String(decoding: encoded, as: UTF8.self))
         let (boarding, id) = sharing.board(key, orOpen: makeID())
         switch boarding {
         case .joins:
@@ -226,7 +224,7 @@ public final class TaskQueueClient {
             guard let flight = flights[id] else { preconditionFailure("a boarding flight is known") }
             return flight
         case .departs, .waits:
-            let flight = Flight(id: id, key: key, request: request, encodedArguments: key.arguments)
+            let flight = Flight(id: id, key: key, request: request, encodedArguments: encoded)
             flights[id] = flight
             if boarding == .departs { schedule(flight) }
             return flight
@@ -277,7 +275,7 @@ public final class TaskQueueClient {
     private func submission(of flight: Flight) -> SubmitScript.Submission? {
         var request = flight.request
         request.deadline = flight.deadline
-        let envelope = request.envelope(id: flight.id, replyKey: replyKey)
+        let envelope = request.envelope(id: flight.id, replyKey: replies.key)
         let text = envelope.encoded(encodedArguments: flight.encodedArguments)
         guard text.count <= TaskEnvelope.limitBytes else { return nil }
         return SubmitScript.Submission(

@@ -31,25 +31,20 @@ final class TaskRunner {
 
     private let configuration: TaskQueueConfiguration
     private let logger: Logger
-    private let onEnded: (HeldTask, TaskResult) -> Void
     private var registrations: [String: Registration] = [:]
     private var batches: [Int: Batch] = [:]
     private var lastBatch = 0
-    private var sweepTimer: Timer?
+    private lazy var sweepTimer = Timer { [unowned self] in sweep() }
 
     /// Tasks that were declared too late while their handler has not returned: they still occupy the worker.
     private(set) var overdueCount = 0
 
-    /// - Parameter onEnded: Called once for each task.
-    init(
-        _ configuration: TaskQueueConfiguration,
-        logger: Logger,
-        onEnded: @escaping @ReactorActor (HeldTask, TaskResult) -> Void
-    ) {
+    /// Called once for each task.
+    var onEnded: (HeldTask, TaskResult) -> Void = { _, _ in }
+
+    init(_ configuration: TaskQueueConfiguration, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
-        self.onEnded = onEnded
-        sweepTimer = Timer { [unowned self] in sweep() }
     }
 
     func register(_ name: String, _ handler: any TaskHandler, batchLimit: Int) {
@@ -80,7 +75,7 @@ final class TaskRunner {
 
     /// Cancels whatever runs; its results are dropped.
     func cancelAll() {
-        sweepTimer?.cancel()
+        sweepTimer.cancel()
         for batch in batches.values { batch.swiftTask?.cancel() }
         batches = [:]
         overdueCount = 0
@@ -96,7 +91,7 @@ final class TaskRunner {
             limits: contexts.map { context in context.deadline.map { min($0, timeout) } ?? timeout }
         )
         batches[number] = batch
-        if sweepTimer?.isScheduled == false { sweepTimer?.schedule(after: Self.sweepInterval) }
+        if !sweepTimer.isScheduled { sweepTimer.schedule(after: Self.sweepInterval) }
         batch.swiftTask = Reactor.spawn { [weak self] in
             let results = await handler.run(contexts)
             self?.returned(number, results)
@@ -122,7 +117,7 @@ final class TaskRunner {
             }
             if !batch.isEnded.contains(false) { batch.swiftTask?.cancel() }
         }
-        if !batches.isEmpty { sweepTimer?.schedule(after: Self.sweepInterval) }
+        if !batches.isEmpty { sweepTimer.schedule(after: Self.sweepInterval) }
     }
 
     private func end(_ task: HeldTask, _ result: TaskResult) {

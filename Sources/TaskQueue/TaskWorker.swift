@@ -63,10 +63,13 @@ public final class TaskWorker {
     let reader: RedisBlockingReader
     private let logger: Logger
     private let finisher: TaskFinisher
-    private var runner: TaskRunner!
-    private var subscriber: RedisSubscriber!
-    private var patrolTimer: Timer!
-    private var renewalTimer: Timer!
+    private let runner: TaskRunner
+    private let subscriber: RedisSubscriber
+    private lazy var patrolTimer = Timer { [unowned self] in
+        patrolDue = nil
+        patrol()
+    }
+    private lazy var renewalTimer = Timer { [unowned self] in renew() }
 
     private var phase = Phase.idle
     /// Tasks whose end is not written.
@@ -104,30 +107,27 @@ public final class TaskWorker {
             configuration: configuration
         )
         finisher = TaskFinisher(identity, logger: logger)
-        connectParts(settings)
-    }
-
-    private func connectParts(_ settings: RedisConfiguration) {
-        runner = TaskRunner(configuration, logger: logger) { [unowned self] task, result in ended(task, result) }
+        runner = TaskRunner(configuration, logger: logger)
         subscriber = RedisSubscriber(
             settings,
             channels: [identity.keys.control],
             purpose: ":control",
-            logger: logger,
-            onSubscribed: { [unowned self] in patrol() },
-            onMessage: { [unowned self] _, message in controlled(message) }
+            logger: logger
         )
-        patrolTimer = Timer { [unowned self] in
-            patrolDue = nil
-            patrol()
-        }
-        renewalTimer = Timer { [unowned self] in renew() }
+        connectParts()
+    }
+
+    private func connectParts() {
+        runner.onEnded = { [unowned self] in ended($0, $1) }
+        subscriber.onSubscribed = { [unowned self] in patrol() }
+        subscriber.onMessage = { [unowned self] _, message in controlled(message) }
         finisher.onWritten = { [unowned self] in written($0, $1) }
         redis.onStateChange { [unowned self] isReady in
             isAttended = false
             guard isReady else { return }
             finisher.connectionReturned()
             patrol()
+            warnAboutEviction()
         }
         reader.onStateChange { [unowned self] _ in
             needsReclaim = true
@@ -211,6 +211,18 @@ public final class TaskWorker {
     private func checkDrained() {
         guard phase == .draining, held.isEmpty, !reader.isReading else { return }
         drained?.succeed(())
+    }
+
+    /// Any policy but `noeviction` lets Redis forget tasks when its memory is short.
+    private func warnAboutEviction() {
+        redis.command(["CONFIG", "GET", "maxmemory-policy"]) { [logger] result in
+            // A server that hides its configuration is trusted to be configured well.
+            guard case .success(let reply) = result, let policy = reply.fields?["maxmemory-policy"]?.text else {
+                return
+            }
+            guard policy != "noeviction" else { return }
+            logger.error("redis may evict tasks: set maxmemory-policy noeviction", metadata: ["policy": "\(policy)"])
+        }
     }
 
     // MARK: Fetching

@@ -116,9 +116,9 @@ import Testing
             configuration(server.address.endpoint),
             channels: ["a", "b"],
             logger: quiet
-        ) {
-            subscriptions += 1
-        } onMessage: { channel, payload in
+        )
+        subscriber.onSubscribed = { subscriptions += 1 }
+        subscriber.onMessage = { channel, payload in
             messages.append(channel + "=" + String(decoding: payload, as: UTF8.self))
         }
         subscriber.start()
@@ -142,9 +142,7 @@ import Testing
     @Test @ReactorActor func `a user who may not subscribe is tried again and harms nothing`() async throws {
         let server = try await TestServers.startRedis()
         try await server.run("ACL", "SETUSER", "default", "resetchannels")
-        let subscriber = RedisSubscriber(configuration(server.address.endpoint), channels: ["a"], logger: quiet) {
-        } onMessage: { _, _ in
-        }
+        let subscriber = RedisSubscriber(configuration(server.address.endpoint), channels: ["a"], logger: quiet)
         subscriber.start()
         try await Reactor.sleep(for: .milliseconds(100))
         #expect(!subscriber.isSubscribed)
