@@ -1,5 +1,5 @@
 import Glibc
-import Reactor
+public import Reactor
 
 /// A PostgreSQL server of our own: its cluster in a folder of ours, reachable from this machine only.
 ///
@@ -196,10 +196,8 @@ public struct PostgresAddress: Sendable, Equatable {
         return "postgresql://\(user)@/\(database)?host=\(percentEncoded(socketFolder))&port=\(port)"
     }
 
-    /// What to connect to, to see whether it is up.
-    var endpoint: Endpoint {
-        socketFolder.map { .unix(path: "\($0)/.s.PGSQL.\(port)") } ?? .tcp(host: host, port: port)
-    }
+    /// Where it listens.
+    public var endpoint: Endpoint { .tcp(host: host, port: port) }
 
     private func percentEncoded(_ path: String) -> String {
         let digits = Array("0123456789ABCDEF")

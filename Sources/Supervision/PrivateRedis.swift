@@ -116,6 +116,6 @@ public struct RedisAddress: Sendable, Equatable {
         return "unix://\(socketPath)?db=\(database)"
     }
 
-    /// What to connect to.
-    public var endpoint: Endpoint { socketPath.map { .unix(path: $0) } ?? .tcp(host: host, port: port) }
+    /// Where it listens.
+    public var endpoint: Endpoint { .tcp(host: host, port: port) }
 }

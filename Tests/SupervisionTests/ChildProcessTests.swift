@@ -33,7 +33,7 @@ import Testing
     {
         var command = Command(
             "/bin/sh",
-            ["-c", "cat; pwd; echo $A; ps -o sid= -p $$; echo $$; ls /proc/$$/fd | wc -l"],
+            ["-c", "cat; pwd; echo $A; ps -o sid= -p $$; echo $$; ls /proc/$$/fd"],
             environment: ["A": "b c", "PATH": "/usr/bin:/bin"]
         )
         command.workingDirectory = "/usr"
@@ -41,7 +41,7 @@ import Testing
         #expect(lines[0] == "/usr")
         #expect(lines[1] == "b c")
         #expect(lines[2].filter { $0 != " " } == lines[3])
-        #expect(lines[4] == "3")
+        #expect(lines[4...] == ["0", "1", "2"])
     }
 
     @Test @ReactorActor func `a program that only prints does not fill our memory`() async throws {

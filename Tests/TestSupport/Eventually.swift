@@ -4,6 +4,9 @@ import Reactor
 public struct TestFailure: Error, CustomStringConvertible {
     /// What was waited for, and from where.
     public let description: String
+
+    /// Makes one with what a person needs to see.
+    public init(description: String) { self.description = description }
 }
 
 /// Waits until a condition holds, asking again every few milliseconds.

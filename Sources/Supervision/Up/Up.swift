@@ -42,6 +42,8 @@ public final class Up {
     private static func runLocked(_ options: UpOptions) async throws(SupervisionError) -> CInt {
         let up = try Up(options)
         let lock = try up.folder.lock()
+        await up.endProcessesLeftBehind()
+        // After that, because the one that was left behind may have been on it.
         guard FreePort.isFree(options.gatewayPort) else { throw .portTaken(options.gatewayPort) }
         let watchers = [SIGINT, SIGTERM, SIGHUP].map { signal in SignalWatcher(signal) { up.received(signal) } }
         let status = await up.runToEnd()
@@ -75,7 +77,6 @@ public final class Up {
     }
 
     private func start() async throws(SupervisionError) {
-        await endProcessesLeftBehind()
         folder.removeStaleFiles()
         let plan = UpPlan(options: options, servers: try await startServers(), ports: try choosePorts())
         for preparation in plan.preparations { try await run(preparation.command, name: preparation.name) }
