@@ -46,7 +46,12 @@ struct AnswerCache {
     }
 
     /// Keeps an answer whose computation was asked for at `askedAt`: whatever was committed before is in it.
-    mutating func insert(_ body: [UInt8], for key: String, askedAt: ContinuousClock.Instant, now: ContinuousClock.Instant) {
+    mutating func insert(
+        _ body: [UInt8],
+        for key: String,
+        askedAt: ContinuousClock.Instant,
+        now: ContinuousClock.Instant
+    ) {
         let cost = Self.cost(key, body)
         guard isEnabled, askedAt + timeToLive > now, cost <= byteLimit else { return }
         remove(key)

@@ -12,19 +12,25 @@ extension Service {
     public static let gateway = Service(schema: .gateway) { environment throws(StartupError) in
         let configuration = environment.configuration
         let api = UpstreamAPI(
-            configuration[UpstreamSettings.address], HTTPClientConfiguration(configuration),
-            logger: environment.logger)
+            configuration[UpstreamSettings.address],
+            HTTPClientConfiguration(configuration),
+            logger: environment.logger
+        )
         let averages = AverageForwarder(
-            api: api, rangeDaysMax: configuration[LimitSettings.maxRangeDays],
+            api: api,
+            rangeDaysMax: configuration[LimitSettings.maxRangeDays],
             cache: AnswerCache(
                 timeToLive: configuration[CacheSettings.averageLifetime],
-                byteLimit: configuration[CacheSettings.maxBytes]))
+                byteLimit: configuration[CacheSettings.maxBytes]
+            )
+        )
         return RunningService(
             routes: [averages.route],
             requestTimeout: configuration[LimitSettings.requestTimeout],
             takesDeadlineFromCaller: false,
             readiness: [ReadinessCheck(.api) { await api.isReady(deadline: $0) }],
-            stop: { _ in api.close() })
+            stop: { _ in api.close() }
+        )
     }
 }
 

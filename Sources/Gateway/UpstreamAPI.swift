@@ -38,7 +38,9 @@ final class UpstreamAPI {
             return try await client.send(request, deadline: context.deadline)
         } catch {
             logger.debug(
-                "internal API failed", metadata: ["reason": "\(error)", "request_id": "\(context.identity.requestID)"])
+                "internal API failed",
+                metadata: ["reason": "\(error)", "request_id": "\(context.identity.requestID)"]
+            )
             throw Self.answer(to: error)
         }
     }

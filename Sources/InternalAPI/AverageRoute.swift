@@ -22,10 +22,13 @@ struct AverageRoute {
         let request = try AverageRequest(of: context.head, rangeDaysMax: rangeDaysMax)
         let prefersToAskLater = Preferences(context.head.fields).respondsAsync
         let task = TaskRequest(
-            name: AverageTask.name, arguments: request.taskArguments,
+            name: AverageTask.name,
+            arguments: request.taskArguments,
             // Who asks later is in no hurry; who waits is gone at the deadline.
             deadline: prefersToAskLater ? nil : context.deadline,
-            requestID: context.identity.requestID, traceparent: context.identity.trace.description)
+            requestID: context.identity.requestID,
+            traceparent: context.identity.trace.description
+        )
         return prefersToAskLater ? try await accept(task) : try await wait(for: task)
     }
 

@@ -16,8 +16,10 @@ extension Service {
         databaseConfiguration.connections = 1
         let database = PostgresPool(databaseConfiguration, logger: logger)
         let queue = TaskQueueClient(
-            TaskQueueConfiguration(producerOf: configuration), redis: RedisConfiguration(configuration, name: "api"),
-            logger: logger)
+            TaskQueueConfiguration(producerOf: configuration),
+            redis: RedisConfiguration(configuration, name: "api"),
+            logger: logger
+        )
         queue.start()
         return RunningService(
             routes: [
@@ -32,6 +34,7 @@ extension Service {
             stop: { _ in
                 queue.close()
                 database.close()
-            })
+            }
+        )
     }
 }

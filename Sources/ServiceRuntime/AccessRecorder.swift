@@ -21,11 +21,18 @@ final class AccessRecorder {
         if answered.status.rawValue == 500 {
             logger.error(
                 "request failed",
-                metadata: ["path": "\(answered.head.path)", "request_id": "\(answered.identity.requestID)"])
+                metadata: ["path": "\(answered.head.path)", "request_id": "\(answered.identity.requestID)"]
+            )
         }
         sampled.record(
             AccessLogEntry(
-                method: answered.head.method.rawValue, path: answered.head.path, status: answered.status.code,
-                duration: answered.duration, bytes: answered.bodyBytes, requestID: answered.identity.requestID))
+                method: answered.head.method.rawValue,
+                path: answered.head.path,
+                status: answered.status.code,
+                duration: answered.duration,
+                bytes: answered.bodyBytes,
+                requestID: answered.identity.requestID
+            )
+        )
     }
 }

@@ -17,9 +17,12 @@ extension PostgresConfiguration {
         } else {
             let password = configuration[DatabaseSettings.password]
             self.init(
-                host: configuration[DatabaseSettings.host], port: UInt16(configuration[DatabaseSettings.port]),
-                user: configuration[DatabaseSettings.user], password: password.isEmpty ? nil : password,
-                database: configuration[DatabaseSettings.name])
+                host: configuration[DatabaseSettings.host],
+                port: UInt16(configuration[DatabaseSettings.port]),
+                user: configuration[DatabaseSettings.user],
+                password: password.isEmpty ? nil : password,
+                database: configuration[DatabaseSettings.name]
+            )
         }
         applicationName = "tickloop \(name)"
         connections = configuration[DatabaseSettings.connections]
@@ -38,8 +41,12 @@ extension RedisConfiguration {
     public init(_ configuration: Configuration, name: String) {
         let location = RedisLocation(configuration)
         self.init(
-            endpoint: location.endpoint, username: location.username, password: location.password,
-            database: location.database, clientName: "tickloop-\(name)")
+            endpoint: location.endpoint,
+            username: location.username,
+            password: location.password,
+            database: location.database,
+            clientName: "tickloop-\(name)"
+        )
         connectTimeout = configuration[RedisSettings.connectTimeout]
         commandTimeout = configuration[RedisSettings.commandTimeout]
         pendingLimit = configuration[RedisSettings.maxPending]

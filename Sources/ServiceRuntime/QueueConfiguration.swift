@@ -18,7 +18,8 @@ extension TaskQueueConfiguration {
         retry = RetryPolicy(
             firstDelay: configuration[QueueSettings.retryFirst],
             delayCap: max(configuration[QueueSettings.retryFirst], configuration[QueueSettings.retryCap]),
-            attemptLimit: configuration[QueueSettings.maxAttempts])
+            attemptLimit: configuration[QueueSettings.maxAttempts]
+        )
         deadLetterLimit = configuration[QueueSettings.maxDead]
         resultTimeToLive = configuration[QueueSettings.resultLifetime]
     }

@@ -40,7 +40,8 @@ enum OperationalRoutes {
 
     @ReactorActor
     private static func ready(
-        _ checks: [ReadinessCheck], deadline: ContinuousClock.Instant
+        _ checks: [ReadinessCheck],
+        deadline: ContinuousClock.Instant
     ) async throws(APIError) -> HTTPResponse {
         var missing: [String] = []
         for check in checks where await !check.isReady(deadline) { missing.append(check.role.rawValue) }

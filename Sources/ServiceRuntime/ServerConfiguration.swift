@@ -9,7 +9,8 @@ extension HTTPServerConfiguration {
         limits = HTTPLimits(
             headBytes: configuration[ServerSettings.headerBytes],
             targetBytes: configuration[ServerSettings.uriBytes],
-            bodyBytes: configuration[ServerSettings.bodyBytes])
+            bodyBytes: configuration[ServerSettings.bodyBytes]
+        )
         connectionLimit = configuration[ServerSettings.maxConnections]
         requestLimit = configuration[ServerSettings.maxRequestsInFlight]
         backlog = configuration[ServerSettings.backlog]

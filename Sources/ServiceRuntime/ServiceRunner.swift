@@ -17,8 +17,10 @@ extension Service {
     @ReactorActor
     private func runOnLoop(_ configuration: Configuration) async -> Int32 {
         bootstrapLogging(
-            service: schema.service, format: configuration[LoggingSettings.format],
-            level: configuration[LoggingSettings.level])
+            service: schema.service,
+            format: configuration[LoggingSettings.format],
+            level: configuration[LoggingSettings.level]
+        )
         let logger = Logger(label: schema.service)
         // Before anything is started, so that a signal during the start is not lost.
         let signals = ShutdownSignals(logger: logger)
@@ -36,13 +38,17 @@ extension Service {
 
     @ReactorActor
     private func listen(
-        _ service: RunningService, _ configuration: Configuration, _ logger: Logger
+        _ service: RunningService,
+        _ configuration: Configuration,
+        _ logger: Logger
     ) async throws(StartupError) -> HTTPServer {
         let accessLog = AccessRecorder(logger: logger, share: configuration[LoggingSettings.accessSample])
         let web = WebService(
             routes: OperationalRoutes.routes(service.readiness) + service.routes,
-            requestTimeout: service.requestTimeout, takesDeadlineFromCaller: service.takesDeadlineFromCaller,
-            onAnswered: { accessLog.record($0) })
+            requestTimeout: service.requestTimeout,
+            takesDeadlineFromCaller: service.takesDeadlineFromCaller,
+            onAnswered: { accessLog.record($0) }
+        )
         let server = HTTPServer(configuration: HTTPServerConfiguration(configuration), handler: web)
         for endpoint in configuration[ServerSettings.listen] {
             do {
@@ -57,7 +63,10 @@ extension Service {
 
     @ReactorActor
     private func drain(
-        _ server: HTTPServer, _ service: RunningService, within grace: Duration, _ logger: Logger
+        _ server: HTTPServer,
+        _ service: RunningService,
+        within grace: Duration,
+        _ logger: Logger
     ) async {
         let deadline = Reactor.now + grace
         service.beginStop()

@@ -15,7 +15,9 @@ extension Service {
 /// A provider of prices in the form of Yahoo's chart API, version 8.
 enum PriceProvider {
     static let route = Route(
-        .get, "/v8/finance/chart/{symbol}", "The latest price of a symbol, as Yahoo's chart API gives it"
+        .get,
+        "/v8/finance/chart/{symbol}",
+        "The latest price of a symbol, as Yahoo's chart API gives it"
     ) { context in
         chart(of: context.parameters["symbol"])
     }
@@ -26,7 +28,9 @@ enum PriceProvider {
         guard let cents = MarketModel.cents(of: symbol, unixMinute: minute) else {
             return HTTPResponse(
                 json: Array(#"{"chart":{"result":null,"error":{"code":"Not Found","description":"#.utf8)
-                    + Array(#""No data found, symbol may be delisted"}}}"#.utf8), status: .notFound)
+                    + Array(#""No data found, symbol may be delisted"}}}"#.utf8),
+                status: .notFound
+            )
         }
         let fraction = cents % 100
         var writer = JSONWriter(capacity: 256)

@@ -12,7 +12,10 @@ public struct PathTemplate: Hashable, Sendable, CustomStringConvertible, Express
 
     /// Takes a template that starts with a slash and does not end in one.
     public init(stringLiteral template: String) {
-        precondition(template.hasPrefix("/") && (template == "/" || !template.hasSuffix("/")), "not a path: \(template)")
+        precondition(
+            template.hasPrefix("/") && (template == "/" || !template.hasSuffix("/")),
+            "not a path: \(template)"
+        )
         description = template
         segments = template.split(separator: "/").map { segment in
             segment.hasPrefix("{") && segment.hasSuffix("}")

@@ -41,7 +41,9 @@ public final class WebService: HTTPHandler {
     ///     cannot reach.
     ///   - onAnswered: Called once for each request, when its answer is handed over.
     public init(
-        routes: [Route], requestTimeout: Duration, takesDeadlineFromCaller: Bool,
+        routes: [Route],
+        requestTimeout: Duration,
+        takesDeadlineFromCaller: Bool,
         onAnswered: @escaping @ReactorActor (AnsweredRequest) -> Void = { _ in }
     ) {
         self.routes = RouteTable(routes)
@@ -59,8 +61,11 @@ public final class WebService: HTTPHandler {
         switch routes.find(request.head.method, path: request.head.path) {
         case .route(let route, let parameters):
             let context = RequestContext(
-                request: request, identity: identity, deadline: start + timeout(of: request.head),
-                parameters: parameters)
+                request: request,
+                identity: identity,
+                deadline: start + timeout(of: request.head),
+                parameters: parameters
+            )
             requestsInFlight += 1
             Reactor.spawn { [self] in
                 let response = await Self.answer(route, context)
@@ -90,15 +95,22 @@ public final class WebService: HTTPHandler {
     }
 
     private func finish(
-        _ exchange: HTTPExchange, _ identity: RequestIdentity, _ start: ContinuousClock.Instant,
+        _ exchange: HTTPExchange,
+        _ identity: RequestIdentity,
+        _ start: ContinuousClock.Instant,
         _ response: consuming HTTPResponse
     ) {
         response.fields.append(Self.requestIDField, identity.requestID)
         let bodyBytes = if case .bytes(let bytes) = response.body { bytes.count } else { 0 }
         onAnswered(
             AnsweredRequest(
-                head: exchange.request.head, identity: identity, status: response.status, bodyBytes: bodyBytes,
-                duration: Reactor.now - start))
+                head: exchange.request.head,
+                identity: identity,
+                status: response.status,
+                bodyBytes: bodyBytes,
+                duration: Reactor.now - start
+            )
+        )
         exchange.respond(response)
     }
 

@@ -12,7 +12,9 @@ extension Service {
         let database = PostgresPool(try PostgresConfiguration(configuration, name: "worker"), logger: logger)
         let worker = TaskWorker(
             TaskQueueConfiguration(consumerOf: configuration),
-            redis: RedisConfiguration(configuration, name: "worker"), logger: logger)
+            redis: RedisConfiguration(configuration, name: "worker"),
+            logger: logger
+        )
         worker.register(AverageTask.name, AverageTaskHandler(database, logger: logger))
         worker.start()
         return RunningService(
@@ -23,6 +25,7 @@ extension Service {
             stop: { deadline in
                 await worker.drain(within: max(.zero, deadline - Reactor.now))
                 database.close()
-            })
+            }
+        )
     }
 }

@@ -4,8 +4,10 @@ import ServiceRuntime
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "Checks, shows and documents configurations.",
-        subcommands: [ConfigCheckCommand.self, ConfigShowCommand.self, ConfigTableCommand.self])
+        commandName: "config",
+        abstract: "Checks, shows and documents configurations.",
+        subcommands: [ConfigCheckCommand.self, ConfigShowCommand.self, ConfigTableCommand.self]
+    )
 }
 
 /// A service by its name on the command line.
@@ -26,7 +28,8 @@ struct ConfigCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Checks a file as the start of its service would, together with the environment.",
-        discussion: "Prints every problem with file, line and key; the exit status is 78 if there is one.")
+        discussion: "Prints every problem with file, line and key; the exit status is 78 if there is one."
+    )
 
     @Argument(help: "The TOML file.")
     var file: String
@@ -47,7 +50,8 @@ struct ConfigCheckCommand: ParsableCommand {
 struct ConfigShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",
-        abstract: "Prints the effective values and where each comes from, as TOML and without secrets.")
+        abstract: "Prints the effective values and where each comes from, as TOML and without secrets."
+    )
 
     @Argument(help: "The service.")
     var service: ServiceName
@@ -61,7 +65,9 @@ struct ConfigShowCommand: ParsableCommand {
 
 struct ConfigTableCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "table", abstract: "Prints the table of all keys that stands in the README, as Markdown.")
+        commandName: "table",
+        abstract: "Prints the table of all keys that stands in the README, as Markdown."
+    )
 
     func run() throws {
         for service in ServiceName.allCases {

@@ -40,6 +40,7 @@ struct DatabaseTool: ParsableArguments {
                     Terminal.complain("The database cannot be reached: \(error)")
                     return 69  // EX_UNAVAILABLE of sysexits.h
                 }
-            })
+            }
+        )
     }
 }

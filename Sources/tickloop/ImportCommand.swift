@@ -4,7 +4,10 @@ import Reactor
 
 struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "import", abstract: "Imports data from files.", subcommands: [ImportPricesCommand.self])
+        commandName: "import",
+        abstract: "Imports data from files.",
+        subcommands: [ImportPricesCommand.self]
+    )
 }
 
 struct ImportPricesCommand: ParsableCommand {
@@ -15,7 +18,8 @@ struct ImportPricesCommand: ParsableCommand {
             Bad lines are reported by number and reason, and the good ones imported all the same. Running it again \
             imports only what is missing. The exit status is 0 if every line was good, 1 if some were bad, 2 if nothing \
             could be imported or the database failed.
-            """)
+            """
+    )
 
     @Argument(help: "The CSV file.")
     var file: String

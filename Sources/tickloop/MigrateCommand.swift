@@ -7,7 +7,8 @@ struct MigrateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrate",
         abstract: "Brings the database's schema up to date.",
-        discussion: "Each file of sql/ is applied once, in a transaction of its own. Several may run at the same time.")
+        discussion: "Each file of sql/ is applied once, in a transaction of its own. Several may run at the same time."
+    )
 
     @Option(name: .customLong("sql"), help: "The folder with the migrations.")
     var folder = "sql"
@@ -37,7 +38,8 @@ struct MigrateCommand: ParsableCommand {
                     Terminal.complain("\(error)")
                     return 1
                 }
-            })
+            }
+        )
     }
 
     private static func words(for state: MigrationPlan.State) -> String {

@@ -14,7 +14,8 @@ struct QueueCommand: ParsableCommand {
         subcommands: [
             QueueStatsCommand.self, QueueListCommand.self, QueueDeadCommand.self, QueueReplayCommand.self,
             QueueDropCommand.self, QueuePauseCommand.self, QueueResumeCommand.self,
-        ])
+        ]
+    )
 }
 
 /// Start-up of the commands that work on the queue and end.
@@ -47,7 +48,8 @@ struct QueueTool: ParsableArguments {
                     Terminal.complain("The broker failed: \(error).")
                     return 1
                 }
-            })
+            }
+        )
     }
 }
 
@@ -70,7 +72,9 @@ struct TaskChoice: ParsableArguments {
 
 struct QueueStatsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "stats", abstract: "How much waits, runs, is delayed and is dead; who works; totals so far.")
+        commandName: "stats",
+        abstract: "How much waits, runs, is delayed and is dead; who works; totals so far."
+    )
     @OptionGroup var tool: QueueTool
 
     func run() throws {
@@ -83,7 +87,9 @@ struct QueueStatsCommand: ParsableCommand {
             Terminal.say("oldest    \(statistics.oldestAge.map(Self.seconds) ?? "-")")
             Terminal.say("paused    \(statistics.isPaused ? "yes" : "no")")
             for consumer in statistics.consumers {
-                Terminal.say("worker    \(consumer.name)  holds \(consumer.pending)  idle \(Self.seconds(consumer.idle))")
+                Terminal.say(
+                    "worker    \(consumer.name)  holds \(consumer.pending)  idle \(Self.seconds(consumer.idle))"
+                )
             }
             for (name, count) in statistics.totals.sorted(by: { $0.key < $1.key }) {
                 Terminal.say("total     \(name) \(count)")
@@ -101,7 +107,9 @@ struct QueueStatsCommand: ParsableCommand {
 
 struct QueueListCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "The oldest tasks and where they stand.")
+        commandName: "list",
+        abstract: "The oldest tasks and where they stand."
+    )
     @Option(help: "Most tasks to show.") var limit = 50
     @OptionGroup var tool: QueueTool
 
@@ -129,7 +137,9 @@ struct QueueListCommand: ParsableCommand {
 
 struct QueueDeadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dead", abstract: "The dead letters, oldest first: tasks that were given up, and why.")
+        commandName: "dead",
+        abstract: "The dead letters, oldest first: tasks that were given up, and why."
+    )
     @Option(help: "Most dead letters to show.") var limit = 50
     @OptionGroup var tool: QueueTool
 
@@ -141,7 +151,8 @@ struct QueueDeadCommand: ParsableCommand {
                 let died = Timestamp(unixTime: letter.diedAt)
                 Terminal.say(
                     "\(id)  \(letter.name ?? "-")  \(died)  \(letter.attempts) attempts  "
-                        + "\(letter.failure.code): \(letter.failure.message)  \(letter.arguments?.description ?? "")")
+                        + "\(letter.failure.code): \(letter.failure.message)  \(letter.arguments?.description ?? "")"
+                )
             }
             return 0
         }
@@ -150,7 +161,9 @@ struct QueueDeadCommand: ParsableCommand {
 
 struct QueueReplayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "replay", abstract: "Puts dead letters back into the queue, under their ids, attempts at zero.")
+        commandName: "replay",
+        abstract: "Puts dead letters back into the queue, under their ids, attempts at zero."
+    )
     @OptionGroup var choice: TaskChoice
     @OptionGroup var tool: QueueTool
 
@@ -181,7 +194,9 @@ struct QueueDropCommand: ParsableCommand {
 
 struct QueuePauseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pause", abstract: "Makes the workers take no new tasks; what runs is finished.")
+        commandName: "pause",
+        abstract: "Makes the workers take no new tasks; what runs is finished."
+    )
     @OptionGroup var tool: QueueTool
 
     func run() throws {

@@ -5,7 +5,8 @@ import Reactor
 struct SeedCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "seed",
-        abstract: "Makes prices: the sample data of a first start, or volume for measurements.")
+        abstract: "Makes prices: the sample data of a first start, or volume for measurements."
+    )
 
     @Flag(help: "Load the sample data of sql/sample, if this database never had it.")
     var sample = false
@@ -45,7 +46,8 @@ struct SeedCommand: ParsableCommand {
     }
 
     private func range() throws -> DateRange {
-        guard let first = CalendarDate(from), let last = CalendarDate(to), let range = DateRange(first: first, last: last)
+        guard let first = CalendarDate(from), let last = CalendarDate(to),
+            let range = DateRange(first: first, last: last)
         else { throw ValidationError("--from and --to must be dates YYYY-MM-DD, in that order.") }
         return range
     }

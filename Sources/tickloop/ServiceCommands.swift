@@ -10,7 +10,8 @@ import Worker
 struct ConfigurationOption: ParsableArguments {
     @Option(
         name: .customLong("config"),
-        help: "The TOML file. Default: etc/SERVICE.toml if it is there, else the built-in defaults.")
+        help: "The TOML file. Default: etc/SERVICE.toml if it is there, else the built-in defaults."
+    )
     var file: String?
 
     /// Reads and checks the configuration; what is wrong goes to the terminal, each with its file, line and key.
@@ -48,28 +49,36 @@ extension ServiceCommand {
 
 struct GatewayCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
-        commandName: "gateway", abstract: "The public gateway: validates and forwards to the internal API.")
+        commandName: "gateway",
+        abstract: "The public gateway: validates and forwards to the internal API."
+    )
     static var service: Service { .gateway }
     @OptionGroup var options: ConfigurationOption
 }
 
 struct APICommand: ServiceCommand {
     static let configuration = CommandConfiguration(
-        commandName: "api", abstract: "The internal API: hands work to the workers and answers with their results.")
+        commandName: "api",
+        abstract: "The internal API: hands work to the workers and answers with their results."
+    )
     static var service: Service { .internalAPI }
     @OptionGroup var options: ConfigurationOption
 }
 
 struct WorkerCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
-        commandName: "worker", abstract: "A worker: takes tasks from the queue and computes their results.")
+        commandName: "worker",
+        abstract: "A worker: takes tasks from the queue and computes their results."
+    )
     static var service: Service { .worker }
     @OptionGroup var options: ConfigurationOption
 }
 
 struct SimulatorCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
-        commandName: "simulator", abstract: "Stands in for the outside world: a price provider to try things with.")
+        commandName: "simulator",
+        abstract: "Stands in for the outside world: a price provider to try things with."
+    )
     static var service: Service { .simulator }
     @OptionGroup var options: ConfigurationOption
 }

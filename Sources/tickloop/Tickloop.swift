@@ -10,9 +10,13 @@ struct Tickloop: ParsableCommand {
             CommandGroup(name: "Everything at once", subcommands: [UpCommand.self]),
             CommandGroup(
                 name: "Services",
-                subcommands: [GatewayCommand.self, APICommand.self, WorkerCommand.self, SimulatorCommand.self]),
+                subcommands: [GatewayCommand.self, APICommand.self, WorkerCommand.self, SimulatorCommand.self]
+            ),
             CommandGroup(
-                name: "Data", subcommands: [MigrateCommand.self, SeedCommand.self, ImportCommand.self]),
+                name: "Data",
+                subcommands: [MigrateCommand.self, SeedCommand.self, ImportCommand.self]
+            ),
             CommandGroup(name: "Operation", subcommands: [QueueCommand.self, ConfigCommand.self]),
-        ])
+        ]
+    )
 }

@@ -24,7 +24,8 @@ import Testing
                 let path = url.path().dropFirst(root.path().count)
                 return Source(
                     path: String(path.drop { $0 == "/" }),
-                    lines: text.split(separator: "\n", omittingEmptySubsequences: false))
+                    lines: text.split(separator: "\n", omittingEmptySubsequences: false)
+                )
             }
     }
 
@@ -69,7 +70,9 @@ import Testing
     }
 
     /// Modules that may touch memory by address, because a C library or a system call wants it.
-    private static let bridges = ["Reactor", "Postgres", "Redis", "HTTPServer", "HTTPClient", "Supervision", "Observability"]
+    private static let bridges = [
+        "Reactor", "Postgres", "Redis", "HTTPServer", "HTTPClient", "Supervision", "Observability",
+    ]
 
     @Test(arguments: sources.filter(\.isProduct))
     func `memory is touched by address only at the borders`(source: Source) {

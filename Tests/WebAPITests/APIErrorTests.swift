@@ -8,12 +8,14 @@ import Testing
     @Test func `an error is one object with code and message, and details only where fields are at fault`() {
         #expect(
             String(decoding: APIError(.notFound, "Say \"no\".").body, as: UTF8.self)
-                == #"{"code":"NOT_FOUND","message":"Say \"no\"."}"#)
+                == #"{"code":"NOT_FOUND","message":"Say \"no\"."}"#
+        )
         let faults = [APIError.Detail(field: "a", message: "A."), APIError.Detail(field: "b", message: "B.")]
         #expect(
             String(decoding: APIError(.invalidDate, "A.", details: faults).body, as: UTF8.self)
                 == #"{"code":"INVALID_DATE","message":"A.","details":[{"field":"a","message":"A."},"#
-                + #"{"field":"b","message":"B."}]}"#)
+                + #"{"field":"b","message":"B."}]}"#
+        )
     }
 
     @Test(arguments: ErrorCode.allCases)

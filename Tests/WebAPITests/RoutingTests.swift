@@ -13,7 +13,8 @@ import Testing
             Route(HTTPMethod(rawValue: method), PathTemplate(stringLiteral: path), "") { _ in
                 HTTPResponse(.noContent)
             }
-        })
+        }
+    )
 
     /// What was found, as text: the template with its parameters, the allowed methods, or nothing.
     private func find(_ method: String, _ path: String) -> String {
@@ -45,7 +46,9 @@ import Testing
         ("GET", "/orders//events", "nothing"), ("GET", "/orders/7/events/1", "nothing"),
     ])
     func `a request finds its route, the methods of its path, or nothing`(
-        method: String, path: String, expected: String
+        method: String,
+        path: String,
+        expected: String
     ) {
         #expect(find(method, path) == expected)
     }
