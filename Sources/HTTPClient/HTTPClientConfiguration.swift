@@ -16,7 +16,8 @@ public struct HTTPClientConfiguration: Sendable {
     /// How long one attempt to connect may take, the lookup of the name included.
     public var connectTimeout = Duration.seconds(1)
     /// How long a request waits while connections are refused, before it fails with
-    /// ``HTTPClientError/unreachable(_:)``: the time that a restarting upstream may take without anyone seeing an error.
+    /// ``HTTPClientError/unreachable(_:)``: the time that a restarting upstream may take without anyone seeing an
+    /// error.
     public var connectWindow = Duration.seconds(1)
     /// How long the upstream may take from the request's first byte to the end of the response's head.
     public var responseHeadTimeout = Duration.seconds(10)

@@ -36,6 +36,9 @@ public final class HTTPServer {
     /// Connections accepted in one turn, so that a flood of them leaves time for those that are open.
     private static let acceptsPerTurn = 64
 
+    /// How long a server that drains still accepts; a handshake on a busy machine takes less.
+    private static let lastAcceptTime = Duration.milliseconds(50)
+
     /// How long accepting pauses when descriptors run out, unless a connection closes before.
     private static let shortagePause = Duration.milliseconds(100)
 
@@ -137,9 +140,12 @@ public final class HTTPServer {
             return
         }
         isDraining = true
+        for connection in connections.values { connection.drainBegan() }
+        // A client whose connection the kernel is completing at this moment believes that it is connected: closing the
+        // listener under it would be a reset. So the listeners go on for a moment.
+        try? await Reactor.sleep(for: min(limit, Self.lastAcceptTime))
         for listener in listeners { acceptConnections(from: listener, atMost: .max) }
         stopListening()
-        for connection in connections.values { connection.drainBegan() }
         guard !connections.isEmpty else { return }
 
         let drained = Promise<Void, Never>()

@@ -15,7 +15,8 @@ public enum MigrationError: Error, Equatable, Sendable {
     case changed(Migration.Record)
     /// The database has a migration that the folder lacks, and the folder has later ones. Nothing is applied.
     case missing(Migration.Record)
-    /// The database has a migration after the last one of the folder: it belongs to a newer program. Nothing is applied.
+    /// The database has a migration after the last one of the folder: it belongs to a newer program. Nothing is
+    /// applied.
     case databaseIsNewer(Migration.Record)
     /// A migration was not applied, and a later one was. Nothing is applied.
     case skipped(String)

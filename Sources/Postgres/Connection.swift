@@ -2,8 +2,8 @@ internal import Reactor
 
 /// An open connection: libpq's socket on the loop, and ``Pipeline`` to say what each reply means.
 ///
-/// It is in pipeline mode, and leaves it for one ``Exchange`` at a time. Whatever goes wrong with the connection as such
-/// ends in one place, ``lose(_:)``, after which it is closed and of no more use.
+/// It is in pipeline mode, and leaves it for one ``Exchange`` at a time. Whatever goes wrong with the connection as
+/// such ends in one place, ``lose(_:)``, after which it is closed and of no more use.
 @ReactorActor
 final class Connection {
     /// Why the connection is no more.

@@ -1,6 +1,7 @@
 internal import Reactor
 
-/// The parameters of one statement in the form in which libpq wants them: parallel arrays of pointers, lengths, formats.
+/// The parameters of one statement in the form in which libpq wants them: parallel arrays of pointers, lengths,
+/// formats.
 ///
 /// One block serves every statement in turn, so sending allocates nothing: libpq copies the values into its output
 /// buffer before it returns.

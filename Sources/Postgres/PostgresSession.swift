@@ -94,8 +94,8 @@ public final class PostgresSession {
         return try await promise.value
     }
 
-    /// Begins a `COPY … FROM STDIN`, which ends with ``PostgresCopy/finish()`` or ``PostgresCopy/cancel()``; the session
-    /// takes no other calls until then.
+    /// Begins a `COPY … FROM STDIN`, which ends with ``PostgresCopy/finish()`` or ``PostgresCopy/cancel()``; the
+    /// session takes no other calls until then.
     ///
     /// - Parameter deadline: For the whole of it.
     public func copyIn(

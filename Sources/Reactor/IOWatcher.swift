@@ -67,8 +67,8 @@ public struct Readiness: OptionSet, Sendable {
         unsafe ev_io_start(Loop.pointer, watcher)
     }
 
-    /// The caller holds the watcher until this returns. `withExtendedLifetime` would say it in code, but its closure asks
-    /// the runtime for the executor at each event.
+    /// The caller holds the watcher until this returns. `withExtendedLifetime` would say it in code, but its closure
+    /// asks the runtime for the executor at each event.
     fileprivate func fire(_ readiness: Readiness) { onReady(readiness) }
 }
 

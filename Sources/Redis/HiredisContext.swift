@@ -82,9 +82,9 @@ protocol HiredisContextDelegate: AnyObject {
         watcher = IOWatcher(descriptor: descriptor, for: .write) { [unowned self] in ready($0) }
     }
 
-    /// Makes the kernel notice within about 30 s that the other machine is gone, which matters to a connection that only
-    /// listens; all others have a deadline on what they send. `redisEnableKeepAlive` would mark the context as failed on
-    /// an error that does not matter.
+    /// Makes the kernel notice within about 30 s that the other machine is gone, which matters to a connection that
+    /// only listens; all others have a deadline on what they send. `redisEnableKeepAlive` would mark the context as
+    /// failed on an error that does not matter.
     private func keepAlive(_ descriptor: CInt) {
         for (level, option, value) in [
             (SOL_SOCKET, SO_KEEPALIVE, 1), (CInt(IPPROTO_TCP), TCP_KEEPIDLE, 15), (CInt(IPPROTO_TCP), TCP_KEEPINTVL, 5),
@@ -100,8 +100,8 @@ protocol HiredisContextDelegate: AnyObject {
     /// - Returns: False when the connection is gone or going; then no reply will come.
     func send(_ command: inout RedisCommand) -> Bool { unsafe append(&command, replyArrived) }
 
-    /// Hands a `SUBSCRIBE` over. Nothing but further subscriptions may be sent after it: hiredis 0.14 aborts the process
-    /// on most other commands of a subscribed connection.
+    /// Hands a `SUBSCRIBE` over. Nothing but further subscriptions may be sent after it: hiredis 0.14 aborts the
+    /// process on most other commands of a subscribed connection.
     func subscribe(_ command: inout RedisCommand) -> Bool { unsafe append(&command, messageArrived) }
 
     private func append(_ command: inout RedisCommand, _ callback: ReplyCallback) -> Bool {

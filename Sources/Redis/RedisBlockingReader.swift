@@ -73,8 +73,8 @@ public final class RedisBlockingReader {
 
     /// Makes a blocked read return "nothing" now, without losing a batch that is already on its way.
     ///
-    /// `client` asks Redis to unblock this connection. The two connections race: when the read has not yet reached Redis,
-    /// there is nothing to unblock, so the question is repeated until the read has returned.
+    /// `client` asks Redis to unblock this connection. The two connections race: when the read has not yet reached
+    /// Redis, there is nothing to unblock, so the question is repeated until the read has returned.
     public func interrupt(through client: RedisClient) {
         guard isReading, let id = session.connection?.clientID else { return }
         unblock(id, read: readCount, through: client)

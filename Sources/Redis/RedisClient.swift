@@ -10,7 +10,8 @@ public import Reactor
 /// ```
 ///
 /// - All commands of one turn of the loop leave in one system call, and many are in flight at once.
-/// - While there is no connection, commands fail at once with ``RedisError/disconnected``; they are never queued for later.
+/// - While there is no connection, commands fail at once with ``RedisError/disconnected``; they are never queued for
+///   later.
 /// - A command that is not answered within its timeout fails for its caller alone; the connection is given up only when
 ///   the oldest command stays unanswered for ``RedisConfiguration/stallTimeout``.
 /// - Blocking commands and `SUBSCRIBE` do not belong here: see ``RedisBlockingReader`` and ``RedisSubscriber``.

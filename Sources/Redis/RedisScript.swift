@@ -3,8 +3,8 @@ internal import Reactor
 /// A Lua script that Redis runs atomically.
 ///
 /// It is called by its digest (`EVALSHA`). Redis forgets scripts when it restarts or fails over; then it answers
-/// `NOSCRIPT` without having executed anything, and the call is repeated with the source (`EVAL`), which also makes Redis
-/// remember it again. So nothing has to be loaded beforehand.
+/// `NOSCRIPT` without having executed anything, and the call is repeated with the source (`EVAL`), which also makes
+/// Redis remember it again. So nothing has to be loaded beforehand.
 public struct RedisScript: Sendable {
     /// The Lua source.
     public let source: String

@@ -3,8 +3,8 @@ public import Reactor
 
 /// Listens to channels on a connection of its own, and subscribes again after each reconnect.
 ///
-/// Redis does not keep messages: what is published while the connection is down is lost. So a message may only ever be a
-/// hint; `onSubscribed` is the moment to look at the truth that it hints at.
+/// Redis does not keep messages: what is published while the connection is down is lost. So a message may only ever be
+/// a hint; `onSubscribed` is the moment to look at the truth that it hints at.
 ///
 /// The channels are fixed. hiredis 0.14 stops the process on most sequences that involve `UNSUBSCRIBE`, so this
 /// connection never sends one; whoever needs other channels makes another subscriber.

@@ -39,7 +39,8 @@ public struct RunningService: Sendable {
     /// - Parameters:
     ///   - routes: What the service answers to, besides the operational routes that every service has.
     ///   - requestTimeout: Longest time for one request.
-    ///   - takesDeadlineFromCaller: Whether `X-Request-Timeout-Ms` may shorten it; not on a hop that the public reaches.
+    ///   - takesDeadlineFromCaller: Whether `X-Request-Timeout-Ms` may shorten it; not on a hop that the public
+    ///     reaches.
     ///   - readiness: The parts that `/ready` asks.
     ///   - beginStop: Called when the service is asked to end, before its requests are drained: take no new work.
     ///   - stop: Called after the requests are drained: finish what is in flight until the instant, then close.

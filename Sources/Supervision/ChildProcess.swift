@@ -28,8 +28,8 @@ public final class ChildProcess {
     /// - Parameters:
     ///   - onLine: Called with each line of standard output and standard error, in the order written.
     ///   - onEnd: Called once, after the last line, when the process has ended and its status was collected.
-    /// - Throws: ``SupervisionError/cannotSpawn(program:_:)`` or ``SupervisionError/programNotFound(name:package:)``; no
-    ///   process was made then.
+    /// - Throws: ``SupervisionError/cannotSpawn(program:_:)`` or ``SupervisionError/programNotFound(name:package:)``;
+    ///   no process was made then.
     public init(
         _ command: Command,
         onLine: @escaping @ReactorActor (String) -> Void,
@@ -77,7 +77,8 @@ public final class ChildProcess {
     }
 
     private func ended(_ status: WaitStatus) {
-        // What the child wrote last is in the pipe. A grandchild may hold the other end open for ever: do not wait for it.
+        // What the child wrote last is in the pipe. A grandchild may hold the other end open for ever: do not wait for
+        // it.
         readOutput()
         if let line = lines.finish() { onLine(line) }
         self.status = status

@@ -34,8 +34,9 @@ public struct Command: Sendable, Equatable {
 
     /// What is really executed.
     ///
-    /// `posix_spawn(3)` can set neither a parent-death signal nor a user, so `setpriv(1)` does both and then becomes the
-    /// program. The order matters: the kernel clears the signal when credentials change (prctl(2)), and `setpriv` sets it last.
+    /// `posix_spawn(3)` can set neither a parent-death signal nor a user, so `setpriv(1)` does both and then becomes
+    /// the program. The order matters: the kernel clears the signal when credentials change (prctl(2)), and `setpriv`
+    /// sets it last.
     ///
     /// - Parameter setpriv: Its path, or `nil` where the system has none; then children outlive a killed parent.
     func argumentVector(setpriv: String?) -> [String] {

@@ -105,8 +105,8 @@ public enum Files {
         return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// The path from the root, with `.`, `..` and doubled slashes resolved by their names; links are left alone, and nothing
-    /// needs to exist.
+    /// The path from the root, with `.`, `..` and doubled slashes resolved by their names; links are left alone, and
+    /// nothing needs to exist.
     public static func absolute(_ path: String) -> String {
         var whole = path
         if !path.hasPrefix("/") {

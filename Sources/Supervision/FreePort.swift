@@ -5,8 +5,8 @@ public enum FreePort {
     /// A port of 127.0.0.1 that nobody listens on now.
     ///
     /// Taken from below the kernel's range of ephemeral ports, and not by asking for "any": a client that keeps
-    /// reconnecting to a server that is down would sooner or later get the server's ephemeral port as its own source port,
-    /// connect to *itself* (TCP's simultaneous open), and hold the port against the server's return.
+    /// reconnecting to a server that is down would sooner or later get the server's ephemeral port as its own source
+    /// port, connect to *itself* (TCP's simultaneous open), and hold the port against the server's return.
     ///
     /// - Parameter taken: Ports that were given out already and need not be in use yet.
     public static func choose(

@@ -19,7 +19,8 @@ struct Lifecycle {
         case announceReady
         /// Call ``restartDue()`` after the delay.
         case restart(after: Duration)
-        /// Send the signal, and call ``graceEnded()`` if the program is still there after the delay; `nil`: no further step.
+        /// Send the signal, and call ``graceEnded()`` if the program is still there after the delay; `nil`: no further
+        /// step.
         case signal(CInt, grace: Duration?)
         /// It has failed for good, before it was ever ready.
         case giveUp
@@ -46,8 +47,8 @@ struct Lifecycle {
 
     /// - Parameters:
     ///   - stopSteps: Signals from polite to certain.
-    ///   - startsBeforeGivingUp: How often it may end before it was ready once. After that it is restarted for ever: what
-    ///     worked once is expected to work again when its surroundings are back.
+    ///   - startsBeforeGivingUp: How often it may end before it was ready once. After that it is restarted for ever:
+    ///     what worked once is expected to work again when its surroundings are back.
     init(stopSteps: [StopStep], policy: RestartPolicy = RestartPolicy(), startsBeforeGivingUp: Int = 5) {
         precondition(!stopSteps.isEmpty, "a program needs a way to be stopped")
         self.stopSteps = stopSteps
@@ -174,8 +175,8 @@ public struct StopStep: Sendable, Equatable {
     /// A service of ours, or Redis: it finishes what it has accepted, and is killed if that takes too long.
     public static let polite = [StopStep(SIGTERM, grace: .seconds(15)), StopStep(SIGKILL)]
 
-    /// PostgreSQL: *fast* shutdown (sessions are closed, a checkpoint is written), then *immediate* (recovery at the next
-    /// start), then none of its business. SeeAlso: "Shutting Down the Server" in its manual.
+    /// PostgreSQL: *fast* shutdown (sessions are closed, a checkpoint is written), then *immediate* (recovery at the
+    /// next start), then none of its business. SeeAlso: "Shutting Down the Server" in its manual.
     public static let postgres = [
         StopStep(SIGINT, grace: .seconds(20)), StopStep(SIGQUIT, grace: .seconds(6)), StopStep(SIGKILL),
     ]

@@ -1,7 +1,7 @@
 /// Cuts a stream of bytes into lines of bounded length.
 ///
-/// A line that is too long is delivered once, cut and marked; the rest of it is dropped, so a child that prints without a
-/// newline costs neither memory nor a flood of half lines.
+/// A line that is too long is delivered once, cut and marked; the rest of it is dropped, so a child that prints without
+/// a newline costs neither memory nor a flood of half lines.
 struct LineSplitter {
     private let lineLimitBytes: Int
     private var partial: [UInt8] = []

@@ -9,7 +9,8 @@ struct PostgresPlace: Equatable {
 
     /// - Parameters:
     ///   - folder: The data folder, absolute.
-    ///   - canReach: Whether the account that runs the server may get to a path; a folder below `/root` is closed to it.
+    ///   - canReach: Whether the account that runs the server may get to a path; a folder below `/root` is closed to
+    ///     it.
     init(folder: String, port: UInt16, canReach: (String) -> Bool) {
         let root = canReach("\(folder)/postgres") ? folder : "/var/lib/tickloop/\(Self.fingerprint(of: folder))"
         cluster = "\(root)/postgres"

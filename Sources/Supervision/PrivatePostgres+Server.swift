@@ -2,7 +2,8 @@ import Glibc
 import Reactor
 
 extension PrivatePostgres {
-    /// What `postgres` is started with. All of it stands here, so that the cluster's own files stay as `initdb` made them.
+    /// What `postgres` is started with. All of it stands here, so that the cluster's own files stay as `initdb` made
+    /// them.
     static func arguments(cluster: String, address: PostgresAddress, settings: Settings) -> [String] {
         var options = [
             "listen_addresses": address.host,
@@ -53,8 +54,8 @@ extension PrivatePostgres {
 
     /// Removes the pid files of a killed server if it could keep the next one from starting.
     ///
-    /// PostgreSQL itself sees that the process is gone, but not that its pid has been given to another program since, as
-    /// happens soon after a reboot and in containers; it then refuses to start for ever.
+    /// PostgreSQL itself sees that the process is gone, but not that its pid has been given to another program since,
+    /// as happens soon after a reboot and in containers; it then refuses to start for ever.
     static func removeStalePidFile(in cluster: String, sockets: String) {
         let file = "\(cluster)/postmaster.pid"
         guard let text = Files.text(file), let line = text.split(separator: "\n").first else { return }

@@ -3,8 +3,8 @@ public import Reactor
 
 /// A PostgreSQL server of our own: its cluster in a folder of ours, reachable from this machine only.
 ///
-/// Connections over TCP need the password. Over the Unix-domain socket they do not: its folder is closed to everyone but
-/// the owner, as the cluster itself is, and that check is cheaper than the 4096 rounds of SCRAM.
+/// Connections over TCP need the password. Over the Unix-domain socket they do not: its folder is closed to everyone
+/// but the owner, as the cluster itself is, and that check is cheaper than the 4096 rounds of SCRAM.
 ///
 /// PostgreSQL refuses to run as root, so a root starts it as the account `postgres`.
 public struct PrivatePostgres: Sendable {
@@ -105,8 +105,8 @@ public struct PrivatePostgres: Sendable {
 
     /// Makes the cluster, with role and database, if it is not there yet.
     ///
-    /// It grows under another name and gets its own only when it is complete, so that being killed half way leaves nothing
-    /// behind that looks like a cluster.
+    /// It grows under another name and gets its own only when it is complete, so that being killed half way leaves
+    /// nothing behind that looks like a cluster.
     ///
     /// - Parameter onStart: Called with each program started, for who wants to stop early.
     public func prepare(
@@ -178,7 +178,8 @@ public struct PostgresAddress: Sendable, Equatable {
     public let host = "127.0.0.1"
     /// The TCP port, kept over restarts.
     public let port: UInt16
-    /// The folder of the Unix-domain socket, which libpq takes in place of a host; `nil` where its path would be too long.
+    /// The folder of the Unix-domain socket, which libpq takes in place of a host; `nil` where its path would be too
+    /// long.
     public let socketFolder: String?
     /// The role to connect as.
     public var user: String

@@ -76,7 +76,8 @@ public struct PrivateRedis: Sendable {
             "save \"\"",
             "appendonly \(settings.isDurable ? "yes" : "no")",
             "appendfsync everysec",
-            // A kill in the middle of a write leaves half a command at the end, which was never acknowledged as durable.
+            // A kill in the middle of a write leaves half a command at the end, which was never acknowledged as
+            // durable.
             "aof-load-truncated yes",
             "always-show-logo no",
             "set-proc-title no",

@@ -2,7 +2,8 @@ public import Reactor
 
 /// A question that a server answers in a known way once it is ready.
 ///
-/// One connection, one request, one look at what comes back: no pause is ever long enough to *know* that a server is up.
+/// One connection, one request, one look at what comes back: no pause is ever long enough to *know* that a server is
+/// up.
 public struct Probe: Sendable {
     /// What the bytes received so far say.
     public enum Verdict: Sendable, Equatable { case ready, notReady, undecided }
@@ -28,7 +29,8 @@ public struct Probe: Sendable {
         Probe(endpoint: endpoint, request: Array("PING\r\n".utf8)) { judge($0, readyOn: "+PONG\r\n") }
     }
 
-    /// PostgreSQL: a request for authentication. While it starts, recovers or shuts down it answers an error (SQLSTATE 57P03).
+    /// PostgreSQL: a request for authentication. While it starts, recovers or shuts down it answers an error (SQLSTATE
+    /// 57P03).
     ///
     /// SeeAlso: `PQping` of libpq, which does the same; "Message Formats" in PostgreSQL's manual.
     public static func postgres(_ endpoint: Endpoint, user: String) -> Probe {

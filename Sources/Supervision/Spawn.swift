@@ -9,7 +9,8 @@ enum Spawn {
     /// A session of its own, because a terminal sends Ctrl-C to every process of the foreground group at once, and what
     /// is supervised is stopped in order, by its supervisor.
     ///
-    /// Signals are reset: a shell starts background jobs with SIGINT ignored, and our SIGPIPE is, and both would be inherited.
+    /// Signals are reset: a shell starts background jobs with SIGINT ignored, and our SIGPIPE is, and both would be
+    /// inherited.
     ///
     /// - Parameter output: Becomes standard output and standard error; stays the caller's.
     static func start(_ command: Command, output: CInt) throws(SupervisionError) -> CInt {

@@ -2,10 +2,10 @@
 /// was computed before they asked.
 ///
 /// A flight *boards* until it *departs*, that is until its task is sent. Whoever asks while it boards joins it. Whoever
-/// asks after it departed must not have its answer: the worker may have read the database already, and a change that was
-/// committed between that read and the question would be missing from the answer. So they board the *next* flight of that
-/// key, which departs when the one under way has landed. However many callers there are, a key has at most one flight
-/// under way and one boarding; under load that is what turns a thousand identical requests into a few tasks.
+/// asks after it departed must not have its answer: the worker may have read the database already, and a change that
+/// was committed between that read and the question would be missing from the answer. So they board the *next* flight
+/// of that key, which departs when the one under way has landed. However many callers there are, a key has at most one
+/// flight under way and one boarding; under load that is what turns a thousand identical requests into a few tasks.
 ///
 ///     (none) ──board──▶ boarding ──departed──▶ under way ──landed──▶ (none)
 ///                                                 │ board

@@ -51,7 +51,8 @@ public struct TaskQueueAdministration {
 
     // MARK: Pausing
 
-    /// Makes workers take no more tasks; what they run, they finish. Submissions are still accepted, within the depth limit.
+    /// Makes workers take no more tasks; what they run, they finish. Submissions are still accepted, within the depth
+    /// limit.
     ///
     /// - Returns: False when the queue was paused already.
     @discardableResult
@@ -77,8 +78,8 @@ public struct TaskQueueAdministration {
 
     // MARK: Dead letters
 
-    /// Puts dead letters back into the queue, with their ids and with all attempts before them. Nobody waits for them any
-    /// more, so they have neither deadline nor recipient.
+    /// Puts dead letters back into the queue, with their ids and with all attempts before them. Nobody waits for them
+    /// any more, so they have neither deadline nor recipient.
     ///
     /// - Parameter id: The task; nil means every dead letter.
     /// - Returns: How many were put back. Fewer than there are when the queue has no more room.

@@ -4,8 +4,8 @@ public enum TaskQueueError: Error, Equatable, Sendable {
     case overloaded
     /// Redis cannot be reached; with `true` the task may have been accepted and may run.
     case unavailable(mayHaveRun: Bool)
-    /// No result came before the deadline. The task may have run, or may still; once the deadline has passed, workers that
-    /// meet it drop it.
+    /// No result came before the deadline. The task may have run, or may still; once the deadline has passed, workers
+    /// that meet it drop it.
     case deadlineExceeded
     /// The task is longer than an envelope may be; it was not accepted.
     case tooLarge

@@ -13,8 +13,8 @@ public import Redis
 /// await worker.drain(within: .seconds(10))
 /// ```
 ///
-/// - Every task is run at least once, whatever is killed when: it stays in the stream, under this worker's name, until its
-///   end is written, and a worker that stops renewing its lease loses its tasks to another.
+/// - Every task is run at least once, whatever is killed when: it stays in the stream, under this worker's name, until
+///   its end is written, and a worker that stops renewing its lease loses its tasks to another.
 /// - While Redis is away the worker waits, keeps the results it has, and goes on when Redis is back.
 @ReactorActor
 public final class TaskWorker {

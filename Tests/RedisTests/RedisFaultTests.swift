@@ -6,7 +6,8 @@ import Testing
 
 @testable import Redis
 
-/// What hiredis' field notes warn of: each loss must end in a working connection, and in exactly one callback a command.
+/// What hiredis' field notes warn of: each loss must end in a working connection, and in exactly one callback a
+/// command.
 @Suite struct RedisFaultTests {
     init() { Reactor.runInBackground() }
 

@@ -35,7 +35,8 @@ public enum TestFolder {
     }()
 
     private static func removeAll() {
-        // The kernel would end them a moment later (their parent-death signal), but then they would write into what is removed here.
+        // The kernel would end them a moment later (their parent-death signal), but then they would write into what is
+        // removed here.
         for pid in servers.withLock({ $0 }) { Glibc.kill(pid, SIGKILL) }
         Files.remove(root)
     }

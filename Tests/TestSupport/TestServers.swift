@@ -117,7 +117,8 @@ public final class TestPostgres: TestServer {
         return address
     }
 
-    /// Runs one statement with `psql`, independently of the code under test; rows come back as lines, columns split by `|`.
+    /// Runs one statement with `psql`, independently of the code under test; rows come back as lines, columns split by
+    /// `|`.
     @discardableResult
     public func run(_ statement: String, on database: String? = nil, isSuperuser: Bool = false) async throws -> [String]
     {

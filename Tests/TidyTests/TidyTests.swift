@@ -46,7 +46,7 @@ import Testing
 
     /// What blocks the loop, leaves its thread, hides a failure or was left behind, and what to use instead.
     private static let banned: [(text: String, instead: String)] = [
-        ("Task {", "Reactor.spawn"), ("Task.detached", "Reactor.spawn"), ("Task.sleep", "Reactor.sleep"),
+        (" Task {", "Reactor.spawn"), ("Task.detached", "Reactor.spawn"), ("Task.sleep", "Reactor.sleep"),
         ("Task.yield", "Reactor.yield"), ("async let", "Reactor.spawn and a Promise"),
         ("withTaskGroup", "Reactor.spawn and a Promise"), ("DispatchQueue", "the loop"), ("Thread.sleep", "Timer"),
         ("usleep(", "Timer"), ("try!", "a thrown error or a precondition with its reason"),
@@ -62,6 +62,7 @@ import Testing
         for (index, line) in source.lines.enumerated() {
             var code = line.trimmingCharacters(in: .whitespaces)
             guard !code.hasPrefix("//") else { continue }
+            code = " " + code
             for text in Self.permitted { code = code.replacingOccurrences(of: text, with: "") }
             for (text, instead) in Self.banned where code.contains(text) {
                 Issue.record("\(source.path):\(index + 1) has \(text), use \(instead)")
@@ -69,7 +70,7 @@ import Testing
         }
     }
 
-    /// Modules that may touch memory by address, because a C library or a system call wants it.
+    /// Modules whose every file may touch memory by address, because sockets and C libraries want it.
     private static let bridges = [
         "Reactor", "Postgres", "Redis", "HTTPServer", "HTTPClient", "Supervision", "Observability",
     ]
@@ -77,7 +78,9 @@ import Testing
     @Test(arguments: sources.filter(\.isProduct))
     func `memory is touched by address only at the borders`(source: Source) {
         let module = source.path.split(separator: "/")[1]
-        guard !Self.bridges.contains(String(module)) else { return }
+        // Elsewhere only a file that says on its top that it makes system calls.
+        let makesSystemCalls = source.lines.contains { $0.hasSuffix("import Glibc") }
+        guard !Self.bridges.contains(String(module)), !makesSystemCalls else { return }
         let unsafeLines = source.lines.indices.filter { index in
             let code = source.lines[index].trimmingCharacters(in: .whitespaces)
             return !code.hasPrefix("//") && code.split(whereSeparator: { !$0.isLetter }).contains("unsafe")
@@ -89,8 +92,9 @@ import Testing
     private func functions(of source: Source) -> [(line: Int, length: Int)] {
         source.lines.indices.compactMap { start in
             let line = source.lines[start]
-            let words = line.split { !$0.isLetter && $0 != "(" && $0 != "`" }
-            guard words.contains("func") || words.contains(where: { $0.hasPrefix("init(") }) else { return nil }
+            guard line.firstMatch(of: /^ *(@?[a-z]+(\([a-z]+\))? )*(func |init[(<?]|deinit )/) != nil else {
+                return nil
+            }
             let indentation = line.prefix { $0 == " " }
             let closing = indentation + "}"
             guard let end = source.lines[start...].firstIndex(where: { $0 == closing }) else { return nil }

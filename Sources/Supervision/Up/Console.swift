@@ -3,13 +3,14 @@ import Reactor
 
 /// The terminal, or the file or pipe in its place: lines of all children, each with the name of who said it.
 ///
-/// Never waits for the reader: it writes when there is room, keeps a bounded amount of what has none, and drops and counts
-/// the rest, because a terminal that was stopped with Ctrl-S must not stop PostgreSQL.
+/// Never waits for the reader: it writes when there is room, keeps a bounded amount of what has none, and drops and
+/// counts the rest, because a terminal that was stopped with Ctrl-S must not stop PostgreSQL.
 @ReactorActor
 final class Console {
     /// What a child says is kept up to this; supervision must not need memory to the degree that children talk.
     private static let limitBytes = 1 << 20
-    /// A pipe or a terminal that is ready takes this much without waiting: `PIPE_BUF` in pipe(7), and the room of a pty.
+    /// A pipe or a terminal that is ready takes this much without waiting: `PIPE_BUF` in pipe(7), and the room of a
+    /// pty.
     private static let writeBytes = 4096
 
     private let descriptor: CInt

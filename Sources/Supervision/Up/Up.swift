@@ -3,8 +3,8 @@ public import Reactor
 
 /// `tickloop up`: the whole system on one machine, for as long as somebody wants it.
 ///
-/// Servers first, then what stands on them, each started when the one before is ready; stopped in the opposite order, so that
-/// whatever still answers has everything it needs to do so.
+/// Servers first, then what stands on them, each started when the one before is ready; stopped in the opposite order,
+/// so that whatever still answers has everything it needs to do so.
 @ReactorActor
 public final class Up {
     private let options: UpOptions
@@ -28,8 +28,8 @@ public final class Up {
 
     /// Runs everything until SIGINT, SIGTERM or SIGHUP.
     ///
-    /// - Returns: The exit status: 0 after a stop that was asked for, 1 when something could not be started; why is said on
-    ///   standard error when nothing was started at all, and else among the lines on standard output.
+    /// - Returns: The exit status: 0 after a stop that was asked for, 1 when something could not be started; why is
+    ///   said on standard error when nothing was started at all, and else among the lines on standard output.
     public static func run(_ options: UpOptions) async -> CInt {
         do { return try await runLocked(options) } catch {
             let console = Console(descriptor: STDERR_FILENO, names: [])

@@ -8,8 +8,8 @@ public struct UpOptions: Sendable {
     public var workers = 2
     /// Use the PostgreSQL and Redis of the configuration instead of private ones.
     public var isExternal = false
-    /// The folder that holds `sql`, with the migrations, and `etc`, with `gateway.toml` and the others; absolute. A file that
-    /// is not there leaves its service with the defaults.
+    /// The folder that holds `sql`, with the migrations, and `etc`, with `gateway.toml` and the others; absolute. A
+    /// file that is not there leaves its service with the defaults.
     public var home: String
     /// The program whose roles are run: this one.
     public var program: String

@@ -23,14 +23,15 @@ struct UpPlan {
     var gateway: Endpoint { .tcp(host: "127.0.0.1", port: options.gatewayPort) }
     var api: Endpoint { .tcp(host: "127.0.0.1", port: ports.api) }
 
-    /// Where the gateway reaches the API: the Unix-domain socket, which is cheaper than loopback TCP, if its path is one that
-    /// the kernel, and a list in an environment variable, can take.
+    /// Where the gateway reaches the API: the Unix-domain socket, which is cheaper than loopback TCP, if its path is
+    /// one that the kernel, and a list in an environment variable, can take.
     var apiSocket: Endpoint {
         let path = "\(options.dataFolder)/run/api-1.sock"
         return path.utf8.count <= Endpoint.longestUnixPathBytes && !path.contains(",") ? .unix(path: path) : api
     }
 
-    /// The services in groups: all of one are ready before the next is started, and ended before the one before is stopped.
+    /// The services in groups: all of one are ready before the next is started, and ended before the one before is
+    /// stopped.
     var tiers: [[SupervisedService.Description]] {
         [
             [service("simulator", 1, listen: [.tcp(host: "127.0.0.1", port: ports.simulator)])],

@@ -3,10 +3,10 @@ internal import Redis
 
 /// Ends a batch of tasks: stores and announces the results, then acknowledges, all or nothing.
 ///
-/// Only what this call acknowledges is written. A task that was taken over and ended elsewhere is no longer pending; what
-/// this worker has to say about it comes too late and is dropped. So of two workers that ran the same task, the first to
-/// finish wins. A failure needs more: it must not take the task from a worker that took it over and may succeed, so it
-/// counts only while the task is still this worker's.
+/// Only what this call acknowledges is written. A task that was taken over and ended elsewhere is no longer pending;
+/// what this worker has to say about it comes too late and is dropped. So of two workers that ran the same task, the
+/// first to finish wins. A failure needs more: it must not take the task from a worker that took it over and may
+/// succeed, so it counts only while the task is still this worker's.
 enum FinishScript {
     /// What becomes of a task.
     enum Disposition: Equatable, Sendable {
