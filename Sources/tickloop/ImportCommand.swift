@@ -16,8 +16,8 @@ struct ImportPricesCommand: ParsableCommand {
         abstract: "Imports prices from a CSV file with the columns symbol, recorded_at and price.",
         discussion: """
             Bad lines are reported by number and reason, and the good ones imported all the same. Running it again \
-            imports only what is missing. The exit status is 0 if every line was good, 1 if some were bad, 2 if nothing \
-            could be imported or the database failed.
+            imports only what is missing. The exit status is 0 if every line was good, 1 if some were bad, 2 if \
+            nothing could be imported or the database failed.
             """
     )
 

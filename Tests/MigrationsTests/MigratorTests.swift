@@ -43,7 +43,8 @@ private let loop: Void = Reactor.runInBackground()
         #expect(try await run("select count(*) from t", address) == ["2"])
         #expect(
             try await run(
-                "select version, name, checksum = encode(sha256('\(scripts[0])'), 'hex') from schema_migrations limit 1",
+                "select version, name, checksum = encode(sha256('\(scripts[0])'), 'hex') "
+                    + "from schema_migrations limit 1",
                 address
             )
                 == ["1|step1|t"]

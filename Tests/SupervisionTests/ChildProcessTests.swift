@@ -88,7 +88,8 @@ import Testing
         try await eventually("the end of the grandchild") { !grandchild.isRunning }
     }
 
-    @Test func `a folder has one owner at a time`() throws {
+    // On the loop, as in a program: a process that another thread is just starting holds a copy of every descriptor.
+    @Test @ReactorActor func `a folder has one owner at a time`() throws {
         let folder = try TestFolder.make()
         let file = "\(folder)/lock"
         do {
