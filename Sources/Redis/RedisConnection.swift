@@ -33,8 +33,8 @@ final class RedisConnection: HiredisContextDelegate {
     private var hiredis: HiredisContext?
     private var pending = PendingCommands<RedisReplyHandler>()
     private lazy var watchdog = Timer { [unowned self] in check.schedule() }
-    /// The check itself. libev calls timers before sockets: when the loop was held up, the replies of this very turn must
-    /// be read before commands are declared too late.
+    /// The check itself. libev calls timers before sockets: when the loop was held up, the replies of this very turn
+    /// must be read before commands are declared too late.
     private lazy var check = EndOfTurn { [weak self] in self?.watch() }
     private var watchdogDue: ContinuousClock.Instant?
 
@@ -127,7 +127,8 @@ final class RedisConnection: HiredisContextDelegate {
     private func answer(_ reply: borrowing RedisReplyView) {
         let handler = pending.answered()
         guard case .error = reply.kind else {
-            // Lending the reply inside an enum takes ownership of the view, which is a pointer that hiredis keeps alive.
+            // Lending the reply inside an enum takes ownership of the view, which is a pointer that hiredis keeps
+            // alive.
             handler?(.reply(reply.lent()))
             return
         }
