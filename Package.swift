@@ -135,6 +135,11 @@ let package = Package(
         tests(of: "ServiceRuntime", ["Configuration", "Reactor"]),
         tests(of: "WebAPI", ["HTTPServer", "HTTPWire", "Reactor"]),
         tests(of: "Gateway"),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["tickloop", "TestSupport", "Reactor", "Supervision"],
+            swiftSettings: strict
+        ),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

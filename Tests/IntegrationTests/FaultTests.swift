@@ -1,0 +1,188 @@
+import Glibc
+import Reactor
+import Supervision
+import TestSupport
+import Testing
+
+/// Parts that die, freeze or go away while clients ask.
+@Suite(.serialized, .breakableSystem) struct FaultTests {
+    private static let services = ["gateway-1", "api-1", "worker-1", "worker-2"]
+    private let system: System
+
+    init() throws { system = try #require(RunningSystem.current) }
+
+    /// What a load must never have seen, whatever happened.
+    @ReactorActor
+    private func expectNothingWrong(_ load: Load) {
+        #expect(load.wrong == [])
+        #expect(load.lost == [])
+    }
+
+    /// Asks all the time while something happens, and a while longer.
+    @ReactorActor
+    private func underLoad(on role: Role = .gateway, _ event: @ReactorActor (Load) async throws -> Void) async throws
+        -> Load
+    {
+        try await system.waitUntilReady()
+        let load = Load(on: system.endpoint(role))
+        try await load.flows()
+        try await event(load)
+        try await load.flows()
+        try await load.stop()
+        #expect(load.wrong == [])
+        return load
+    }
+
+    // MARK: Processes
+
+    @Test(arguments: [SIGKILL, SIGTERM]) @ReactorActor
+    func `a worker that ends costs no request`(signal: CInt) async throws {
+        let load = try await underLoad { _ in
+            let pid = try system.signal("worker-1", signal)
+            try await system.waitForSuccessor(of: pid, as: "worker-1")
+        }
+        expectNothingWrong(load)
+        #expect(load.refusals == [:])
+        #expect(load.unconnected == 0)
+    }
+
+    @Test @ReactorActor func `what a frozen worker holds is answered by another`() async throws {
+        try await system.waitUntilReady()
+        let frozen = try system.signal("worker-2", SIGSTOP)
+        defer { Glibc.kill(frozen, SIGCONT) }
+        let load = Load(on: system.endpoint(.gateway))
+        // Some of these are its own: it waits for tasks, and Redis gives them to whoever waits.
+        try await load.flows(200)
+        try await load.stop()
+        Glibc.kill(frozen, SIGCONT)
+        expectNothingWrong(load)
+        #expect(load.refusals == [:])
+        // It finds that its tasks are no longer its own, and goes on.
+        let after = try await underLoad { _ in }
+        expectNothingWrong(after)
+        #expect(after.refusals == [:])
+    }
+
+    @Test @ReactorActor func `a killed internal API is refusals until another is there`() async throws {
+        let load = try await underLoad { _ in
+            let pid = try system.signal("api-1", SIGKILL)
+            try await system.waitForSuccessor(of: pid, as: "api-1")
+        }
+        expectNothingWrong(load)
+        #expect(load.unconnected == 0)
+        #expect(Set(load.refusals.keys).isSubset(of: ["UPSTREAM_ERROR", "UNAVAILABLE"]), "\(load.refusals)")
+    }
+
+    @Test @ReactorActor func `a killed gateway is back soon`() async throws {
+        let load = try await underLoad { _ in
+            let pid = try system.signal("gateway-1", SIGKILL)
+            try await system.waitForSuccessor(of: pid, as: "gateway-1")
+        }
+        // Requests that it had taken are lost with it: at most one of each client.
+        #expect(load.lost.count <= 8)
+        #expect(load.refusals == [:])
+    }
+
+    @Test(arguments: Role.allCases) @ReactorActor
+    func `a service that is asked to end answers everything that it was sent`(role: Role) async throws {
+        let name = role.rawValue
+        let load = try await underLoad(on: role) { _ in
+            let pid = try system.signal(name, SIGTERM)
+            try await system.waitForSuccessor(of: pid, as: name)
+        }
+        expectNothingWrong(load)
+        #expect(load.refusals == [:])
+        #expect(system.lines.contains { $0.hasPrefix("up ") && $0.hasSuffix("\(name) exited with status 0") })
+    }
+
+    @Test @ReactorActor func `requests that wait for their results outlive the request to end`() async throws {
+        try await system.waitUntilReady()
+        var pid: CInt?
+        try await askAtOnce { pid = try system.signal("gateway-1", SIGTERM) }
+        try await system.waitForSuccessor(of: try #require(pid), as: "gateway-1")
+    }
+
+    /// Asks every question at the same time, and expects every answer.
+    ///
+    /// - Parameter event: Happens when all of them wait for their results.
+    @ReactorActor
+    private func askAtOnce(then event: @ReactorActor () throws -> Void = {}) async throws {
+        let workers = try ["worker-1", "worker-2"].map { try system.signal($0, SIGSTOP) }
+        defer { for worker in workers { Glibc.kill(worker, SIGCONT) } }
+        var sockets: [TestSocket] = []
+        for question in Question.all {
+            let socket = try await TestSocket(to: system.endpoint(.gateway))
+            socket.send("GET \(question.target) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            sockets.append(socket)
+        }
+        try await eventually("their tasks") {
+            let length = try await system.redis.run("XLEN", "q:{tasks}:stream")
+            return Int(length.first ?? "") ?? 0 >= Question.all.count
+        }
+        try event()
+        for worker in workers { Glibc.kill(worker, SIGCONT) }
+        for (socket, question) in zip(sockets, Question.all) {
+            let response = try await socket.takeResponse()
+            #expect(response.body == question.body)
+            #expect(response["connection"] == "close")
+            // The gateway has closed it, too.
+            #expect(try await socket.takeAll() == "")
+            socket.close()
+        }
+    }
+
+    // MARK: Servers
+
+    @Test @ReactorActor func `Redis goes and comes back`() async throws { try await checkOutage(of: system.redis) }
+
+    @Test @ReactorActor func `PostgreSQL goes and comes back`() async throws {
+        try await checkOutage(of: system.postgres)
+    }
+
+    @ReactorActor
+    private func checkOutage(of server: TestServer) async throws {
+        try await system.waitUntilReady()
+        // The gateway keeps a connection to the API for each of these: more than it needs later.
+        try await askAtOnce()
+        let pids = Self.services.map { system.pid($0) }
+        let descriptors = Self.services.map(descriptorCount)
+        let load = try await underLoad { load in
+            await server.stop()
+            try await eventually("refusals") { load.refusals.values.reduce(0, +) >= 100 }
+            let ready = try await system.ask(.gateway, "/ready")
+            expectError(ready, 503, "UNAVAILABLE")
+            try await server.start()
+        }
+        expectNothingWrong(load)
+        #expect(load.unconnected == 0)
+        #expect(Set(load.refusals.keys) == ["UNAVAILABLE"], "\(load.refusals)")
+        try await system.waitUntilReady()
+        #expect(Self.services.map { system.pid($0) } == pids, "nothing was restarted")
+        for (service, count) in zip(Self.services, descriptors) {
+            try await eventually("\(service) has no more than \(count) descriptors") {
+                descriptorCount(service) <= count
+            }
+        }
+    }
+
+    @ReactorActor
+    private func descriptorCount(_ service: String) -> Int {
+        system.pid(service).map { Files.entries(ofFolder: "/proc/\($0)/fd").count } ?? 0
+    }
+
+    // MARK: Threads
+
+    @Test @ReactorActor func `every process has one thread under load`() async throws {
+        let load = try await underLoad { load in
+            for _ in 0..<10 {
+                try await load.flows(20)
+                for service in Self.services {
+                    let pid = try #require(system.pid(service))
+                    #expect(Files.entries(ofFolder: "/proc/\(pid)/task").count == 1, "\(service)")
+                }
+            }
+        }
+        expectNothingWrong(load)
+        #expect(load.refusals == [:])
+    }
+}
