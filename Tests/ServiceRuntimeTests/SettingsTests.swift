@@ -111,3 +111,14 @@ import Testing
         #expect(RedisLocation(parts) == RedisLocation(url: "redis://v:q@two:2/4"))
     }
 }
+
+@Suite struct ReadmeTests {
+    @Test(arguments: ConfigurationSchema.services)
+    func `the README's table has every key of the service`(schema: ConfigurationSchema) throws {
+        let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
+        let readme = try ConfigurationFile.read("\(root)/README.md")
+        for entry in schema.entries {
+            #expect(readme.contains("| `\(entry.path)` |"), "\(entry.path)")
+        }
+    }
+}
