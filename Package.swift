@@ -66,7 +66,7 @@ let package = Package(
         module("TaskQueue", ["Reactor", "Redis", "JSONWire", logging]),
         module("WebAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", logging]),
         module("Migrations", ["Reactor", "Postgres"]),
-        module("Supervision", ["Reactor", "CLinux"]),
+        module("Supervision", ["Reactor", "CLinux", "Observability"]),
 
         // Domain: one vertical slice each
         module("Prices", ["Reactor", "Postgres", "TaskQueue", "WebAPI", "HTTPWire", "JSONWire", logging]),

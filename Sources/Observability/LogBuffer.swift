@@ -2,7 +2,7 @@
 ///
 /// Bounded: lines that find no room are dropped and counted. To lose log lines is better than to wait for whoever
 /// reads them, or to run out of memory.
-struct LogBuffer {
+package struct LogBuffer {
     /// Most bytes that wait.
     private let limitBytes: Int
     /// Lines that were cut off at the front are not moved up before this many bytes are free there.
@@ -14,15 +14,15 @@ struct LogBuffer {
     /// Lines dropped since the last report.
     private(set) var droppedLines = 0
 
-    init(limitBytes: Int) { self.limitBytes = limitBytes }
+    package init(limitBytes: Int) { self.limitBytes = limitBytes }
 
     /// What is still to be written.
-    var unwritten: ArraySlice<UInt8> { bytes[written...] }
+    package var unwritten: ArraySlice<UInt8> { bytes[written...] }
 
-    var isEmpty: Bool { written == bytes.count }
+    package var isEmpty: Bool { written == bytes.count }
 
     /// Adds a line, or counts it as dropped.
-    mutating func append(_ line: [UInt8]) {
+    package mutating func append(_ line: [UInt8]) {
         guard bytes.count - written + line.count <= limitBytes else {
             droppedLines += 1
             return
@@ -35,7 +35,7 @@ struct LogBuffer {
     }
 
     /// Notes that the first bytes of ``unwritten`` are gone.
-    mutating func wrote(_ count: Int) {
+    package mutating func wrote(_ count: Int) {
         written += count
         assert(written <= bytes.count)
         guard isEmpty else { return }
@@ -45,10 +45,10 @@ struct LogBuffer {
     }
 
     /// Forgets what waits, because nothing can be written any more.
-    mutating func discard() { wrote(bytes.count - written) }
+    package mutating func discard() { wrote(bytes.count - written) }
 
     /// Takes the count of dropped lines, to be reported once.
-    mutating func takeDroppedLines() -> Int {
+    package mutating func takeDroppedLines() -> Int {
         defer { droppedLines = 0 }
         return droppedLines
     }

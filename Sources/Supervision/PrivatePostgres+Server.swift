@@ -14,7 +14,8 @@ extension PrivatePostgres {
             "shared_buffers": "128MB",
             "max_wal_size": "1GB",
             "random_page_cost": "1.1",
-            // After a kill, everything is synced before the log is read again: with one call, not file by file. From 14 on.
+            // After a kill, everything is synced before the log is read again: with one call, not file by file.
+            // PostgreSQL 14 or later.
             "recovery_init_sync_method": "syncfs",
             // Compiling takes longer than any query that is asked here.
             "jit": "off",

@@ -1,4 +1,5 @@
 import Glibc
+import Observability
 import Reactor
 
 /// The terminal, or the file or pipe in its place: lines of all children, each with the name of who said it.
@@ -9,20 +10,19 @@ import Reactor
 final class Console {
     /// What a child says is kept up to this; supervision must not need memory to the degree that children talk.
     private static let limitBytes = 1 << 20
-    /// A pipe or a terminal that is ready takes this much without waiting: `PIPE_BUF` in pipe(7), and the room of a
-    /// pty.
-    private static let writeBytes = 4096
+    /// The longest wait for the reader at the end.
+    private static let patience = Duration.milliseconds(500)
 
-    private let descriptor: CInt
+    private let descriptor: LogDescriptor
     private let style: LineStyle
-    private var pending: [UInt8] = []
-    /// Bytes at the front of `pending` that are out.
-    private var written = 0
-    private var dropped = 0
+    private var buffer = LogBuffer(limitBytes: limitBytes)
+    private lazy var endOfTurn = EndOfTurn { [weak self] in self?.writeOut() }
+    /// Exists while the reader is behind.
     private var watcher: IOWatcher?
 
+    /// - Parameter names: Who will say something; they give the width of the first column, and get a colour each.
     init(descriptor: CInt = STDOUT_FILENO, names: [String]) {
-        self.descriptor = descriptor
+        self.descriptor = LogDescriptor(descriptor)
         style = LineStyle(names: names, isColored: isatty(descriptor) == 1 && Environment.current["NO_COLOR"] == nil)
     }
 
@@ -32,48 +32,37 @@ final class Console {
     /// Says a line that stands out, for people and for programs that wait for it.
     func announce(_ line: String) { append(line + "\n") }
 
-    /// Waits until everything is written, at most for a moment; for the end of the process.
+    /// Writes everything, and gives a slow reader a moment; for the end of the process, which it blocks.
     func flush() {
-        watcher = nil
-        var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        while !pending.isEmpty, unsafe Glibc.poll(&poll, 1, 500) > 0, writeSome() {}
+        writeOut()
+        while !buffer.isEmpty, descriptor.waitUntilWritable(within: Self.patience) { writeOut() }
     }
 
     private func append(_ text: String) {
-        guard pending.count - written + text.utf8.count <= Self.limitBytes else {
-            dropped += 1
-            return
-        }
-        if dropped > 0 {
-            pending += Array(style.line("up", "\(dropped) lines were dropped").utf8)
-            dropped = 0
-        }
-        pending += Array(text.utf8)
-        guard watcher == nil else { return }
-        watcher = IOWatcher(descriptor: descriptor, for: .write) { [unowned self] _ in
-            if !writeSome() || pending.isEmpty { watcher = nil }
-        }
+        buffer.append(Array(text.utf8))
+        endOfTurn.schedule()
     }
 
-    /// - Returns: `false` when nobody will ever read; what was to be said is forgotten then.
-    private func writeSome() -> Bool {
-        let count = unsafe pending.withUnsafeBytes { bytes in
-            let some = unsafe bytes[written...].prefix(Self.writeBytes)
-            return unsafe Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: some).baseAddress, some.count)
-        }
-        if count > 0 {
-            written += count
-            // Moving the rest up costs as much as the rest is long, so not with every write.
-            if written == pending.count || written >= Self.limitBytes / 4 {
-                pending.removeFirst(written)
-                written = 0
+    private func writeOut() {
+        while true {
+            if buffer.isEmpty {
+                watcher = nil
+                let dropped = buffer.takeDroppedLines()
+                guard dropped > 0 else { return }
+                buffer.append(Array(style.line("up", "\(dropped) lines were dropped").utf8))
             }
-            return true
+            switch descriptor.write(buffer.unwritten) {
+            case .wrote(let count):
+                buffer.wrote(count)
+            case .broken:
+                buffer.discard()
+            case .full:
+                if watcher == nil {
+                    watcher = IOWatcher(descriptor: descriptor.number, for: .write) { [unowned self] _ in writeOut() }
+                }
+                return
+            }
         }
-        if count < 0, errno == EINTR || errno == EAGAIN { return true }
-        pending.removeAll()
-        written = 0
-        return false
     }
 }
 

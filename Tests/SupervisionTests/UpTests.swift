@@ -1,0 +1,134 @@
+import Glibc
+import Reactor
+import TestSupport
+import Testing
+
+@testable import Supervision
+
+/// `tickloop up` as its user meets it: the real program, in a folder of its own.
+@Suite(.serialized) struct UpTests {
+    init() { Reactor.runInBackground() }
+
+    private static let question = "/prices/average?start_date=2025-01-06&end_date=2025-01-07"
+    private static let answer =
+        #"{"data":[{"date":"2025-01-06","average_price":100.38},{"date":"2025-01-07","average_price":102.75}]}"#
+
+    /// A system in a folder, with the addresses and processes that it says it has.
+    @ReactorActor
+    private struct System {
+        let folder: String
+        let port: UInt16
+        let process: TickloopProcess
+
+        init(_ folder: String, port: UInt16? = nil) async throws {
+            self.folder = folder
+            self.port = try port ?? FreePort.choose()
+            process = try TickloopProcess(["up", "--data", folder, "--port", "\(self.port)"])
+            let process = process
+            try await eventually("the ready line", within: .seconds(120)) {
+                process.lines.contains { $0.hasPrefix("ready ") } || process.status != nil
+            }
+            if process.status != nil { throw TestFailure(description: process.lines.joined(separator: "\n")) }
+        }
+
+        func ask() async -> TestResponse? {
+            try? await request("GET", UpTests.question, on: .tcp(host: "127.0.0.1", port: port))
+        }
+
+        /// Every process that it has, by name.
+        func processes() -> [String: ProcessRecord] {
+            let names = Files.entries(ofFolder: "\(folder)/run").filter { $0.hasSuffix(".pid") }
+            return names.reduce(into: [:]) { processes, file in
+                let name = String(file.dropLast(4))
+                let pid = Files.text("\(folder)/run/\(file)").flatMap { CInt($0.filter(\.isNumber)) }
+                processes[name] = pid.flatMap { ProcessRecord(name: name, runningAs: $0) }
+            }
+        }
+    }
+
+    private static let names = [
+        "api-1", "gateway-1", "postgres", "redis", "simulator-1", "worker-1", "worker-2",
+    ]
+
+    @Test @ReactorActor func `it answers, brings back whatever dies, and leaves nothing running`() async throws {
+        let system = try await System(TestFolder.make())
+        let first = system.processes()
+        #expect(first.keys.sorted() == Self.names)
+        #expect(await system.ask()?.body == Self.answer)
+        let environment = try #require(Files.text("\(system.folder)/run/env"))
+        #expect(environment.contains("export TICKLOOP_GATEWAY_URL='http://127.0.0.1:\(system.port)'\n"))
+
+        for name in Self.names {
+            let killed = try #require(system.processes()[name])
+            kill(killed.pid, SIGKILL)
+            try await eventually("\(name) again") {
+                guard let next = system.processes()[name] else { return false }
+                return next != killed
+            }
+            try await eventually("an answer after the end of \(name)") { await system.ask()?.body == Self.answer }
+        }
+        #expect(Files.text("\(system.folder)/run/env") == environment)
+
+        let last = system.processes()
+        system.process.send(SIGINT)
+        #expect(try await system.process.waitForEnd() == .exited(0))
+        #expect(last.values.allSatisfy { !$0.isRunning })
+        #expect(Files.entries(ofFolder: "\(system.folder)/run") == ["lock"])
+        let ends = system.process.lines.compactMap { line in
+            line.hasSuffix("exited with status 0") ? line.split(separator: "|")[1].split(separator: " ")[0] : nil
+        }
+        #expect(ends.filter { !$0.hasPrefix("worker") } == ["gateway-1", "api-1", "simulator-1", "redis", "postgres"])
+        #expect(ends.firstIndex(of: "worker-1").map { (2...3).contains($0) } == true)
+    }
+
+    @Test @ReactorActor func `a folder and a port belong to one system at a time`() async throws {
+        let system = try await System(TestFolder.make())
+        for (arguments, complaint) in [
+            (
+                ["--data", system.folder, "--port", "\(try FreePort.choose())"],
+                "already runs on \(system.folder) (pid "
+            ),
+            (["--data", try TestFolder.make(), "--port", "\(system.port)"], "port \(system.port) is taken"),
+        ] {
+            let second = try TickloopProcess(["up"] + arguments)
+            #expect(try await second.waitForEnd() == .exited(1))
+            #expect(second.lines.contains { $0.contains(complaint) })
+        }
+        #expect(await system.ask()?.body == Self.answer)
+        try await stopTwice(system)
+    }
+
+    /// The second signal comes while the first is being obeyed, or too late; either way nothing stays.
+    @ReactorActor
+    private func stopTwice(_ system: System) async throws {
+        let processes = system.processes()
+        system.process.send(SIGTERM)
+        try await eventually("the first end") { system.processes().count < processes.count }
+        system.process.send(SIGINT)
+        try await system.process.waitForEnd()
+        #expect(processes.values.allSatisfy { !$0.isRunning })
+    }
+
+    @Test(arguments: [true, false])
+    @ReactorActor
+    func `a system comes back after kill -9, of all processes or of up alone`(ofAll: Bool) async throws {
+        let system = try await System(TestFolder.make())
+        let before = system.processes()
+        system.process.send(SIGKILL)
+        if ofAll { for process in before.values { kill(process.pid, SIGKILL) } }
+        let next = try await System(system.folder, port: system.port)
+        #expect(before.values.allSatisfy { !$0.isRunning })
+        #expect(await next.ask()?.body == Self.answer)
+        next.process.send(SIGTERM)
+        #expect(try await next.process.waitForEnd() == .exited(0))
+    }
+
+    @Test @ReactorActor func `a start that is interrupted leaves nothing running`() async throws {
+        let folder = try TestFolder.make()
+        let process = try TickloopProcess(["up", "--data", folder, "--port", "\(try FreePort.choose())"])
+        try await eventually("its first line") { !process.lines.isEmpty }
+        process.send(SIGINT)
+        #expect(try await process.waitForEnd() == .exited(0))
+        #expect(Files.entries(ofFolder: "\(folder)/run") == ["lock"])
+    }
+}
