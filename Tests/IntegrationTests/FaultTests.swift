@@ -78,8 +78,9 @@ import Testing
             let pid = try system.signal("gateway-1", SIGKILL)
             try await system.waitForSuccessor(of: pid, as: "gateway-1")
         }
-        // Requests that it had taken are lost with it: at most one of each client.
-        #expect(load.lost.count <= 8)
+        // Requests that it had taken are lost with it: one of each of the 8 clients. The kernel closes the sockets of a
+        // dying process one by one, so a client may come back to a listener that is about to close, and lose one more.
+        #expect(load.lost.count <= 16)
         #expect(load.refusals == [:])
     }
 
