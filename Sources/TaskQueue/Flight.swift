@@ -24,6 +24,8 @@ final class Flight {
     private(set) var passengers: [Passenger] = []
     /// When it was sent; nil while it boards.
     var departure: ContinuousClock.Instant?
+    /// Whether the connection broke between sending it and hearing that it is in the queue.
+    var isUncertain = false
     /// Whether it stopped holding up the next flight of its key, because it has been under way for too long.
     var isOverdue = false
 

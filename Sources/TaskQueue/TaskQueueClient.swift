@@ -307,9 +307,11 @@ public final class TaskQueueClient {
             }
             then(error)
         case .flight(let flight):
-            // When the task may be in the queue, its result may come: those who wait go on waiting, within bounds.
-            guard let error, !error.mayHaveRun, flights[flight.id] != nil else { return }
-            land(flight, .failure(error))
+            guard let error, flights[flight.id] != nil else { return }
+            guard error.mayHaveRun else { return land(flight, .failure(error)) }
+            // The task may be in the queue, or may have been lost on the way: whoever waits goes on waiting, and it is
+            // sent again, under the same id, when Redis is back. Twice in the queue it is run twice and answered once.
+            flight.isUncertain = true
         }
     }
 
@@ -378,6 +380,10 @@ public final class TaskQueueClient {
     private func noteConnections() {
         if redis.isReady, replies.isConnected {
             lostAt = nil
+            for flight in flights.values where flight.isUncertain {
+                flight.isUncertain = false
+                schedule(flight)
+            }
         } else if lostAt == nil {
             lostAt = Reactor.now
         }

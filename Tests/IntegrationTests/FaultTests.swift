@@ -156,7 +156,9 @@ import Testing
         }
         expectNothingWrong(load)
         #expect(load.unconnected == 0)
-        #expect(Set(load.refusals.keys) == ["UNAVAILABLE"], "\(load.refusals)")
+        // 504 is for one whose task was on its way when the server went, and whose time was up before it was back.
+        #expect(load.refusals["UNAVAILABLE"] != nil, "\(load.refusals)")
+        #expect(Set(load.refusals.keys).isSubset(of: ["UNAVAILABLE", "UPSTREAM_TIMEOUT"]), "\(load.refusals)")
         try await system.waitUntilReady()
         #expect(Self.services.map { system.pid($0) } == pids, "nothing was restarted")
         for (service, count) in zip(Self.services, descriptors) {
