@@ -92,7 +92,8 @@ import Testing
             try await system.waitForSuccessor(of: pid, as: name)
         }
         expectNothingWrong(load)
-        #expect(load.refusals == [:])
+        // A successor that listens may not have reached the broker yet, and says so.
+        #expect(Set(load.refusals.keys).isSubset(of: ["UNAVAILABLE"]), "\(load.refusals)")
         #expect(system.lines.contains { $0.hasPrefix("up ") && $0.hasSuffix("\(name) exited with status 0") })
     }
 
