@@ -60,9 +60,8 @@ import Testing
             onLine: { lines.append($0) },
             onEnd: { end.succeed($0) }
         )
-        // Until it has started it is setpriv, which may not have asked for the signal yet.
-        try await eventually("the pid, and the start") { lines.count == 2 && lines.contains("started") }
-        let pid = try #require(lines.compactMap { CInt($0) }.first)
+        try await eventually("the pid") { lines.count == 1 }
+        let pid = try #require(CInt(lines[0]))
         let grandchild = try #require(ProcessRecord(name: "sleep", runningAs: pid))
         child.kill()
         #expect(await end.result.get() == .signaled(SIGKILL))
@@ -75,7 +74,8 @@ import Testing
         let end = Promise<WaitStatus, Never>()
         var lines: [String] = []
         let setpriv = try #require(Executable.find("setpriv"))
-        let nested = shell("echo started; exec sleep 1000").argumentVector(setpriv: setpriv).map { "'\($0)'" }.joined(separator: " ")
+        let nested = shell("echo started; exec sleep 1000").argumentVector(setpriv: setpriv)
+            .map { "'\($0)'" }.joined(separator: " ")
         let child = try ChildProcess(
             shell("\(nested) & echo $!; wait"),
             onLine: { lines.append($0) },
