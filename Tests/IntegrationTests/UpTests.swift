@@ -4,68 +4,129 @@ import Supervision
 import TestSupport
 import Testing
 
-/// `tickloop up` with servers of its own.
-@Suite struct UpTests {
-    private static let services = ["postgres", "redis", "simulator-1", "worker-1", "worker-2", "api-1", "gateway-1"]
-
+/// `tickloop up` as its user meets it, with servers of its own.
+@Suite(.serialized) struct UpTests {
     init() { loop }
 
-    @ReactorActor
-    private func start(in folder: String, port: UInt16) async throws -> TickloopProcess {
-        let up = try TickloopProcess(
-            ["up", "--data", folder, "--port", "\(port)", "--workers", "2"],
-            folder: packageFolder
-        )
-        try await up.waitUntilUp()
-        return up
-    }
+    private static let question = Question.all[6]
+    private static let names = ["api-1", "gateway-1", "postgres", "redis", "simulator-1", "worker-1", "worker-2"]
 
+    /// What runs in a data folder, with the processes that it says it has.
     @ReactorActor
-    private func pid(_ name: String, in folder: String) -> CInt? {
-        Files.text("\(folder)/run/\(name).pid").flatMap { CInt($0.prefix { $0 != "\n" }) }
-    }
+    private struct Installation {
+        let folder: String
+        let port: UInt16
+        let process: TickloopProcess
 
-    @Test @ReactorActor func `one command runs everything, mends it, and leaves nothing behind`() async throws {
-        let folder = try TestFolder.make()
-        let port = try FreePort.choose()
-        let gateway = Endpoint.tcp(host: "127.0.0.1", port: port)
-        var up = try await start(in: folder, port: port)
-        let question = Question.all[6]
+        init(_ folder: String, port: UInt16? = nil) async throws {
+            self.folder = folder
+            self.port = try port ?? FreePort.choose()
+            process = try TickloopProcess(
+                ["up", "--data", folder, "--port", "\(self.port)"],
+                folder: packageFolder
+            )
+            try await process.waitUntilUp()
+        }
+
+        /// Whether the gateway gives the right answer.
         func isRight() async -> Bool {
-            let response = try? await request("GET", question.target, on: gateway)
-            return response?.status == 200 && response?.body == question.body
+            let gateway = Endpoint.tcp(host: "127.0.0.1", port: port)
+            let response = try? await request("GET", UpTests.question.target, on: gateway)
+            return response?.status == 200 && response?.body == UpTests.question.body
         }
-        #expect(await isRight())
-        #expect(up.lines.contains { $0.hasPrefix("ready on http://127.0.0.1:\(port), try: curl ") })
 
-        let second = try TickloopProcess(
-            ["up", "--data", folder, "--port", "\(try FreePort.choose())"],
-            folder: packageFolder
-        )
-        #expect(try await second.waitForEnd() == .exited(1))
-        #expect(second.lines.contains { $0.contains(folder) }, "\(second.lines)")
-
-        for server in ["redis", "postgres"] {
-            let old = try #require(pid(server, in: folder))
-            #expect(Glibc.kill(old, SIGKILL) == 0)
-            try await eventually("another \(server)", within: .seconds(60)) {
-                pid(server, in: folder).map { $0 != old } ?? false
+        /// Every process that it has, by name.
+        func processes() -> [String: ProcessRecord] {
+            let names = Files.entries(ofFolder: "\(folder)/run").filter { $0.hasSuffix(".pid") }
+            return names.reduce(into: [:]) { processes, file in
+                let name = String(file.dropLast(4))
+                let pid = Files.text("\(folder)/run/\(file)").flatMap { CInt($0.filter(\.isNumber)) }
+                processes[name] = pid.flatMap { ProcessRecord(name: name, runningAs: $0) }
             }
-            try await eventually("right answers", within: .seconds(60)) { await isRight() }
         }
+    }
 
-        let pids = Self.services.compactMap { pid($0, in: folder) }
-        #expect(pids.count == Self.services.count)
-        for pid in pids { Glibc.kill(pid, SIGKILL) }
-        try await up.kill()
-        up = try await start(in: folder, port: port)
-        #expect(await isRight())
+    @Test @ReactorActor func `it answers, brings back whatever dies, and leaves nothing running`() async throws {
+        let system = try await Installation(TestFolder.make())
+        let first = system.processes()
+        #expect(first.keys.sorted() == Self.names)
+        let ready = "ready on http://127.0.0.1:\(system.port), try: curl "
+        #expect(system.process.lines.filter { $0.hasPrefix(ready) }.count == 1)
+        #expect(await system.isRight())
+        let environment = try #require(Files.text("\(system.folder)/run/env"))
+        #expect(environment.contains("export TICKLOOP_GATEWAY_URL='http://127.0.0.1:\(system.port)'\n"))
 
-        let last = Self.services.compactMap { pid($0, in: folder) }
-        #expect(last.count == Self.services.count)
-        up.send(SIGINT)
-        #expect(try await up.waitForEnd(within: .seconds(60)) == .exited(0))
-        for pid in last { #expect(Glibc.kill(pid, 0) != 0) }
-        #expect(Files.entries(ofFolder: "\(folder)/run").filter { $0.hasSuffix(".pid") } == [])
+        for name in Self.names {
+            let killed = try #require(system.processes()[name])
+            kill(killed.pid, SIGKILL)
+            try await eventually("\(name) again") {
+                guard let next = system.processes()[name] else { return false }
+                return next != killed
+            }
+            try await eventually("an answer after the end of \(name)") { await system.isRight() }
+        }
+        #expect(Files.text("\(system.folder)/run/env") == environment)
+
+        let last = system.processes()
+        system.process.send(SIGINT)
+        #expect(try await system.process.waitForEnd() == .exited(0))
+        #expect(last.values.allSatisfy { !$0.isRunning })
+        #expect(Files.entries(ofFolder: "\(system.folder)/run") == ["lock"])
+        let ends = system.process.lines.compactMap { line in
+            line.hasSuffix("exited with status 0") ? line.split(separator: "|")[1].split(separator: " ")[0] : nil
+        }
+        #expect(ends.filter { !$0.hasPrefix("worker") } == ["gateway-1", "api-1", "simulator-1", "redis", "postgres"])
+        #expect(ends.firstIndex(of: "worker-1").map { (2...3).contains($0) } == true)
+    }
+
+    @Test @ReactorActor func `a folder and a port belong to one system at a time`() async throws {
+        let system = try await Installation(TestFolder.make())
+        for (arguments, complaint) in [
+            (
+                ["--data", system.folder, "--port", "\(try FreePort.choose())"],
+                "already runs on \(system.folder) (pid "
+            ),
+            (["--data", try TestFolder.make(), "--port", "\(system.port)"], "port \(system.port) is taken"),
+        ] {
+            let second = try TickloopProcess(["up"] + arguments, folder: packageFolder)
+            #expect(try await second.waitForEnd() == .exited(1))
+            #expect(second.lines.contains { $0.contains(complaint) })
+        }
+        #expect(await system.isRight())
+        try await stopTwice(system)
+    }
+
+    /// The second signal comes while the first is being obeyed, or too late; either way nothing stays.
+    @ReactorActor
+    private func stopTwice(_ system: Installation) async throws {
+        let processes = system.processes()
+        system.process.send(SIGTERM)
+        try await eventually("the first end") { system.processes().count < processes.count }
+        system.process.send(SIGINT)
+        try await system.process.waitForEnd()
+        #expect(processes.values.allSatisfy { !$0.isRunning })
+    }
+
+    @Test(arguments: [true, false])
+    @ReactorActor
+    func `a system comes back after kill -9, of all processes or of up alone`(ofAll: Bool) async throws {
+        let system = try await Installation(TestFolder.make())
+        let before = system.processes()
+        system.process.send(SIGKILL)
+        if ofAll { for process in before.values { kill(process.pid, SIGKILL) } }
+        let next = try await Installation(system.folder, port: system.port)
+        #expect(before.values.allSatisfy { !$0.isRunning })
+        #expect(await next.isRight())
+        next.process.send(SIGTERM)
+        #expect(try await next.process.waitForEnd() == .exited(0))
+    }
+
+    @Test @ReactorActor func `a start that is interrupted leaves nothing running`() async throws {
+        let folder = try TestFolder.make()
+        let process = try TickloopProcess(["up", "--data", folder, "--port", "\(try FreePort.choose())"])
+        try await eventually("its first line") { !process.lines.isEmpty }
+        process.send(SIGINT)
+        #expect(try await process.waitForEnd() == .exited(0))
+        #expect(Files.entries(ofFolder: "\(folder)/run") == ["lock"])
     }
 }
