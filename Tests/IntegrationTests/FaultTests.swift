@@ -63,6 +63,11 @@ import Testing
         #expect(after.refusals == [:])
     }
 
+    @Test @ReactorActor func `what killed workers had taken is answered by their successors`() async throws {
+        try await system.waitUntilReady()
+        try await askAtOnce { for worker in ["worker-1", "worker-2"] { try system.signal(worker, SIGKILL) } }
+    }
+
     @Test @ReactorActor func `a killed internal API is refusals until another is there`() async throws {
         let load = try await underLoad { _ in
             let pid = try system.signal("api-1", SIGKILL)
@@ -108,7 +113,7 @@ import Testing
     ///
     /// - Parameter event: Happens when all of them wait for their results.
     @ReactorActor
-    private func askAtOnce(then event: @ReactorActor () throws -> Void = {}) async throws {
+    private func askAtOnce(then event: @ReactorActor () async throws -> Void = {}) async throws {
         let workers = try ["worker-1", "worker-2"].map { try system.signal($0, SIGSTOP) }
         defer { for worker in workers { Glibc.kill(worker, SIGCONT) } }
         var sockets: [TestSocket] = []
@@ -121,7 +126,7 @@ import Testing
             let length = try await system.redis.run("XLEN", "q:{tasks}:stream")
             return Int(length.first ?? "") ?? 0 >= Question.all.count
         }
-        try event()
+        try await event()
         for worker in workers { Glibc.kill(worker, SIGCONT) }
         for (socket, question) in zip(sockets, Question.all) {
             let response = try await socket.takeResponse()
@@ -172,6 +177,14 @@ import Testing
     @ReactorActor
     private func descriptorCount(_ service: String) -> Int {
         system.pid(service).map { Files.entries(ofFolder: "/proc/\($0)/fd").count } ?? 0
+    }
+
+    @Test @ReactorActor func `tasks outlive a killed Redis`() async throws {
+        try await system.waitUntilReady()
+        try await askAtOnce {
+            await system.redis.kill()
+            try await system.redis.start()
+        }
     }
 
     // MARK: Threads
