@@ -1,0 +1,95 @@
+"""The generators of load, and what one run of them gives."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from .processes import Failure, die_with_parent
+from .system import FIRST_ASKED_DAY, LAST_ASKED_DAY
+
+SCRIPT = Path(__file__).resolve().parents[1] / "ranges.lua"
+
+
+@dataclass
+class Ranges:
+    """What is asked for: random ranges of `shortest` to `longest` days between two days."""
+
+    first: str = FIRST_ASKED_DAY
+    last: str = LAST_ASKED_DAY
+    shortest: int = 1
+    longest: int = 30
+
+
+@dataclass
+class Sample:
+    """One run of wrk against one contestant."""
+
+    requests: int
+    seconds: float
+    p50_us: int
+    p90_us: int
+    p99_us: int
+    p999_us: int
+    max_us: int
+    errors: dict
+    # CPU microseconds per request, by role, without the generator's.
+    cpu_us: dict
+    generator_cpu_us: float
+
+    @property
+    def rate(self):
+        return self.requests / self.seconds
+
+    @property
+    def total_cpu_us(self):
+        return sum(self.cpu_us.values())
+
+    @property
+    def error_count(self):
+        return sum(self.errors.values())
+
+
+def wrk(contestant, connections, seconds, ranges=Ranges(), seed=1):
+    """Runs wrk, one thread, closed loop: a connection asks again as soon as it has its answer."""
+    command = [
+        "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", SCRIPT, contestant.url,
+        "--", ranges.first, ranges.last, ranges.shortest, ranges.longest, seed,
+    ]  # fmt: skip
+    before = {role: tree.cpu_seconds() for role, tree in contestant.roles.items()}
+    output, generator_seconds = _run([str(word) for word in command])
+    used = {role: tree.cpu_seconds() - before[role] for role, tree in contestant.roles.items()}
+    result = json.loads(output.splitlines()[-1])
+    del result["bytes"]
+    requests = result["requests"]
+    if requests == 0:
+        raise Failure(f"{contestant.name} answered nothing in {seconds} s:\n{output}")
+    return Sample(
+        **result,
+        cpu_us={role: each / requests * 1e6 for role, each in used.items()},
+        generator_cpu_us=generator_seconds / requests * 1e6,
+    )
+
+
+def _run(command):
+    """Runs a generator to its end; returns its output and CPU seconds."""
+    with tempfile.TemporaryFile("w+") as output:
+        # In its own session, so that Ctrl-C comes to us first.
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=die_with_parent
+        )
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+        output.seek(0)
+        text = output.read()
+    if process.returncode != 0:
+        raise Failure(f"{' '.join(command)} ended with {process.returncode}:\n{text}")
+    return text, usage.ru_utime + usage.ru_stime
