@@ -47,8 +47,11 @@ let package = Package(
 
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
 
+        // Measured by everything above; pure
+        module("Metrics"),
+
         // Loop: the only code that knows libev
-        module("Reactor", ["CLibev", "CCares", "CLinux"]),
+        module("Reactor", ["CLibev", "CCares", "CLinux", "Metrics"]),
 
         // Wire: pure
         module("HTTPWire"),
@@ -56,14 +59,14 @@ let package = Package(
 
         // I/O
         module("HTTPServer", ["Reactor", "HTTPWire"]),
-        module("HTTPClient", ["Reactor", "HTTPWire"]),
-        module("Postgres", ["Reactor", "CPostgres", logging]),
-        module("Redis", ["Reactor", "CHiredis", logging]),
+        module("HTTPClient", ["Reactor", "HTTPWire", "Metrics"]),
+        module("Postgres", ["Reactor", "CPostgres", "Metrics", logging]),
+        module("Redis", ["Reactor", "CHiredis", "Metrics", logging]),
 
         // Engine: knows nothing of prices
         module("Configuration", [.product(name: "TOMLKit", package: "TOMLKit")]),
         module("Observability", ["Reactor", "JSONWire", logging]),
-        module("TaskQueue", ["Reactor", "Redis", "JSONWire", logging]),
+        module("TaskQueue", ["Reactor", "Redis", "JSONWire", "Metrics", logging]),
         module("WebAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", logging]),
         module("Migrations", ["Reactor", "Postgres"]),
         module("Supervision", ["Reactor", "CLinux", "Observability"]),
@@ -75,8 +78,8 @@ let package = Package(
         module(
             "ServiceRuntime",
             [
-                "Reactor", "Configuration", "Observability", "HTTPServer", "WebAPI", "HTTPWire", "Postgres", "Redis",
-                "TaskQueue", logging,
+                "Reactor", "Configuration", "Observability", "HTTPServer", "HTTPClient", "WebAPI", "HTTPWire",
+                "Postgres", "Redis", "TaskQueue", "Metrics", logging,
             ]
         ),
         module(
@@ -113,7 +116,8 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
-        tests(of: "Reactor", ["TestSupport"]),
+        tests(of: "Metrics"),
+        tests(of: "Reactor", ["TestSupport", "Metrics"]),
         tests(of: "Supervision", ["Reactor", "TestSupport"]),
         tests(of: "Postgres", ["Reactor", "Supervision", "TestSupport", logging]),
         tests(of: "Migrations", ["Postgres", "Reactor", "Supervision", "TestSupport"]),

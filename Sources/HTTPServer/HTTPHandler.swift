@@ -48,10 +48,16 @@ public struct HTTPServerCounters: Hashable, Sendable {
     public internal(set) var connections = 0
     /// Requests handed to the handler.
     public internal(set) var requests = 0
-    /// Requests refused with 4xx because of what or how slowly the client sent.
-    public internal(set) var refusedRequests = 0
+    /// Requests refused because they are not HTTP/1.1, or can be understood in two ways.
+    public internal(set) var malformed = 0
+    /// Requests refused because a part of them is larger than the limits allow.
+    public internal(set) var tooLarge = 0
+    /// Requests refused because they arrived too slowly.
+    public internal(set) var tooSlow = 0
     /// Requests and connections refused with 503.
     public internal(set) var overloads = 0
+    /// Requests to which the handler gave no answer in time.
+    public internal(set) var unanswered = 0
     /// Requests whose client left before the answer.
     public internal(set) var abandonedRequests = 0
     /// Times that accepting paused because descriptors ran out.

@@ -42,7 +42,8 @@ public final class HTTPServer {
     /// How long accepting pauses when descriptors run out, unless a connection closes before.
     private static let shortagePause = Duration.milliseconds(100)
 
-    let configuration: HTTPServerConfiguration
+    /// The limits.
+    public let configuration: HTTPServerConfiguration
     let readBuffer = ReadBuffer()
     private let handler: any HTTPHandler
 
@@ -189,8 +190,13 @@ public final class HTTPServer {
     func refusal(_ reason: HTTPRefusal) -> HTTPResponse {
         switch reason {
         case .overloaded: counters.overloads += 1
-        case .malformed, .headTimedOut, .bodyTimedOut: counters.refusedRequests += 1
-        case .unanswered: break
+        case .malformed(let error):
+            switch error.status {
+            case .contentTooLarge, .uriTooLong, .requestHeaderFieldsTooLarge: counters.tooLarge += 1
+            default: counters.malformed += 1
+            }
+        case .headTimedOut, .bodyTimedOut: counters.tooSlow += 1
+        case .unanswered: counters.unanswered += 1
         }
         return handler.response(to: reason)
     }

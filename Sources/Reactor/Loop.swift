@@ -1,5 +1,6 @@
 internal import CLibev
 internal import Glibc
+internal import Metrics
 
 /// The libev loop of the process and the shape of its turn.
 ///
@@ -38,8 +39,11 @@ enum Loop {
     /// Not an optional: the clock's type has no layout at compile time, so that to look into an optional one is a walk
     /// through its metadata.
     private static var cachedNow = ContinuousClock.now
-    private static var isNowKnown = false
     private static var cachedUnixTime: Duration?
+    /// When libev last returned from waiting, or anything as long as it never has.
+    private static var turnBegan = ContinuousClock.now
+    /// How long the turns took, waiting not included.
+    static let turns = Histogram(Histogram.turn)
     private static var scheduled: [EndOfTurn] = []
     private static var running: [EndOfTurn] = []
 
@@ -76,13 +80,7 @@ enum Loop {
 
     // MARK: Time
 
-    static var now: ContinuousClock.Instant {
-        if !isNowKnown {
-            cachedNow = ContinuousClock.now
-            isNowKnown = true
-        }
-        return cachedNow
-    }
+    static var now: ContinuousClock.Instant { cachedNow }
 
     static var unixTime: Duration {
         if let cachedUnixTime { return cachedUnixTime }
@@ -96,7 +94,8 @@ enum Loop {
     // MARK: The turn
 
     static func beginTurn() {
-        isNowKnown = false
+        turnBegan = ContinuousClock.now
+        cachedNow = turnBegan
         cachedUnixTime = nil
     }
 
@@ -120,6 +119,7 @@ enum Loop {
         } else {
             unsafe ev_idle_stop(pointer, idleWatcher)
         }
+        turns.observe(turnBegan.duration(to: .now))
     }
 }
 

@@ -1,4 +1,5 @@
 internal import Glibc
+public import Metrics
 
 /// The event loop of the process: libev with epoll, one thread, Swift concurrency on top.
 ///
@@ -53,6 +54,11 @@ public enum Reactor {
 
     /// The wall clock as time since 1970-01-01T00:00:00Z, read once a turn.
     public static var unixTime: Duration { Loop.unixTime }
+
+    /// How long the loop's turns took, from the end of one wait to the beginning of the next. Whatever becomes ready
+    /// in a turn waits for its end, so a long turn is a delay for everybody; all together, they are the time that the
+    /// process was busy.
+    public static var turns: Histogram { Loop.turns }
 
     /// Starts `body` at the end of this turn, before output is flushed.
     ///

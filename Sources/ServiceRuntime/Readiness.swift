@@ -1,5 +1,6 @@
 internal import HTTPServer
 internal import HTTPWire
+internal import Metrics
 internal import Reactor
 internal import WebAPI
 
@@ -26,7 +27,7 @@ enum OperationalRoutes {
     /// Longest time for `/ready` to find out; a part that needs longer is not ready.
     private static let checkTimeout = Duration.seconds(1)
 
-    static func routes(_ checks: [ReadinessCheck]) -> [Route] {
+    static func routes(_ checks: [ReadinessCheck], _ metrics: MetricsRegistry) -> [Route] {
         [
             Route(.get, "/health", "Whether the process is alive: answers while the event loop turns") { _ in
                 HTTPResponse(json: Array(#"{"status":"ok"}"#.utf8))
@@ -34,6 +35,10 @@ enum OperationalRoutes {
             Route(.get, "/ready", "Whether the service can do its work now, or which part is missing") {
                 context async throws(APIError) in
                 try await ready(checks, deadline: min(context.deadline, Reactor.now + checkTimeout))
+            },
+            Route(.get, "/metrics", "What the process counts and measures, for Prometheus") { _ in
+                let fields: HTTPFields = ["Content-Type": MetricsPage.contentType]
+                return HTTPResponse(.ok, fields: fields, body: .bytes(await metrics.page()))
             },
         ]
     }

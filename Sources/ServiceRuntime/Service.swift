@@ -25,6 +25,8 @@ public struct ServiceEnvironment: Sendable {
     public let configuration: Configuration
     /// The service's log.
     public let logger: Logger
+    /// Takes the parts of the service that have metrics.
+    public let metrics: MetricsRegistry
 }
 
 /// A role that has started.

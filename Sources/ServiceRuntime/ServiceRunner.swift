@@ -25,8 +25,10 @@ extension Service {
         // Before anything is started, so that a signal during the start is not lost.
         let signals = ShutdownSignals(logger: logger)
         do {
-            let service = try await start(ServiceEnvironment(configuration: configuration, logger: logger))
-            let server = try await listen(service, configuration, logger)
+            let metrics = MetricsRegistry()
+            let environment = ServiceEnvironment(configuration: configuration, logger: logger, metrics: metrics)
+            let service = try await start(environment)
+            let server = try await listen(service, configuration, logger, metrics)
             await signals.wait()
             await drain(server, service, within: configuration[ShutdownSettings.grace], logger)
             return 0
@@ -40,16 +42,23 @@ extension Service {
     private func listen(
         _ service: RunningService,
         _ configuration: Configuration,
-        _ logger: Logger
+        _ logger: Logger,
+        _ metrics: MetricsRegistry
     ) async throws(StartupError) -> HTTPServer {
         let accessLog = AccessRecorder(logger: logger, share: configuration[LoggingSettings.accessSample])
         let web = WebService(
-            routes: OperationalRoutes.routes(service.readiness) + service.routes,
+            routes: OperationalRoutes.routes(service.readiness, metrics) + service.routes,
             requestTimeout: service.requestTimeout,
-            takesDeadlineFromCaller: service.takesDeadlineFromCaller,
-            onAnswered: { accessLog.record($0) }
+            takesDeadlineFromCaller: service.takesDeadlineFromCaller
         )
+        let requests = RequestMetrics(web.paths)
+        web.onAnswered = { answered in
+            requests.record(answered)
+            accessLog.record(answered)
+        }
         let server = HTTPServer(configuration: HTTPServerConfiguration(configuration), handler: web)
+        metrics.addProcess(service: schema.service)
+        metrics.add(server, web, requests)
         for endpoint in configuration[ServerSettings.listen] {
             do {
                 let bound = try await server.listen(on: endpoint)

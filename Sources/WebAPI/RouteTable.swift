@@ -4,15 +4,17 @@ internal import HTTPWire
 struct RouteTable {
     /// What stands at a path and method.
     enum Match {
-        case route(Route, PathParameters)
+        case route(Route, PathParameters, resource: Int)
         /// The path exists; it answers to these methods.
-        case otherMethod(allowed: [HTTPMethod])
+        case otherMethod(allowed: [HTTPMethod], resource: Int)
         case nothing
     }
 
     /// The routes of one path.
     private struct Resource {
         let path: PathTemplate
+        /// Its place in ``paths``.
+        let number: Int
         var routes: [Route]
 
         /// In the order of `Allow`: what was declared, then what comes with it.
@@ -23,18 +25,21 @@ struct RouteTable {
         }
     }
 
+    /// Every path that has a route; a match names one by its place here.
+    private(set) var paths: [PathTemplate] = []
     private var exact: [String: Resource] = [:]
     private var templates: [Resource] = []
 
     init(_ routes: [Route]) {
         for route in routes {
-            if route.path.isExact {
-                exact[route.path.description, default: Resource(path: route.path, routes: [])].routes.append(route)
-            } else if let index = templates.firstIndex(where: { $0.path == route.path }) {
+            if exact[route.path.description]?.routes.append(route) != nil { continue }
+            if let index = templates.firstIndex(where: { $0.path == route.path }) {
                 templates[index].routes.append(route)
-            } else {
-                templates.append(Resource(path: route.path, routes: [route]))
+                continue
             }
+            let resource = Resource(path: route.path, number: paths.count, routes: [route])
+            paths.append(route.path)
+            if route.path.isExact { exact[route.path.description] = resource } else { templates.append(resource) }
         }
     }
 
@@ -46,9 +51,9 @@ struct RouteTable {
         // HEAD answers like GET; the server leaves the body out.
         let wanted: HTTPMethod = method == .head ? .get : method
         guard let route = resource.routes.first(where: { $0.method == wanted }) else {
-            return .otherMethod(allowed: resource.allowed)
+            return .otherMethod(allowed: resource.allowed, resource: resource.number)
         }
-        return .route(route, parameters)
+        return .route(route, parameters, resource: resource.number)
     }
 
     private func resource(at path: String) -> (Resource, PathParameters)? {

@@ -8,6 +8,8 @@ public struct AnsweredRequest: Sendable {
     public let head: RequestHead
     /// Its request id and trace.
     public let identity: RequestIdentity
+    /// The path of the route, by its place in ``WebService/paths``; nil for a path that is not there.
+    public let resource: Int?
     /// The answer's status.
     public let status: HTTPStatus
     /// Bytes of the answer's body; 0 for one that is streamed.
@@ -28,29 +30,32 @@ public final class WebService: HTTPHandler {
 
     /// Requests being handled now.
     public private(set) var requestsInFlight = 0
+    /// Called once for each request, when its answer is handed over.
+    public var onAnswered: @ReactorActor (AnsweredRequest) -> Void = { _ in }
+    /// How often each error was answered.
+    public private(set) var errors: [ErrorCode: Int] = [:]
 
     private let routes: RouteTable
     private let requestTimeout: Duration
     private let takesDeadlineFromCaller: Bool
-    private let onAnswered: (AnsweredRequest) -> Void
     private var identifier = RequestIdentifier()
 
     /// - Parameters:
     ///   - requestTimeout: Longest time for one request.
     ///   - takesDeadlineFromCaller: Whether `X-Request-Timeout-Ms` may shorten it: on hops inside, which the public
     ///     cannot reach.
-    ///   - onAnswered: Called once for each request, when its answer is handed over.
     public init(
         routes: [Route],
         requestTimeout: Duration,
-        takesDeadlineFromCaller: Bool,
-        onAnswered: @escaping @ReactorActor (AnsweredRequest) -> Void = { _ in }
+        takesDeadlineFromCaller: Bool
     ) {
         self.routes = RouteTable(routes)
         self.requestTimeout = requestTimeout
         self.takesDeadlineFromCaller = takesDeadlineFromCaller
-        self.onAnswered = onAnswered
     }
+
+    /// Every path that the service answers to; there are no more of them however many paths are asked for.
+    public var paths: [PathTemplate] { routes.paths }
 
     // MARK: HTTPHandler
 
@@ -59,7 +64,7 @@ public final class WebService: HTTPHandler {
         let identity = identifier.identify(request.head.fields)
         let start = Reactor.now
         switch routes.find(request.head.method, path: request.head.path) {
-        case .route(let route, let parameters):
+        case .route(let route, let parameters, let resource):
             let context = RequestContext(
                 request: request,
                 identity: identity,
@@ -68,14 +73,14 @@ public final class WebService: HTTPHandler {
             )
             requestsInFlight += 1
             Reactor.spawn { [self] in
-                let response = await Self.answer(route, context)
+                let response = await answer(route, context)
                 requestsInFlight -= 1
-                finish(exchange, identity, start, response)
+                finish(exchange, identity, resource, start, response)
             }
-        case .otherMethod(let allowed):
-            finish(exchange, identity, start, Self.response(toMethod: request.head.method, allowed: allowed))
+        case .otherMethod(let allowed, let resource):
+            finish(exchange, identity, resource, start, response(toMethod: request.head.method, allowed: allowed))
         case .nothing:
-            finish(exchange, identity, start, HTTPResponse(APIError.notFound))
+            finish(exchange, identity, nil, start, response(.notFound))
         }
     }
 
@@ -88,7 +93,7 @@ public final class WebService: HTTPHandler {
             case .overloaded: .overloaded
             case .unanswered: .internalError
             }
-        var response = HTTPResponse(error)
+        var response = response(error)
         // Whatever id the request had could not be read, or must not be believed.
         response.fields.append(Self.requestIDField, identifier.makeRequestID())
         return response
@@ -97,6 +102,7 @@ public final class WebService: HTTPHandler {
     private func finish(
         _ exchange: HTTPExchange,
         _ identity: RequestIdentity,
+        _ resource: Int?,
         _ start: ContinuousClock.Instant,
         _ response: consuming HTTPResponse
     ) {
@@ -106,6 +112,7 @@ public final class WebService: HTTPHandler {
             AnsweredRequest(
                 head: exchange.request.head,
                 identity: identity,
+                resource: resource,
                 status: response.status,
                 bodyBytes: bodyBytes,
                 duration: Reactor.now - start
@@ -114,19 +121,24 @@ public final class WebService: HTTPHandler {
         exchange.respond(response)
     }
 
-    private static func answer(_ route: Route, _ context: RequestContext) async -> HTTPResponse {
+    private func answer(_ route: Route, _ context: RequestContext) async -> HTTPResponse {
         do {
             return try await route.handler(context)
         } catch {
-            return HTTPResponse(error)
+            return response(error)
         }
     }
 
-    private static func response(toMethod method: HTTPMethod, allowed: [HTTPMethod]) -> HTTPResponse {
+    private func response(_ error: APIError) -> HTTPResponse {
+        errors[error.code, default: 0] += 1
+        return HTTPResponse(error)
+    }
+
+    private func response(toMethod method: HTTPMethod, allowed: [HTTPMethod]) -> HTTPResponse {
         var response =
             method == .options
             ? HTTPResponse(.noContent)
-            : HTTPResponse(APIError(.methodNotAllowed, "This path does not answer to \(method)."))
+            : response(APIError(.methodNotAllowed, "This path does not answer to \(method)."))
         response.fields.append("Allow", allowed.map(\.rawValue).joined(separator: ", "))
         return response
     }

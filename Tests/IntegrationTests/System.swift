@@ -67,6 +67,26 @@ final class System {
     /// Where a service listens.
     func endpoint(_ role: Role) -> Endpoint { endpoints[role] ?? .unix(path: "") }
 
+    /// Where every process answers `/metrics`, by role: what `up` tells Prometheus.
+    func targets() -> [String: [Endpoint]] {
+        let groups = (Files.text("\(folder)/run/targets.json") ?? "").split(separator: "\n").compactMap { line in
+            let words = line.split(separator: "\"").map { String($0) }
+            let addresses = words.compactMap { word in
+                word.contains(":") && word.first?.isNumber == true ? try? Endpoint(parsing: word) : nil
+            }
+            return addresses.isEmpty ? nil : (words[words.count - 2], addresses)
+        }
+        return Dictionary(uniqueKeysWithValues: groups)
+    }
+
+    /// What a process counts and measures now.
+    func metrics(of endpoint: Endpoint) async throws -> MetricsText {
+        let response = try await request("GET", "/metrics", on: endpoint)
+        #expect(response.status == 200)
+        #expect(response["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
+        return MetricsText(response.body)
+    }
+
     /// One request on a connection of its own.
     func ask(_ role: Role, _ target: String, _ method: String = "GET", fields: [String] = []) async throws
         -> TestResponse

@@ -46,6 +46,20 @@ import Testing
         )
     }
 
+    @Test func `Prometheus is told where each process answers`() {
+        #expect(
+            plan().targetsFile == """
+                [
+                  {"targets": ["127.0.0.1:8080"], "labels": {"job": "gateway"}},
+                  {"targets": ["127.0.0.1:20003"], "labels": {"job": "api"}},
+                  {"targets": ["127.0.0.1:20005", "127.0.0.1:20006"], "labels": {"job": "worker"}},
+                  {"targets": ["127.0.0.1:20004"], "labels": {"job": "simulator"}}
+                ]
+
+                """
+        )
+    }
+
     @Test func `each service is told where to listen and asked there whether it is ready`() {
         let services = plan().tiers.flatMap(\.self)
         #expect(

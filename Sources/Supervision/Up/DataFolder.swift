@@ -10,12 +10,14 @@ import Reactor
 ///     DIR/run/NAME.pid    one for each process that runs now
 ///     DIR/run/processes   the same with their start times, for the next `up` to tell what was left behind
 ///     DIR/run/env         addresses, for a shell; there while everything is up
+///     DIR/run/targets.json  the same for Prometheus: where each process answers /metrics
 struct DataFolder {
     let path: String
     private var table = ProcessTable()
 
     var run: String { "\(path)/run" }
     var environmentFile: String { "\(run)/env" }
+    var targetsFile: String { "\(run)/targets.json" }
     private var tableFile: String { "\(run)/processes" }
 
     /// Makes the folders that are missing.
@@ -33,11 +35,17 @@ struct DataFolder {
 
     /// Removes what an earlier `up` wrote here and could not remove.
     func removeStaleFiles() {
-        Files.remove(environmentFile)
+        removeAddresses()
         Files.remove(tableFile)
         for name in Files.entries(ofFolder: run) where name.hasSuffix(".pid") || name.hasSuffix(".sock") {
             Files.remove("\(run)/\(name)")
         }
+    }
+
+    /// Removes what is only there while everything is up.
+    func removeAddresses() {
+        Files.remove(environmentFile)
+        Files.remove(targetsFile)
     }
 
     mutating func processStarted(_ name: String, pid: CInt) throws(SupervisionError) {

@@ -65,7 +65,7 @@ public final class Up {
             }
         }
         isStopping = true
-        Files.remove(folder.environmentFile)
+        folder.removeAddresses()
         for tier in tiers.reversed() {
             for service in tier { service.requestStop() }
             for service in tier { await service.waitUntilStopped() }
@@ -82,6 +82,7 @@ public final class Up {
         for preparation in plan.preparations { try await run(preparation.command, name: preparation.name) }
         for tier in plan.tiers { try await start(tier) }
         try Files.write(plan.environmentFile, to: folder.environmentFile, mode: 0o600)
+        try Files.write(plan.targetsFile, to: folder.targetsFile)
         let question = "/prices/average?start_date=2025-01-06&end_date=2025-01-07"
         console.announce("ready on http://\(plan.gateway), try: curl 'http://\(plan.gateway)\(question)'")
     }

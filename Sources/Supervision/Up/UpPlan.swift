@@ -63,6 +63,16 @@ struct UpPlan {
         return variables.map { "export \($0)='\($1.split(separator: "'").joined(separator: "'\\''"))'\n" }.joined()
     }
 
+    /// Where each process answers `/metrics`, for Prometheus' `file_sd_configs`. A restart does not change it.
+    var targetsFile: String {
+        let groups = tiers.reversed().map { services in
+            let role = services[0].name.prefix { $0 != "-" }
+            let targets = services.map { "\"\($0.probe.endpoint)\"" }.joined(separator: ", ")
+            return "  {\"targets\": [\(targets)], \"labels\": {\"job\": \"\(role)\"}}"
+        }
+        return "[\n\(groups.joined(separator: ",\n"))\n]\n"
+    }
+
     /// What every role and tool gets.
     private var environment: [String: String] {
         var variables = options.environment

@@ -1,0 +1,66 @@
+/// What is measured: a name with its kind, what it means, and the labels that tell its series apart.
+///
+/// The conventions are Prometheus' own and are checked here, where a metric is declared: base units in the name
+/// (`_seconds`, `_bytes`), `_total` at the end of what only grows, and nothing of a label's meaning in the name.
+///
+/// - SeeAlso: Prometheus documentation, "Metric and label naming".
+public struct Metric: Sendable {
+    /// How its values behave.
+    public enum Kind: String, Sendable {
+        /// Only grows, from 0 at the start of the process.
+        case counter
+        /// Goes up and down.
+        case gauge
+        /// Durations, counted by how long they are.
+        case histogram
+    }
+
+    /// As it stands in the text.
+    public let name: String
+    /// How its values behave.
+    public let kind: Kind
+    /// One line for a person.
+    public let help: String
+    /// The names of its labels, in the order in which values are given.
+    public let labels: [String]
+
+    private init(_ kind: Kind, _ name: String, _ help: String, _ labels: [String]) {
+        precondition(Self.isName(name), "not a metric's name: \(name)")
+        precondition(labels.allSatisfy { Self.isName($0) && $0 != "le" }, "not labels: \(labels)")
+        precondition(
+            name.hasSuffix("_total") == (kind == .counter),
+            "what is counted, and only that, is a total: \(name)"
+        )
+        precondition(kind != .histogram || name.hasSuffix("_seconds"), "histograms are of time: \(name)")
+        self.name = name
+        self.kind = kind
+        self.help = help
+        self.labels = labels
+    }
+
+    /// Declares what only grows; the name ends in `_total`.
+    public static func counter(_ name: String, _ help: String, labels: String...) -> Metric {
+        Metric(.counter, name, help, labels)
+    }
+
+    /// Declares what goes up and down.
+    public static func gauge(_ name: String, _ help: String, labels: String...) -> Metric {
+        Metric(.gauge, name, help, labels)
+    }
+
+    /// Declares how long something takes; the name ends in `_seconds`.
+    public static func histogram(_ name: String, _ help: String, labels: String...) -> Metric {
+        Metric(.histogram, name, help, labels)
+    }
+
+    /// Lower case only, which is less than the format allows and all that the conventions want.
+    private static func isName(_ text: String) -> Bool {
+        guard let first = text.utf8.first, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first) else { return false }
+        return text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"): true
+            default: false
+            }
+        }
+    }
+}

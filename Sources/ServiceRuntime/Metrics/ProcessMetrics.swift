@@ -1,0 +1,106 @@
+internal import Glibc
+internal import Metrics
+internal import Reactor
+
+extension Metric {
+    fileprivate static let build = gauge(
+        "tickloop_build_info",
+        "Always 1; what runs is in the labels.",
+        labels: "service",
+        "swift"
+    )
+    fileprivate static let turns = histogram(
+        "tickloop_loop_turn_duration_seconds",
+        "Time that the event loop was busy between two waits; its sum grows by 1 a second when a core is all used."
+    )
+    // These names, and what they mean, are the same for every program.
+    fileprivate static let cpu = counter("process_cpu_seconds_total", "User and system CPU time spent in seconds.")
+    fileprivate static let resident = gauge("process_resident_memory_bytes", "Resident memory size in bytes.")
+    fileprivate static let virtual = gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.")
+    fileprivate static let descriptors = gauge("process_open_fds", "Number of open file descriptors.")
+    fileprivate static let descriptorLimit = gauge("process_max_fds", "Maximum number of open file descriptors.")
+    fileprivate static let start = gauge(
+        "process_start_time_seconds",
+        "Start time of the process since unix epoch in seconds."
+    )
+    fileprivate static let threads = gauge("process_threads", "Number of OS threads; one is all that we need.")
+}
+
+extension MetricsRegistry {
+    /// Adds what every process has: its build, its loop, and what it uses of the machine.
+    func addProcess(service: String) {
+        let startedAt = Reactor.unixTime
+        add { page in
+            page.add(.build, 1, [service, ProcessUsage.compiler])
+            page.add(.turns, Reactor.turns)
+            page.add(.start, startedAt)
+            page.add(.cpu, ProcessUsage.cpuTime)
+            page.add(.descriptorLimit, ProcessUsage.descriptorLimit)
+            if let count = ProcessUsage.descriptorCount { page.add(.descriptors, count) }
+            if let pages = ProcessUsage.memoryPages {
+                page.add(.virtual, pages.virtual * ProcessUsage.pageBytes)
+                page.add(.resident, pages.resident * ProcessUsage.pageBytes)
+            }
+            if let count = ProcessUsage.threadCount { page.add(.threads, count) }
+        }
+    }
+}
+
+/// What the kernel says of this process. `/proc` is memory of the kernel: reading it takes microseconds and never waits
+/// for a disk.
+enum ProcessUsage {
+    /// The version of the language that this was compiled by.
+    static let compiler: String = {
+        #if compiler(>=6.4)
+        "6.4+"
+        #elseif compiler(>=6.3)
+        "6.3"
+        #else
+        "6.2"
+        #endif
+    }()
+
+    static let pageBytes = sysconf(CInt(_SC_PAGESIZE))
+
+    /// Of user and system together.
+    static var cpuTime: Duration {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+
+    static var descriptorLimit: Int {
+        var limit = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+        return Int(clamping: limit.rlim_cur)
+    }
+
+    /// Since Linux 6.2 the folder's size is the number of its entries; before, they have to be counted.
+    static var descriptorCount: Int? {
+        var status = stat()
+        guard unsafe stat("/proc/self/fd", &status) == 0 else { return nil }
+        if status.st_size > 0 { return status.st_size }
+        return entryCount(ofFolder: "/proc/self/fd").map { $0 - 1 }
+    }
+
+    static var threadCount: Int? { entryCount(ofFolder: "/proc/self/task") }
+
+    /// In pages: the first two numbers of proc(5)'s `statm`.
+    static var memoryPages: (virtual: Int, resident: Int)? {
+        guard let file = unsafe fopen("/proc/self/statm", "re") else { return nil }
+        defer { unsafe fclose(file) }
+        var bytes = [CChar](repeating: 0, count: 128)
+        guard unsafe fgets(&bytes, CInt(bytes.count), file) != nil else { return nil }
+        let text = String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let numbers = text.split(separator: " ").prefix(2).compactMap { Int($0) }
+        return numbers.count == 2 ? (numbers[0], numbers[1]) : nil
+    }
+
+    private static func entryCount(ofFolder path: String) -> Int? {
+        guard let folder = unsafe opendir(path) else { return nil }
+        defer { unsafe closedir(folder) }
+        var count = -2  // "." and ".."
+        while unsafe readdir(folder) != nil { count += 1 }
+        return count
+    }
+}
