@@ -31,8 +31,15 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
     .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: strict)
 }
 
+/// Modules for the packages under `Benchmarks/`, which are packages of their own so that nobody else needs what they do.
+let products: [Product] = [
+    "Reactor", "HTTPWire", "JSONWire", "HTTPServer", "HTTPClient", "Configuration", "TaskQueue", "WebAPI", "Prices",
+    "ServiceRuntime", "Gateway",
+].map { .library(name: $0, targets: [$0]) }
+
 let package = Package(
     name: "tickloop",
+    products: products,
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
