@@ -124,16 +124,16 @@ let package = Package(
             swiftSettings: strict
         ),
         tests(of: "Metrics"),
-        tests(of: "Reactor", ["TestSupport", "Metrics"]),
+        tests(of: "Reactor", ["TestSupport"]),
         tests(of: "Supervision", ["Reactor", "TestSupport"]),
-        tests(of: "Postgres", ["Reactor", "Supervision", "TestSupport", logging]),
+        tests(of: "Postgres", ["Reactor", "Metrics", "Supervision", "TestSupport", logging]),
         tests(of: "Migrations", ["Postgres", "Reactor", "Supervision", "TestSupport"]),
-        tests(of: "TaskQueue", ["Reactor", "Redis", "JSONWire", "Supervision", "TestSupport", logging]),
-        tests(of: "Redis", ["Reactor", "Supervision", "TestSupport", logging]),
+        tests(of: "TaskQueue", ["Reactor", "Metrics", "Redis", "JSONWire", "Supervision", "TestSupport", logging]),
+        tests(of: "Redis", ["Reactor", "Metrics", "Supervision", "TestSupport", logging]),
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),
         tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),
-        tests(of: "HTTPClient", ["Reactor", "TestSupport", "HTTPWire"]),
+        tests(of: "HTTPClient", ["Reactor", "Metrics", "TestSupport", "HTTPWire"]),
         tests(
             of: "Prices",
             [

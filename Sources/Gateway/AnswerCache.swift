@@ -26,6 +26,12 @@ struct AnswerCache {
     private var head = 0
     private var nextSequence: UInt64 = 0
 
+    /// Questions that were answered from here.
+    private(set) var hits = 0
+    /// Questions that were not.
+    private(set) var misses = 0
+    /// Answers dropped before their time, to make room.
+    private(set) var evictions = 0
     /// Bytes of the keys and bodies that are kept.
     private(set) var byteCount = 0
 
@@ -40,8 +46,13 @@ struct AnswerCache {
     var count: Int { entries.count }
 
     /// The answer to `key` if it is young enough.
-    func answer(to key: String, now: ContinuousClock.Instant) -> [UInt8]? {
-        guard isEnabled, let entry = entries[key], entry.expires > now else { return nil }
+    mutating func answer(to key: String, now: ContinuousClock.Instant) -> [UInt8]? {
+        guard isEnabled else { return nil }
+        guard let entry = entries[key], entry.expires > now else {
+            misses += 1
+            return nil
+        }
+        hits += 1
         return entry.body
     }
 
@@ -68,6 +79,7 @@ struct AnswerCache {
             let place = queue[head]
             if let entry = entries[place.key], entry.sequence == place.sequence {
                 guard entry.expires <= now || byteCount > byteLimit else { break }
+                if entry.expires > now { evictions += 1 }
                 remove(place.key)
             }
             head += 1

@@ -24,6 +24,8 @@ extension Service {
                 byteLimit: configuration[CacheSettings.maxBytes]
             )
         )
+        environment.metrics.add(api.client, as: "api")
+        environment.metrics.add(cache: "averages") { averages.cacheFigures }
         return RunningService(
             routes: [averages.route],
             requestTimeout: configuration[LimitSettings.requestTimeout],
@@ -53,6 +55,16 @@ final class AverageForwarder {
         Route(.get, Self.path, "Mean price of each day in a range") {
             [self] context async throws(APIError) in try await answer(context)
         }
+    }
+
+    var cacheFigures: CacheFigures {
+        CacheFigures(
+            hits: cache.hits,
+            misses: cache.misses,
+            evictions: cache.evictions,
+            entries: cache.count,
+            bytes: cache.byteCount
+        )
     }
 
     private func answer(_ context: RequestContext) async throws(APIError) -> HTTPResponse {

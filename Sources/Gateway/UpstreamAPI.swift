@@ -10,7 +10,7 @@ internal import WebAPI
 /// The one place where what the next hop says or fails to say becomes what the client sees.
 @ReactorActor
 final class UpstreamAPI {
-    private let client: HTTPClient
+    let client: HTTPClient
     private let authority: String
     private let logger: Logger
 

@@ -1,3 +1,4 @@
+public import Metrics
 public import Reactor
 
 /// A client of one upstream: keeps connections to it open and sends requests over them.
@@ -24,6 +25,8 @@ public final class HTTPClient {
     public let configuration: HTTPClientConfiguration
     /// What has happened so far.
     public private(set) var statistics = HTTPClientStatistics()
+    /// How long responses took, from the request being given to a connection to the last byte of the response.
+    public let latency = Histogram()
     /// Called when the circuit opens and when it closes, for a log line or a metric; it must not call the client.
     public var onCircuitChange: (@ReactorActor (_ isOpen: Bool) -> Void)?
 
@@ -212,6 +215,7 @@ extension HTTPClient {
         exchange.place = .nowhere
         judge(exchange, error)
         statistics.failures += 1
+        statistics.failuresByKind[error.kind, default: 0] += 1
         failures.append((exchange, error))
         notices?.schedule()
     }
@@ -363,6 +367,7 @@ extension HTTPClient {
 
     func responseEnded(_ connection: ClientConnection, _ exchange: HTTPClientExchange, isReusable: Bool) {
         let now = Moment(Reactor.now)
+        latency.observe(now - exchange.sentAt)
         let use = pool.released(connection.id, isReusable: isReusable, now: now)
         // Before the callback, which may send the next request: it finds the connection idle.
         self.use(connection, for: use, now)

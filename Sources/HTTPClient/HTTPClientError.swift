@@ -40,6 +40,37 @@ public enum HTTPClientError: Error, Hashable, Sendable {
         }
     }
 
+    /// What happened, without its circumstances; for a metric's label.
+    public enum Kind: String, CaseIterable, Sendable {
+        /// No connection could be made.
+        case unreachable
+        /// The connection ended.
+        case connectionLost = "connection_lost"
+        /// The time was up.
+        case timedOut = "timed_out"
+        /// The response cannot be understood or is too large.
+        case unusableResponse = "unusable_response"
+        /// Too many requests wait.
+        case overloaded
+        /// The upstream is not asked.
+        case circuitOpen = "circuit_open"
+        /// Nobody wants the response.
+        case cancelled
+    }
+
+    /// What happened.
+    public var kind: Kind {
+        switch self {
+        case .unreachable: .unreachable
+        case .connectionLost: .connectionLost
+        case .timedOut: .timedOut
+        case .malformedResponse, .responseTooLarge: .unusableResponse
+        case .overloaded: .overloaded
+        case .circuitOpen: .circuitOpen
+        case .cancelled: .cancelled
+        }
+    }
+
     /// Whether the upstream may have done what it was asked for. Only if not is it always right to ask again.
     public var mayHaveBeenProcessed: Bool {
         switch self {

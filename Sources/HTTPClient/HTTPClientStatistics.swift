@@ -8,6 +8,8 @@ public struct HTTPClientStatistics: Hashable, Sendable {
     public var retries = 0
     /// Requests that ended with an error; not those cancelled.
     public var failures = 0
+    /// The same by the kind of the error.
+    public var failuresByKind: [HTTPClientError.Kind: Int] = [:]
     /// Attempts to connect.
     public var connects = 0
     /// Attempts that failed.

@@ -21,6 +21,8 @@ extension Service {
             logger: logger
         )
         queue.start()
+        environment.metrics.add(database)
+        environment.metrics.add(queue)
         return RunningService(
             routes: [
                 AverageRoute(queue: queue, rangeDaysMax: configuration[LimitSettings.maxRangeDays]).route,

@@ -1,3 +1,4 @@
+internal import Metrics
 internal import Reactor
 
 /// What the caller of a query is told.
@@ -19,18 +20,23 @@ final class PendingQuery {
     /// Whether to send it once more when the connection breaks: a read that is not part of a session.
     var isRepeatable: Bool
     private var completion: ((PostgresOutcome) -> Void)?
+    private let acceptedAt = Reactor.now
+    /// Where the time until the outcome is counted.
+    private let latency: Histogram?
 
     init(
         _ text: Text,
         _ parameters: [PostgresParameter],
         deadline: ContinuousClock.Instant,
         isRepeatable: Bool = false,
+        latency: Histogram?,
         then completion: @escaping @ReactorActor (PostgresOutcome) -> Void
     ) {
         self.text = text
         self.parameters = parameters
         self.deadline = deadline
         self.isRepeatable = isRepeatable
+        self.latency = latency
         self.completion = completion
     }
 
@@ -48,6 +54,11 @@ final class PendingQuery {
     func finish(_ outcome: PostgresOutcome) {
         guard let completion else { return }
         self.completion = nil
+        switch outcome {
+        // It took no time, and never was a statement to the server.
+        case .failure(.unavailable), .failure(.overloaded): break
+        case .success, .failure: latency?.observe(Reactor.now - acceptedAt)
+        }
         completion(outcome)
     }
 }

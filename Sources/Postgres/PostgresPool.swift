@@ -1,4 +1,5 @@
 public import Logging
+public import Metrics
 public import Reactor
 
 /// A few connections to one PostgreSQL server, shared by every statement of the process.
@@ -36,7 +37,11 @@ public final class PostgresPool {
         case unavailable
     }
 
-    let configuration: PostgresConfiguration
+    /// The limits and addresses.
+    public let configuration: PostgresConfiguration
+    /// How long statements took, from being accepted to their outcome, waiting for a connection included.
+    public let latency = Histogram()
+
     private let logger: Logger
     private let slots: [PoolSlot]
     private var waiters = RingBuffer<PoolWaiter>()
@@ -107,6 +112,7 @@ public final class PostgresPool {
                 parameters,
                 deadline: deadline,
                 isRepeatable: statement.isReading,
+                latency: latency,
                 then: completion
             )
         )
@@ -244,7 +250,7 @@ public final class PostgresPool {
 
     private func lend(_ slot: PoolSlot, to loan: PendingLoan) {
         guard let connection = slot.link.connection else { preconditionFailure("lending a closed connection") }
-        slot.borrower = PostgresSession(connection)
+        slot.borrower = PostgresSession(connection, latency: latency)
         loan.promise.succeed(slot)
     }
 

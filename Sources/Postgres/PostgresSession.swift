@@ -1,3 +1,4 @@
+internal import Metrics
 public import Reactor
 
 /// A connection that one caller has to himself: lent by a pool, or opened for itself.
@@ -8,7 +9,13 @@ public final class PostgresSession {
     /// Nil when the session has ended.
     private var connection: Connection?
 
-    init(_ connection: Connection) { self.connection = connection }
+    /// Where the time that statements take is counted.
+    private let latency: Histogram?
+
+    init(_ connection: Connection, latency: Histogram? = nil) {
+        self.connection = connection
+        self.latency = latency
+    }
 
     /// Opens a connection that belongs to no pool; for tools such as migrations and imports.
     ///
@@ -69,7 +76,7 @@ public final class PostgresSession {
         guard PostgresParameter.areEncodable(parameters) else { throw .unencodable }
         guard let connection, connection.isOpen else { throw .unavailable }
         let promise = Promise<PostgresResult, PostgresError>()
-        connection.submit(PendingQuery(text, parameters, deadline: deadline) { promise.settle($0) })
+        connection.submit(PendingQuery(text, parameters, deadline: deadline, latency: latency) { promise.settle($0) })
         do {
             return try await promise.value
         } catch {

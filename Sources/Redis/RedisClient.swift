@@ -1,4 +1,5 @@
 public import Logging
+public import Metrics
 public import Reactor
 
 /// Commands over one pipelined connection, which is kept up by itself.
@@ -21,6 +22,8 @@ public final class RedisClient {
     public let configuration: RedisConfiguration
     /// What the client has done since it was made.
     public var counters: RedisCounters { session.counters }
+    /// How long round trips took, one of the commands in flight being timed at a time.
+    public var latency: Histogram { session.latency }
     private let session: RedisSession
     private var observers: [(Bool) -> Void] = []
 

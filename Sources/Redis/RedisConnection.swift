@@ -1,3 +1,4 @@
+internal import Metrics
 internal import Reactor
 
 /// One connection to Redis, from connecting to its end; it does not come back.
@@ -32,6 +33,11 @@ final class RedisConnection: HiredisContextDelegate {
     private var state = State.connecting
     private var hiredis: HiredisContext?
     private var pending = PendingCommands<RedisReplyHandler>()
+    /// Where round trips are counted.
+    private let latency: Histogram
+    /// How many replies come before that to the command that is being timed, and since when; nil for none. Those of a
+    /// turn travel together, so it is enough to time one at a time.
+    private var timing: (repliesAhead: Int, since: ContinuousClock.Instant)?
     private lazy var watchdog = Timer { [unowned self] in check.schedule() }
     /// The check itself. libev calls timers before sockets: when the loop was held up, the replies of this very turn
     /// must be read before commands are declared too late.
@@ -47,10 +53,12 @@ final class RedisConnection: HiredisContextDelegate {
         configuration: RedisConfiguration,
         introduction: [RedisCommand],
         deadline: ContinuousClock.Instant,
+        latency: Histogram,
         events: Events
     ) throws(RedisFault) {
         self.configuration = configuration
         self.introduction = introduction
+        self.latency = latency
         self.events = events
         hiredis = try HiredisContext(to: address, delegate: self)
         schedule(at: deadline)
@@ -72,6 +80,7 @@ final class RedisConnection: HiredisContextDelegate {
         }
         guard hiredis.send(&command) else { return handler(.failed(.disconnected)) }
         let now = Reactor.now
+        if timing == nil { timing = (pending.count, now) }
         pending.sent(handler, deadline: now + timeout, stallsAt: now + max(timeout, configuration.stallTimeout))
         scheduleWatchdog()
     }
@@ -125,6 +134,7 @@ final class RedisConnection: HiredisContextDelegate {
     }
 
     private func answer(_ reply: borrowing RedisReplyView) {
+        noteReply()
         let handler = pending.answered()
         guard case .error = reply.kind else {
             // Lending the reply inside an enum takes ownership of the view, which is a pointer that hiredis keeps
@@ -135,6 +145,16 @@ final class RedisConnection: HiredisContextDelegate {
         let error = RedisServerError(reply: reply.text ?? "")
         handler?(.failed(.refused(error)))
         if error.endsConnection { end(.refused(error), tells: true) }
+    }
+
+    private func noteReply() {
+        guard let (repliesAhead, since) = timing else { return }
+        if repliesAhead == 0 {
+            latency.observe(Reactor.now - since)
+            timing = nil
+        } else {
+            timing = (repliesAhead - 1, since)
+        }
     }
 
     private func end(_ fault: RedisFault, tells: Bool) {

@@ -1,4 +1,5 @@
 internal import Logging
+internal import Metrics
 internal import Reactor
 
 /// What a client has done since it was made.
@@ -41,6 +42,7 @@ final class RedisSession {
     /// Counts the connections that were begun. Whatever began under another number is stale.
     private(set) var generation = 0
     private(set) var counters = RedisCounters()
+    let latency = Histogram()
 
     /// Called when a connection was made.
     var onOpened: (RedisConnection) -> Void = { _ in }
@@ -131,6 +133,7 @@ final class RedisSession {
                     configuration: configuration,
                     introduction: introduction,
                     deadline: deadline,
+                    latency: latency,
                     events: events
                 )
             )

@@ -43,6 +43,9 @@ final class ReplyReader {
         reader.close()
     }
 
+    /// What its connection has done.
+    var counters: RedisCounters { reader.counters }
+
     /// Whether results can arrive.
     var isConnected: Bool { reader.isReading }
 

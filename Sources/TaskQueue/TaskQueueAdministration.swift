@@ -18,11 +18,14 @@ public struct TaskQueueAdministration {
     // MARK: Looking
 
     /// The state of the queue at one moment.
-    public func statistics() async throws(RedisError) -> QueueStatistics {
+    ///
+    /// - Parameter timeout: How long to wait for it; nil means ``RedisConfiguration/commandTimeout``.
+    public func statistics(within timeout: Duration? = nil) async throws(RedisError) -> QueueStatistics {
         let reply = try await AdministrationScripts.statistics.run(
             on: redis,
             keys: [keys.stream, keys.delayed, keys.dead, keys.paused, keys.totals],
-            [.string(QueueKeys.group)]
+            [.string(QueueKeys.group)],
+            timeout: timeout
         )
         guard let statistics = QueueStatistics(reply) else { throw .unexpectedReply }
         return statistics

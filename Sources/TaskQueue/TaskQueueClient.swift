@@ -50,7 +50,8 @@ public final class TaskQueueClient {
     /// How late a caller may be told that its deadline has passed; one timer serves them all.
     private static let sweepInterval = Duration.milliseconds(20)
 
-    private let configuration: TaskQueueConfiguration
+    /// The limits.
+    public let configuration: TaskQueueConfiguration
     private let keys: QueueKeys
     private let redis: RedisClient
     private let logger: Logger
@@ -104,6 +105,9 @@ public final class TaskQueueClient {
 
     /// The client for commands that go beside the queue.
     public var commands: RedisClient { redis }
+
+    /// What the connection that reads results has done.
+    public var replyCounters: RedisCounters { replies.counters }
 
     // MARK: Submitting
 

@@ -1,4 +1,5 @@
 internal import Logging
+internal import Metrics
 internal import Reactor
 
 /// Runs tasks in their handlers and says how each ended, exactly once, also when a handler takes too long.
@@ -11,19 +12,29 @@ final class TaskRunner {
     private struct Registration {
         let handler: any TaskHandler
         let batchLimit: Int
+        let runTime = Histogram()
     }
 
     /// Tasks that were handed to one handler call.
     private final class Batch {
         let tasks: [HeldTask]
+        let startedAt: ContinuousClock.Instant
+        let runTime: Histogram
         /// When each task has taken too long.
         let limits: [ContinuousClock.Instant]
         /// Whether the end of each task was announced.
         var isEnded: [Bool]
         var swiftTask: Task<Void, Never>?
 
-        init(_ tasks: [HeldTask], limits: [ContinuousClock.Instant]) {
+        init(
+            _ tasks: [HeldTask],
+            startedAt: ContinuousClock.Instant,
+            limits: [ContinuousClock.Instant],
+            runTime: Histogram
+        ) {
             self.tasks = tasks
+            self.startedAt = startedAt
+            self.runTime = runTime
             self.limits = limits
             isEnded = Array(repeating: false, count: tasks.count)
         }
@@ -35,6 +46,9 @@ final class TaskRunner {
     private var batches: [Int: Batch] = [:]
     private var lastBatch = 0
     private lazy var sweepTimer = Timer { [unowned self] in sweep() }
+
+    /// How long the tasks of each handler ran.
+    var runTimes: [String: Histogram] { registrations.mapValues(\.runTime) }
 
     /// Tasks that were declared too late while their handler has not returned: they still occupy the worker.
     private(set) var overdueCount = 0
@@ -68,7 +82,7 @@ final class TaskRunner {
                 continue
             }
             for first in stride(from: 0, to: tasks.count, by: registration.batchLimit) {
-                start(Array(tasks[first..<min(first + registration.batchLimit, tasks.count)]), registration.handler)
+                start(Array(tasks[first..<min(first + registration.batchLimit, tasks.count)]), registration)
             }
         }
     }
@@ -81,19 +95,21 @@ final class TaskRunner {
         overdueCount = 0
     }
 
-    private func start(_ tasks: [HeldTask], _ handler: any TaskHandler) {
+    private func start(_ tasks: [HeldTask], _ registration: Registration) {
         lastBatch += 1
         let number = lastBatch
         let timeout = Reactor.now + configuration.taskTimeout
         let contexts = tasks.map(\.context)
         let batch = Batch(
             tasks,
-            limits: contexts.map { context in context.deadline.map { min($0, timeout) } ?? timeout }
+            startedAt: Reactor.now,
+            limits: contexts.map { context in context.deadline.map { min($0, timeout) } ?? timeout },
+            runTime: registration.runTime
         )
         batches[number] = batch
         if !sweepTimer.isScheduled { sweepTimer.schedule(after: Self.sweepInterval) }
         batch.swiftTask = Reactor.spawn { [weak self] in
-            let results = await handler.run(contexts)
+            let results = await registration.handler.run(contexts)
             self?.returned(number, results)
         }
     }
@@ -102,6 +118,7 @@ final class TaskRunner {
         // Absent after `cancelAll`.
         guard let batch = batches.removeValue(forKey: number) else { return }
         precondition(results.count == batch.tasks.count, "a handler answers each task of its batch")
+        batch.runTime.observe(Reactor.now - batch.startedAt, times: batch.tasks.count)
         for (index, task) in batch.tasks.enumerated() {
             if batch.isEnded[index] { overdueCount -= 1 } else { end(task, results[index]) }
         }

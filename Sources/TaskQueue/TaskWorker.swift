@@ -1,5 +1,6 @@
 internal import JSONWire
 public import Logging
+public import Metrics
 public import Reactor
 public import Redis
 
@@ -28,12 +29,18 @@ public final class TaskWorker {
         public var succeeded = 0
         /// Tasks whose handler failed or took too long.
         public var failed = 0
+        /// Failed tasks that are to be run again.
+        public var retried = 0
+        /// Failed tasks that were given up.
+        public var dead = 0
         /// Tasks dropped because their deadline had passed.
         public var expired = 0
         /// Ends that were written.
         public var written = 0
         /// Ends that were not written because the task had been ended by another worker.
         public var superseded = 0
+        /// Leases that were renewed.
+        public var leasesRenewed = 0
         /// Leases that another worker had taken when they were to be renewed.
         public var leasesLost = 0
     }
@@ -57,7 +64,8 @@ public final class TaskWorker {
     private static let consumerSweepInterval = Duration.seconds(60)
     private static let consumerStaleAfter = Duration.seconds(600)
 
-    private let configuration: TaskQueueConfiguration
+    /// The limits.
+    public let configuration: TaskQueueConfiguration
     let identity: WorkerIdentity
     private let redis: RedisClient
     let reader: RedisBlockingReader
@@ -92,6 +100,10 @@ public final class TaskWorker {
     public private(set) var isPaused = false
     /// What the worker has done since it was made.
     public private(set) var counters = Counters()
+
+    /// How long tasks had been in the queue when they were started for the first time, by the clocks of the machines
+    /// that submitted them and of this one, in milliseconds.
+    public let waits = Histogram()
 
     /// Makes a worker that is not connecting yet.
     public init(_ configuration: TaskQueueConfiguration, redis settings: RedisConfiguration, logger: Logger) {
@@ -162,6 +174,15 @@ public final class TaskWorker {
 
     /// Whether the worker is connected and takes tasks, or would if the queue were not paused.
     public var isReady: Bool { phase == .running && redis.isReady && isAttended }
+
+    /// The client for commands that go beside the queue.
+    public var commands: RedisClient { redis }
+
+    /// What the connection that fetches tasks has done.
+    public var fetchingCounters: RedisCounters { reader.counters }
+
+    /// How long the handler of each name took for its tasks.
+    public var runTimes: [String: Histogram] { runner.runTimes }
 
     /// How many tasks run, or have ended without that being written yet.
     public var taskCount: Int { held.count }
@@ -319,6 +340,7 @@ public final class TaskWorker {
             // What we were running anyway, and had lost for a while, is ours again.
             guard held.updateValue(.ours, forKey: delivery.entry) == nil else { continue }
             guard let envelope = TaskEnvelope(parsing: delivery.text.span) else {
+                counters.dead += 1
                 logger.error("entry is not a task", metadata: ["entry": "\(delivery.entry)"])
                 finisher.add(.init(entry: delivery.entry, disposition: .unreadable(delivery.text)))
                 continue
@@ -329,6 +351,9 @@ public final class TaskWorker {
                 continue
             }
             tasks.append(HeldTask(entry: delivery.entry, deliveries: delivery.deliveries, envelope: envelope))
+        }
+        for task in tasks where task.attempt == 1 {
+            waits.observe(max(.zero, Reactor.unixTime - .milliseconds(task.envelope.createdAtMilliseconds)))
         }
         StartedScript.run(tasks.filter(\.envelope.isTracked).map(\.envelope), as: identity)
         runner.run(tasks)
@@ -343,6 +368,11 @@ public final class TaskWorker {
         }
         var generator = SystemRandomNumberGenerator()
         let disposition = task.disposition(for: result, retry: configuration.retry, using: &generator)
+        switch disposition {
+        case .retry: counters.retried += 1
+        case .dead, .unreadable: counters.dead += 1
+        case .ended: break
+        }
         finisher.add(.init(entry: task.entry, disposition: disposition))
     }
 
@@ -362,6 +392,7 @@ public final class TaskWorker {
         guard !due.isEmpty else { return }
         RenewScript.run(due, as: identity) { [weak self] result in
             guard let self, case .success(let lost) = result else { return }
+            counters.leasesRenewed += due.count - lost.count
             for entry in lost where held[entry] == .ours {
                 held[entry] = .lost
                 counters.leasesLost += 1

@@ -17,6 +17,8 @@ extension Service {
         )
         worker.register(AverageTask.name, AverageTaskHandler(database, logger: logger))
         worker.start()
+        environment.metrics.add(database)
+        environment.metrics.add(worker)
         return RunningService(
             readiness: [
                 ReadinessCheck(.database) { _ in database.isReady },

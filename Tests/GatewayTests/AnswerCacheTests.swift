@@ -46,6 +46,8 @@ import Testing
         cache.insert([UInt8](repeating: 0, count: 3_000), for: "too large", askedAt: start, now: start)
         #expect(cache.answer(to: "too large", now: start) == nil)
         #expect(cache.answer(to: "key 999", now: start) != nil)
+        #expect([cache.hits, cache.misses] == [2, 2])
+        #expect(cache.evictions == 1000 - cache.count)
     }
 
     @Test func `expired answers leave with the next insertion`() {
@@ -54,6 +56,7 @@ import Testing
         let later = start + .seconds(1)
         cache.insert([2], for: "new", askedAt: later, now: later)
         #expect(cache.count == 1)
+        #expect(cache.evictions == 0)
         #expect(cache.answer(to: "new", now: later) == [2])
     }
 }

@@ -1,4 +1,5 @@
 import HTTPWire
+import Metrics
 import Reactor
 import TestSupport
 import Testing
@@ -66,6 +67,8 @@ import Testing
         let outcome = await client.outcome(method, body: method == .post ? "" : nil)
         #expect(outcome == .failure(.connectionLost(mayHaveBeenProcessed: true)))
         #expect(upstream.requests.count == count)
+        #expect(client.statistics.failuresByKind == [.connectionLost: 1])
+        #expect(client.latency.count == 0)
     }
 
     @Test(arguments: ["HTTP/1.1 2", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", "HTTP/1.1 103 E\r\n\r\n"])

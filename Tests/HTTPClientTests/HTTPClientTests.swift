@@ -1,5 +1,6 @@
 import Glibc
 import HTTPWire
+import Metrics
 import Reactor
 import TestSupport
 import Testing
@@ -65,6 +66,7 @@ import Testing
         }
         #expect(upstream.peers.count == 1)
         #expect(client.statistics.reuses == 5)
+        #expect(client.latency.count == 6)
     }
 
     @Test @ReactorActor func `a name is looked up`() async throws {

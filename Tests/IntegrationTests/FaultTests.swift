@@ -158,6 +158,7 @@ import Testing
             try await eventually("refusals") { load.refusals.values.reduce(0, +) >= 100 }
             let ready = try await system.ask(.gateway, "/ready")
             expectError(ready, 503, "UNAVAILABLE")
+            try await expectMetrics(without: server)
             try await server.start()
         }
         expectNothingWrong(load)
@@ -171,6 +172,20 @@ import Testing
             try await eventually("\(service) has no more than \(count) descriptors") {
                 descriptorCount(service) <= count
             }
+        }
+    }
+
+    /// What an operator looks at while a server is away: the API answers at once, and says which one it is.
+    @ReactorActor
+    private func expectMetrics(without server: TestServer) async throws {
+        let isRedis = server === system.redis
+        try await eventually("metrics that tell of it") {
+            let metrics = try await system.metrics(of: system.endpoint(.api))
+            #expect(metrics.faults == [])
+            return metrics.value("tickloop_redis_up") == (isRedis ? 0 : 1)
+                && metrics.value("tickloop_database_up") == (isRedis ? 1 : 0)
+                && metrics.value("tickloop_queue_up") == (isRedis ? 0 : 1)
+                && (metrics["tickloop_queue_tasks"] == nil) == isRedis
         }
     }
 

@@ -61,6 +61,62 @@ extension EndToEndTests {
             }
         }
 
+        /// What a request for averages moves, by role: the hops that it takes.
+        private static let hops: [(role: String, names: [String])] = [
+            (
+                "gateway",
+                ["tickloop_upstream_requests_total", "tickloop_upstream_request_duration_seconds_count"]
+            ),
+            (
+                "api",
+                [
+                    "tickloop_queue_submitted_total", "tickloop_queue_outcomes_total",
+                    "tickloop_redis_command_duration_seconds_count",
+                ]
+            ),
+            (
+                "worker",
+                [
+                    "tickloop_task_fetched_total", "tickloop_task_attempts_total",
+                    "tickloop_task_wait_duration_seconds_count", "tickloop_task_run_duration_seconds_count",
+                    "tickloop_database_statements_total", "tickloop_database_statement_duration_seconds_count",
+                    "tickloop_redis_command_duration_seconds_count",
+                ]
+            ),
+        ]
+
+        /// The sum over all processes of a role.
+        @ReactorActor
+        private func sum(_ name: String, of role: String) async throws -> Double {
+            var sum = 0.0
+            for endpoint in system.targets()[role] ?? [] {
+                sum += try await system.metrics(of: endpoint).value(name) ?? 0
+            }
+            return sum
+        }
+
+        @Test @ReactorActor func `a request is measured at every hop`() async throws {
+            for (role, names) in Self.hops {
+                for name in names {
+                    let before = try await sum(name, of: role)
+                    #expect(try await system.ask(.gateway, Question.all[1].target).status == 200)
+                    #expect(try await sum(name, of: role) >= before + 1, "\(role): \(name)")
+                }
+            }
+        }
+
+        @Test @ReactorActor func `the API and the workers tell how the queue is`() async throws {
+            for endpoint in try ["api", "worker"].flatMap({ try #require(system.targets()[$0]) }) {
+                let metrics = try await system.metrics(of: endpoint)
+                #expect(metrics.value("tickloop_queue_up", ["queue": "tasks"]) == 1)
+                let states = metrics["tickloop_queue_tasks"]?.samples.compactMap { $0.labels["state"] }
+                #expect(states == ["queued", "running", "delayed", "dead"])
+                #expect(metrics.value("tickloop_queue_oldest_task_age_seconds") != nil)
+                #expect(metrics.value("tickloop_database_up") == 1)
+                #expect(metrics.value("tickloop_redis_up") == 1)
+            }
+        }
+
         @Test(arguments: Role.allCases) @ReactorActor
         func `no client can make a label`(role: Role) async throws {
             var generator = SystemRandomNumberGenerator()

@@ -1,4 +1,5 @@
 import Glibc
+import Metrics
 import Reactor
 import TestSupport
 import Testing
@@ -173,6 +174,9 @@ private let process = PostgresStatement(reading: "select pg_backend_pid()")
         #expect(pool.statistics.inFlight == 2)
         #expect(pool.statistics.waiting == 2)
         try await all.value
+        // The first, and these 6 without the 2 that were refused.
+        #expect(pool.latency.count == 5)
+        #expect(pool.latency.sum >= .milliseconds(200))
         #expect(
             outcomes == [
                 "4 too many statements are waiting for the database",

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Metrics
 import Reactor
 import Supervision
 import TestSupport
@@ -33,6 +34,8 @@ let quiet = Logger(label: "tests") { _ in SwiftLogNoOpLogHandler() }
         #expect(try await client.command(["GET", "k"]) == .bytes(bytes))
         #expect(try await client.command(["GET", "absent"]) == .null)
         #expect(try await client.command(["STRLEN", "k"]) == .integer(Int64(bytes.count)))
+        // One at a time, so each was timed.
+        #expect(client.latency.count == 4)
         client.close()
     }
 

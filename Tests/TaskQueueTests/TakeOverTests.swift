@@ -59,6 +59,7 @@ import Testing
         #expect(result == .success(.success(Array("1".utf8))))
         #expect(recorder.contexts.count == 1)
         #expect(workers.map(\.counters.leasesLost) == [0, 0])
+        #expect(workers.map(\.counters.leasesRenewed).reduce(0, +) >= 1)
         queue.close()
     }
 

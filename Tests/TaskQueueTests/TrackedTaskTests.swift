@@ -1,4 +1,5 @@
 import JSONWire
+import Metrics
 import Reactor
 import Redis
 import TestSupport
@@ -116,7 +117,7 @@ import Testing
         let queue = try await QueueFixture()
         let recorder = Recorder()
         var fails = true
-        _ = try await queue.worker { worker in
+        let worker = try await queue.worker { worker in
             worker.register("fail") { [busy] context in
                 recorder.contexts.append(context)
                 return fails ? .failure(busy) : .success(Array("1".utf8))
@@ -132,6 +133,10 @@ import Testing
         #expect(letter.arguments == ["symbol": "AAPL"])
         #expect(letter.attempts == 3)
         #expect(letter.failure == busy)
+        #expect([worker.counters.failed, worker.counters.retried, worker.counters.dead] == [3, 2, 1])
+        // Only the first run waited to be run; the others waited on purpose.
+        #expect(worker.waits.count == 1)
+        #expect(worker.runTimes["fail"]?.count == 3)
         #expect(letter.requestID == "test")
         #expect(StreamEntryID(letter.originalEntry) != nil)
 
