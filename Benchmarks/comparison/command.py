@@ -11,64 +11,172 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import namedtuple
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 
-from . import contestants, throughput
+from . import contestants, goals, throughput
+from .load import wrk
 from .processes import Failure, say
-from .report import goals_table
+from .report import goals_table, table
 from .system import ROOT, System, build
 
-# Programs, the Debian package of each, and who needs it (None: everybody).
-TOOLS = [("wrk", "wrk", None), ("psql", "postgresql-client", None), ("nginx", "nginx-light", "nginx"), ("gcc", "gcc", "floor")]
+SECTIONS = {
+    "throughput": "the main table: every contestant at every number of connections",
+    "cached": "cached answers, against nginx return 200",
+    "ranges": "730 days against 1 day",
+    "idle": "memory of 10,000 idle connections",
+    "steady": "half of the maximum, open loop",
+    "overload": "twice the maximum, and what is left afterwards",
+    "syscalls": "system calls per request",
+    "volume": "10 million prices against 100 thousand; only if asked for, as making them takes minutes",
+}
+CONTESTANTS = ["ours", "cached", "floor", "nginx", "fastapi"]
 
-CONTESTANTS = ["ours", "cached", "floor", "nginx"]
+# Programs, the Debian package of each, and the contestants or sections that need it (none: everybody).
+TOOLS = [
+    ("wrk", "wrk", set()),
+    ("psql", "postgresql-client", set()),
+    ("nginx", "nginx-light", {"nginx"}),
+    ("gcc", "gcc", {"floor"}),
+    ("strace", "strace", {"syscalls"}),
+]
 
 
 def arguments():
+    sections = "\n".join(f"  {name:<12}{text}" for name, text in SECTIONS.items())
     parser = argparse.ArgumentParser(
         prog="Benchmarks/run",
-        description="Compares Tickloop on this machine with the least C of the same shape, with nginx and with FastAPI + "
-        "Celery, and measures what the goals ask for. Tables go to standard output.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Compares Tickloop on this machine with the least C of the same shape, with nginx and with\n"
+        "FastAPI + Celery, and measures what the goals ask for. Tables go to standard output.",
+        epilog=f"sections:\n{sections}",
     )
     integers = lambda text: [int(word) for word in text.split(",")]  # noqa: E731
     words = lambda text: text.split(",")  # noqa: E731
-    parser.add_argument("--quick", action="store_true", help="one round of short samples: to see that all works")
-    parser.add_argument("--contestants", type=words, default=CONTESTANTS, help="default: %(default)s")
-    parser.add_argument("--connections", type=integers, help="default: 1,16,64,256")
-    parser.add_argument("--seconds", type=int, help="length of one sample; default: 4, with --quick 1")
-    parser.add_argument("--rounds", type=int, help="samples of each kind; default: 3, with --quick 1")
-    parser.add_argument("--rows", type=int, help="prices in the database; default: 1,000,000, with --quick 100,000")
-    parser.add_argument("--workers", type=int, default=1, help="worker processes of ours; default: 1, as the floor has")
-    parser.add_argument("--tickloop", type=Path, metavar="PROGRAM", help="a program that is built already")
-    parser.add_argument("--against", type=Path, metavar="PROGRAM", help="another build of ours, to compare with")
-    parser.add_argument("--floor", type=Path, metavar="FILE", default=ROOT / "../shared/bench/floor.c")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="everything that was measured")
-    parser.add_argument("--install", action="store_true", help="install missing tools with apt-get")
+    option = parser.add_argument
+    option("sections", nargs="*", metavar="SECTION", help="what to measure; default: all but volume")
+    option("--quick", action="store_true", help="one round of short samples: to see that all works")
+    option("--contestants", type=words, default=CONTESTANTS, help=f"default: {','.join(CONTESTANTS)}")
+    option("--connections", type=integers, help="default: 1,16,64,256; with --quick 1,64")
+    option("--seconds", type=int, help="length of one sample; default: 4, with --quick 1")
+    option("--rounds", type=int, help="samples of each kind; default: 3, with --quick 1")
+    option("--rows", type=int, help="prices in the database; default: 1000000, with --quick 100000")
+    option("--volume-rows", type=int, default=10_000_000, help="prices in the large database; default: 10000000")
+    option("--workers", type=int, default=1, help="worker processes of ours; default: 1, as the floor has")
+    option("--tickloop", type=Path, metavar="PROGRAM", help="a program that is built already")
+    option("--against", type=Path, metavar="PROGRAM", help="another build of ours, to compare with")
+    option("--floor", type=Path, metavar="FILE", default=ROOT / "../shared/bench/floor.c", help="default: %(default)s")
+    option("--json", type=Path, metavar="FILE", help="write everything that was measured to this file")
+    option("--install", action="store_true", help="install what is missing with apt-get, and the peer from PyPI")
     options = parser.parse_args()
+
+    options.sections = options.sections or [name for name in SECTIONS if name != "volume"]
     options.connections = options.connections or ([1, 64] if options.quick else [1, 16, 64, 256])
     options.seconds = options.seconds or (1 if options.quick else 4)
     options.rounds = options.rounds or (1 if options.quick else 3)
     options.rows = options.rows or (100_000 if options.quick else 1_000_000)
-    unknown = set(options.contestants) - set(CONTESTANTS)
-    if unknown:
-        parser.error(f"no such contestant: {', '.join(sorted(unknown))}")
+    for name, given, known in (
+        ("section", options.sections, SECTIONS),
+        ("contestant", options.contestants, CONTESTANTS),
+    ):
+        if unknown := set(given) - set(known):
+            parser.error(f"no such {name}: {', '.join(sorted(unknown))}")
     return options
 
 
 def require_tools(options):
+    used = {*options.contestants, *options.sections}
+    path = f"{os.environ['PATH']}:/usr/sbin"
     packages = [
         package
-        for program, package, contestant in TOOLS
-        if contestant in (None, *options.contestants)
-        and not shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
+        for program, package, users in TOOLS
+        if (not users or users & used) and not shutil.which(program, path=path)
     ]
-    if not packages:
-        return
-    command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
-    if not options.install:
-        raise Failure(f"Some programs are missing. Install them, or say --install:\n  {' '.join(command)}")
-    subprocess.run(command, check=True, stdout=sys.stderr)
+    if packages:
+        command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+        if not options.install:
+            raise Failure(f"Some programs are missing. Install them, or say --install:\n  {' '.join(command)}")
+        subprocess.run(command, check=True, stdout=sys.stderr)
+    if options.install and "fastapi" in options.contestants and not contestants.peer_folder().exists():
+        subprocess.run([contestants.PEER / "setup"], check=True, stdout=sys.stderr)
+
+
+Maximum = namedtuple("Maximum", "rate p99_us connections")
+
+
+class Bench:
+    """One run: what was started, and what has been measured so far."""
+
+    def __init__(self, options, scope, folder):
+        self.options = options
+        self.folder = folder
+        self.program = (options.tickloop or build("tickloop")).resolve()
+        if {"steady", "overload"} & set(options.sections):
+            self.latency = build("latency", ROOT / "Benchmarks")
+        self.system = System(scope, folder / "system", self.program, options.rows, options.workers)
+        self.contestants = {each.name: each for each in start_contestants(options, self.system)}
+        for each in self.contestants.values():
+            each.check(self.system)
+        self.idle = throughput.memory_of(self.contestants.values())
+        self.samples = {}
+        self.results = {"machine": machine(), "idle memory": {" ".join(key): value for key, value in self.idle.items()}}
+
+    def has(self, *names):
+        return all(name in self.contestants for name in names)
+
+    def show(self, title, headings, rows, result, remark=None):
+        """Prints a section, and keeps what was measured for --json."""
+        print(f"\n## {title}\n\n{table(headings, rows)}", flush=True)
+        if remark:
+            print(f"\n{remark}", flush=True)
+        self.results[title] = result
+
+    def measure_throughput(self):
+        present = list(self.contestants.values())
+        self.samples = throughput.alternate(
+            present, self.options.connections, self.options.seconds, self.options.rounds
+        )
+        print(f"\n## Requests, random ranges of 1–30 days\n\n{throughput.show(self.samples)}")
+        print(f"\n## Memory\n\n{throughput.show_memory(present, self.idle)}", flush=True)
+        self.results["throughput"] = [
+            {"contestant": name, "connections": connections, "rate": run.rate, **asdict(run)}
+            for (name, connections), runs in self.samples.items()
+            for run in runs
+        ]
+
+    def maximum(self):
+        """The most that ours answers in a closed loop, over the numbers of connections that were measured."""
+        runs = {connections: each for (name, connections), each in self.samples.items() if name == "ours"}
+        if not runs:
+            runs = {64: [wrk(self.contestants["ours"], 64, self.options.seconds, seed=1) for _ in range(2)]}
+            self.samples["ours", 64] = runs[64]
+        connections, best = max(runs.items(), key=lambda item: median(run.rate for run in item[1]))
+        return Maximum(median(run.rate for run in best), median(run.p99_us for run in best), connections)
+
+
+
+def start_contestants(options, system):
+    wanted = options.contestants
+    if "ours" in wanted:
+        yield contestants.ours(system)
+    if options.against:
+        yield contestants.against(system, options.against.resolve())
+    if "cached" in wanted:
+        yield contestants.cached(system)
+    if "floor" in wanted:
+        if options.floor.exists():
+            yield contestants.floor(system, options.floor)
+        else:
+            say(f"without the floor: there is no {options.floor}")
+    if "nginx" in wanted:
+        yield from contestants.nginx(system)
+    if "fastapi" in wanted:
+        if contestants.peer_folder().exists():
+            yield contestants.fastapi(system)
+        else:
+            say(f"without the FastAPI peer: run {contestants.PEER / 'setup'} first, or say --install")
 
 
 def run(options):
@@ -76,55 +184,45 @@ def run(options):
     # Descriptors for as many connections as there may be, here and in every child.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    program = (options.tickloop or build("tickloop")).resolve()
-
     with contextlib.ExitStack() as scope:
-        folder = scope.enter_context(tempfile.TemporaryDirectory(prefix="tickloop-benchmark-"))
-        os.chmod(folder, 0o755)
-        system = System(scope, Path(folder) / "system", program, options.rows, options.workers)
-        measure(options, system)
+        folder = Path(scope.enter_context(tempfile.TemporaryDirectory(prefix="tickloop-benchmark-")))
+        # The account that runs PostgreSQL must be able to come here.
+        folder.chmod(0o755)
+        bench = Bench(options, scope, folder)
+        print(f"# {machine()}", flush=True)
+        met = list(measure(bench))
+        if met:
+            print(f"\n## Goals\n\n{goals_table(met)}")
+        bench.results["goals"] = [asdict(goal) for goal in met]
+        if options.json:
+            options.json.write_text(json.dumps(bench.results, indent=1) + "\n")
 
 
-def measure(options, system):
-    present = start_contestants(options, system)
-    for each in present:
-        each.check(system)
-    idle = throughput.memory_of(present)
-
-    print(f"# {machine()}\n\n## Requests, random ranges of 1–30 days\n", flush=True)
-    samples = throughput.alternate(present, options.connections, options.seconds, options.rounds)
-    print(throughput.show(samples))
-    print(f"\n## Memory\n\n{throughput.show_memory(present, idle)}", flush=True)
-    if options.json:
-        options.json.write_text(json.dumps({
-            "machine": machine(),
-            "samples": [
-                {"contestant": name, "connections": connections, "rate": run.rate, **asdict(run)}
-                for (name, connections), runs in samples.items() for run in runs
-            ],
-        }, indent=1))
-
-
-def start_contestants(options, system):
-    present = []
-    if "ours" in options.contestants:
-        present.append(contestants.ours(system))
-    if options.against:
-        present.append(contestants.against(system, options.against.resolve()))
-    if "cached" in options.contestants:
-        present.append(contestants.cached(system))
-    if "floor" in options.contestants:
-        if options.floor.exists():
-            present.append(contestants.floor(system, options.floor))
-        else:
-            say(f"no floor: there is no {options.floor}")
-    if "nginx" in options.contestants:
-        present += contestants.nginx(system)
-    return present
+def measure(bench):
+    """Everything in its order; gives the goals."""
+    sections = {
+        "cached": goals.cached_answers,
+        "ranges": goals.long_ranges,
+        "idle": goals.idle_connections,
+        "steady": goals.steady,
+        "overload": goals.overload,
+        "syscalls": goals.system_calls,
+        "volume": goals.volume,
+    }
+    if "throughput" in bench.options.sections:
+        say("throughput")
+        bench.measure_throughput()
+        yield from goals.of_throughput(bench)
+    yield from goals.idle_memory(bench)
+    for name, section in sections.items():
+        if name in bench.options.sections:
+            say(name)
+            yield from section(bench)
 
 
 def machine():
-    models = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(":")[1].strip() for line in lines if "model name" in line]
     return f"{os.cpu_count()} × {models[0] if models else platform.machine()}, Linux {platform.release()}"
 
 

@@ -4,14 +4,13 @@ import json
 import os
 import random
 import shutil
-import subprocess
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
 from .load import wrk
 from .processes import Failure, ProcessTree, fetch, free_ports, is_answering
-from .system import FIRST_ASKED_DAY, LAST_ASKED_DAY, ROOT
+from .system import FIRST_ASKED_DAY, LAST_ASKED_DAY
 
 # The one range of the measurements that ask always the same.
 FIXED_RANGE = ("2025-01-06", "2025-01-20")
@@ -105,9 +104,8 @@ def floor(system, source):
     folder.mkdir()
     (folder / "floor.c").write_text(text.replace(ports, f"PORT_GW = {gateway_port}, PORT_API = {api_port}"))
     program = folder / "floor"
-    system.run(
-        ["gcc", "-O2", "-w", "-I/usr/include/postgresql", folder / "floor.c", "-o", program, "-lev", "-lhiredis", "-lpq"]
-    )
+    libraries = ["-lev", "-lhiredis", "-lpq"]
+    system.run(["gcc", "-O2", "-w", "-I/usr/include/postgresql", folder / "floor.c", "-o", program, *libraries])
     environment = dict(
         os.environ,
         FLOOR_PG=system.database_url,
@@ -193,3 +191,53 @@ def nginx(system):
         Contestant("nginx-return", answering, gateway, body="fixed"),
         Contestant("nginx-proxy", proxying, gateway | behind),
     ]
+
+
+# The FastAPI + Celery peer
+
+PEER = Path(__file__).resolve().parents[1] / "peers/fastapi"
+
+
+def peer_folder():
+    """Where `peers/fastapi/setup` puts what PyPI has for it."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "tickloop-peers/fastapi"
+
+
+def fastapi(system):
+    programs = peer_folder() / "bin"
+    gateway_port, api_port = free_ports(2)
+    # A database of its own, so that its keys are not among ours.
+    redis = system.redis_url.rpartition("/")[0] + "/9"
+    environment = dict(
+        os.environ,
+        PYTHONPATH=str(PEER),
+        PYTHONDONTWRITEBYTECODE="1",
+        PEER_API=f"http://127.0.0.1:{api_port}",
+        PEER_BROKER=redis,
+        PEER_DATABASE=system.database_url,
+    )
+
+    def serve(name, port):
+        words = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+        arguments = [programs / "uvicorn", f"{name}:app", *words, "--backlog", 1024, "--port", port]
+        child = system.start(f"fastapi-{name}", arguments, environment)
+        child.wait_until_answering(f"http://127.0.0.1:{port}/health", 60)
+        return child
+
+    # Two children for each processor: half of them wait for PostgreSQL.
+    words = ["--pool", "prefork", "--concurrency", 2 * os.cpu_count(), "--loglevel", "WARNING"]
+    words += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    worker = system.start(
+        "fastapi-worker",
+        [programs / "celery", "-A", "tasks", "worker", *words],
+        dict(environment, PEER_RESULTS=redis, C_FORCE_ROOT="1"),
+    )
+    roles = {
+        "gateway": ProcessTree(serve("gateway", gateway_port).pid),
+        "api": ProcessTree(serve("api", api_port).pid),
+        "worker": ProcessTree(worker.pid),
+    }
+    url = f"http://127.0.0.1:{gateway_port}"
+    worker.wait_until(lambda: is_answering(system.average_url(*FIXED_RANGE, base=url)), "answer", 60)
+    return Contestant("fastapi", url, roles | system.servers())

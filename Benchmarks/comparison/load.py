@@ -74,6 +74,21 @@ def wrk(contestant, connections, seconds, ranges=Ranges(), seed=1):
     )
 
 
+def open_loop(program, contestant, rate, seconds, warm_up, outstanding, folder):
+    """Runs the latency tool: requests arrive at a fixed rate, whatever has become of those before.
+
+    :returns: What the tool's JSON says of this target.
+    """
+    result = Path(folder) / "latency.json"
+    command = [
+        program, f"{contestant.name}={contestant.url}", "--rate", rate, "--duration", seconds, "--slice", seconds,
+        "--warm-up", warm_up, "--outstanding", outstanding, "--from", FIRST_ASKED_DAY, "--to", LAST_ASKED_DAY,
+        "--timeout", 10, "--json", result,
+    ]  # fmt: skip
+    _run([str(word) for word in command])
+    return json.loads(result.read_text())["targets"][0]
+
+
 def _run(command):
     """Runs a generator to its end; returns its output and CPU seconds."""
     with tempfile.TemporaryFile("w+") as output:

@@ -37,17 +37,20 @@ class System:
         # The account that runs PostgreSQL must be able to come here.
         self.folder.chmod(0o755)
 
-        self.url = f"http://127.0.0.1:{(port := free_ports(1)[0])}"
+        (port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{port}"
         self.data = self.folder / "data"
-        up = self.start("up", [program, "up", "--data", self.data, "--port", port, "--workers", workers, "--home", ROOT])
+        words = ["--data", self.data, "--port", port, "--workers", workers, "--home", ROOT]
+        up = self.start("up", [program, "up", *words])
         up.wait_until((self.data / "run/env").exists, "ready system", 180)
         self.environment = dict(os.environ, **self._addresses())
         self.database_url = self.environment["TICKLOOP_DATABASE_URL"]
         self.redis_url = self.environment["TICKLOOP_REDIS_URL"]
         self._fill(rows)
 
-    def start(self, name, arguments, environment=None):
-        return self.scope.enter_context(Child(name, arguments, self.folder / f"{name}.log", environment))
+    def start(self, name, arguments, environment=None, scope=None):
+        child = Child(name, arguments, self.folder / f"{name}.log", environment)
+        return (scope or self.scope).enter_context(child)
 
     def _addresses(self):
         return dict(re.findall(r"^export (\w+)='(.*)'$", (self.data / "run/env").read_text(), re.MULTILINE))
