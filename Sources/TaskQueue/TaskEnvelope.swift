@@ -7,7 +7,7 @@ internal import JSONWire
 ///
 /// Members without a value are left out. Names are stable: workers of an older version read envelopes of a newer one,
 /// so unknown members are ignored.
-struct TaskEnvelope: Equatable, Sendable {
+public struct TaskEnvelope: Equatable, Sendable {
     /// Longest envelope that is read or written, in bytes.
     static let limitBytes = 1024 * 1024
 
@@ -37,7 +37,7 @@ struct TaskEnvelope: Equatable, Sendable {
     /// The envelope as JSON.
     ///
     /// - Parameter encodedArguments: ``arguments``, when the caller has them encoded already.
-    func encoded(encodedArguments: [UInt8]? = nil) -> [UInt8] {
+    public func encoded(encodedArguments: [UInt8]? = nil) -> [UInt8] {
         var writer = JSONWriter(capacity: 320 + (encodedArguments?.count ?? 128))
         writer.object { writer in
             writer.member("id", id.description)
@@ -56,7 +56,7 @@ struct TaskEnvelope: Equatable, Sendable {
     }
 
     /// Reads an envelope; nil when it is not one.
-    init?(parsing text: Span<UInt8>) {
+    public init?(parsing text: Span<UInt8>) {
         guard let value = try? JSONValue(parsing: text, limits: JSONLimits(bytes: Self.limitBytes)),
             let object = value.object
         else { return nil }

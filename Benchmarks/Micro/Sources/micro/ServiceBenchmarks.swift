@@ -1,0 +1,86 @@
+internal import CMeasure
+internal import Configuration
+internal import Gateway
+internal import Glibc
+internal import ServiceRuntime
+
+extension Benchmark {
+    /// One keep-alive request to a whole gateway: socket, parser, routes, handler, and back.
+    static let services = [
+        Benchmark(name: "gateway/health", kind: .gateway(Traffic(target: "/health"))),
+        Benchmark(
+            name: "gateway/cached-answer",
+            kind: .gateway(Traffic(target: Example.target, cacheMilliseconds: 600_000))
+        ),
+        Benchmark(name: "gateway/forwarded-answer", kind: .gateway(Traffic(target: Example.target, isForwarded: true))),
+        Benchmark(
+            name: "gateway/refused-request",
+            kind: .gateway(Traffic(target: "/prices/average?start_date=2025-02-30", status: 400))
+        ),
+    ]
+}
+
+/// What is asked of a gateway.
+struct Traffic: Sendable {
+    /// The request's target.
+    let target: String
+    /// The gateway's `cache.average_ttl_ms`.
+    var cacheMilliseconds = 0
+    /// Whether each request reaches the API.
+    var isForwarded = false
+    /// The status of the answer.
+    var status = 200
+}
+
+/// Measures a gateway: it runs on this thread as it does in production, and another thread plays the client and the API.
+func runGateway(_ traffic: Traffic, _ measure: @escaping @Sendable (Workload) -> Void) -> Never {
+    let surroundings = Surroundings(traffic)
+    let configuration = sure {
+        try Configuration.parse(
+            Service.gateway.schema,
+            text: surroundings.configuration,
+            file: "benchmark",
+            environment: [:]
+        )
+    }
+    allocations_count_this_thread()
+    startThread {
+        surroundings.connect()
+        // The rest of a cache's life is spent here, so that what is asked below is a hit.
+        if traffic.cacheMilliseconds > 0 { surroundings.exchange(isForwarded: true) }
+        measure { count in
+            for _ in 0..<count { surroundings.exchange(isForwarded: traffic.isForwarded) }
+            waitUntilIdle()
+        }
+        surroundings.remove()
+        exit(0)
+    }
+    exit(Service.gateway.run(configuration))
+}
+
+/// Waits until the service has nothing left to do. The answer is sent before its request is cleaned up.
+///
+/// The loop sleeps in `epoll_wait` and nowhere else, so sleeping means that it waits for us.
+private func waitUntilIdle() {
+    while !allocations_thread_waits() { sched_yield() }
+}
+
+private func startThread(_ body: @escaping @Sendable () -> Void) {
+    final class Start {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+    var thread = pthread_t()
+    let start = unsafe Unmanaged.passRetained(Start(body)).toOpaque()
+    let failure = unsafe pthread_create(
+        &thread,
+        nil,
+        { start in
+            guard let start = unsafe start else { return nil }
+            unsafe Unmanaged<Start>.fromOpaque(start).takeRetainedValue().body()
+            return nil
+        },
+        start
+    )
+    precondition(failure == 0, "pthread_create failed: \(failure)")
+}
