@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,8 @@ FIRST_ASKED_DAY, LAST_ASKED_DAY = "2025-01-01", "2025-12-31"
 def build(product, package=ROOT):
     """Builds as .ci/run does; returns the program."""
     command = ["swift", "build", "--package-path", str(package), "-c", "release", "--static-swift-stdlib"]
+    if not shutil.which("swift"):
+        raise Failure("There is no swift on the PATH; or say --tickloop PROGRAM.")
     say(f"building {product}; the first time this takes some minutes")
     done = subprocess.run(command + ["--product", product], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
