@@ -73,38 +73,44 @@ let package = Package(
         // Engine: knows nothing of prices
         module("Configuration", [.product(name: "TOMLKit", package: "TOMLKit")]),
         module("Observability", ["Reactor", "JSONWire", logging]),
-        module("TaskQueue", ["Reactor", "Redis", "JSONWire", "Metrics", logging]),
-        module("WebAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", logging]),
+        module("Tracing", ["Reactor", "HTTPClient", "HTTPWire", "JSONWire", logging]),
+        module("TaskQueue", ["Reactor", "Redis", "JSONWire", "Tracing", "Metrics", logging]),
+        module("WebAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", logging]),
         module("Migrations", ["Reactor", "Postgres"]),
         module("Supervision", ["Reactor", "CLinux", "Observability"]),
 
         // Domain: one vertical slice each
-        module("Prices", ["Reactor", "Postgres", "TaskQueue", "WebAPI", "HTTPWire", "JSONWire", logging]),
+        module(
+            "Prices",
+            ["Reactor", "Postgres", "TaskQueue", "Tracing", "WebAPI", "HTTPWire", "JSONWire", logging]
+        ),
 
         // Roles: wiring only
         module(
             "ServiceRuntime",
             [
-                "Reactor", "Configuration", "Observability", "HTTPServer", "HTTPClient", "WebAPI", "HTTPWire",
-                "Postgres", "Redis", "TaskQueue", "Metrics", logging,
+                "Reactor", "Configuration", "Observability", "Tracing", "HTTPServer", "HTTPClient", "WebAPI",
+                "HTTPWire", "Postgres", "Redis", "TaskQueue", "Metrics", logging,
             ]
         ),
         module(
             "Gateway",
             [
-                "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "WebAPI", "Configuration", "ServiceRuntime",
-                "Prices",
-                logging,
+                "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "WebAPI", "Tracing", "Configuration",
+                "ServiceRuntime", "Prices", logging,
             ]
         ),
         module(
             "InternalAPI",
             [
-                "Reactor", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "Postgres", "Redis", "TaskQueue",
+                "Reactor", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "Tracing", "Postgres", "Redis", "TaskQueue",
                 "Configuration", "ServiceRuntime", "Prices", logging,
             ]
         ),
-        module("Worker", ["Reactor", "Postgres", "Redis", "TaskQueue", "ServiceRuntime", "Prices", logging]),
+        module(
+            "Worker",
+            ["Reactor", "Postgres", "Redis", "TaskQueue", "Tracing", "ServiceRuntime", "Prices", logging]
+        ),
         module("Simulator", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "ServiceRuntime"]),
         .executableTarget(
             name: "tickloop",
@@ -119,7 +125,7 @@ let package = Package(
         // Tests
         .target(
             name: "TestSupport",
-            dependencies: ["Reactor", "Supervision"],
+            dependencies: ["Reactor", "Supervision", "HTTPServer", "HTTPWire", "JSONWire"],
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
@@ -128,6 +134,7 @@ let package = Package(
         tests(of: "Supervision", ["Reactor", "TestSupport"]),
         tests(of: "Postgres", ["Reactor", "Metrics", "Supervision", "TestSupport", logging]),
         tests(of: "Migrations", ["Postgres", "Reactor", "Supervision", "TestSupport"]),
+        tests(of: "Tracing", ["Reactor", "HTTPClient", "HTTPServer", "HTTPWire", "JSONWire", "TestSupport", logging]),
         tests(of: "TaskQueue", ["Reactor", "Metrics", "Redis", "JSONWire", "Supervision", "TestSupport", logging]),
         tests(of: "Redis", ["Reactor", "Metrics", "Supervision", "TestSupport", logging]),
         tests(of: "JSONWire"),
@@ -144,7 +151,7 @@ let package = Package(
         tests(of: "Configuration"),
         tests(of: "Observability", ["TestSupport", "Reactor", "JSONWire", logging]),
         tests(of: "ServiceRuntime", ["Configuration", "Reactor"]),
-        tests(of: "WebAPI", ["HTTPServer", "HTTPWire", "Reactor"]),
+        tests(of: "WebAPI", ["Tracing", "HTTPServer", "HTTPWire", "Reactor"]),
         tests(of: "Gateway"),
         .testTarget(
             name: "IntegrationTests",

@@ -3,6 +3,7 @@ internal import HTTPServer
 internal import HTTPWire
 internal import Logging
 internal import Reactor
+internal import Tracing
 internal import WebAPI
 
 /// The internal API, as the gateway asks it.
@@ -32,6 +33,7 @@ final class UpstreamAPI {
         var fields = HTTPFields()
         fields.append(WebService.requestIDField, context.identity.requestID)
         fields.append(WebService.traceField, context.identity.trace.description)
+        if let state = context.identity.traceState { fields.append(WebService.traceStateField, state) }
         fields.append(WebService.timeoutField, String(context.remainingMilliseconds))
         let request = HTTPClientRequest(.get, target: target, authority: authority, fields: fields)
         do {

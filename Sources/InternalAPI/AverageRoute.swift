@@ -4,6 +4,7 @@ internal import JSONWire
 internal import Prices
 internal import Reactor
 internal import TaskQueue
+internal import Tracing
 internal import WebAPI
 
 /// `GET /prices/average` on the internal API: the work is a task, and the client waits for it, or is told where to ask.
@@ -21,7 +22,7 @@ struct AverageRoute {
     private func answer(_ context: RequestContext) async throws(APIError) -> HTTPResponse {
         let request = try AverageRequest(of: context.head, rangeDaysMax: rangeDaysMax)
         let prefersToAskLater = Preferences(context.head.fields).respondsAsync
-        let task = TaskRequest(
+        var task = TaskRequest(
             name: AverageTask.name,
             arguments: request.taskArguments,
             // Who asks later is in no hurry; who waits is gone at the deadline.
@@ -29,6 +30,8 @@ struct AverageRoute {
             requestID: context.identity.requestID,
             traceparent: context.identity.trace.description
         )
+        task.tracestate = context.identity.traceState
+        task.span = context.span
         return prefersToAskLater ? try await accept(task) : try await wait(for: task)
     }
 

@@ -98,6 +98,8 @@ final class Connection {
         var isSent = true
         if plan.endsOpenSegment { isSent = libpq.sync() }
         switch sending.query.text {
+        case .commented(let statement, let comment):
+            isSent = isSent && libpq.execute("\(statement.sql) \(comment)", sending.query.parameters)
         case .plain(let sql):
             isSent = isSent && libpq.execute(sql, sending.query.parameters)
         case .prepared(let statement):

@@ -10,6 +10,8 @@ final class PendingQuery {
     /// What to execute.
     enum Text {
         case prepared(PostgresStatement)
+        /// A statement with a comment of this one execution, which a preparation would outlive: sent as text.
+        case commented(PostgresStatement, String)
         /// SQL that is sent as it is, such as `BEGIN`.
         case plain(String)
     }
@@ -45,7 +47,7 @@ final class PendingQuery {
 
     var isReading: Bool {
         switch text {
-        case .prepared(let statement): statement.isReading
+        case .prepared(let statement), .commented(let statement, _): statement.isReading
         case .plain: false
         }
     }

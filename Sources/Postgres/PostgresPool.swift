@@ -70,6 +70,9 @@ public final class PostgresPool {
     /// Whether at least one connection is open.
     public var isReady: Bool { slots.contains { $0.link.connection != nil } }
 
+    /// The database that its statements are executed in.
+    public var database: String { configuration.database }
+
     /// Figures for metrics.
     public var statistics: Statistics {
         var statistics = counters
@@ -96,11 +99,14 @@ public final class PostgresPool {
     /// Executes a statement.
     ///
     /// - Parameters:
+    ///   - comment: `/*…*/`, which the server's views and logs show behind the statement. It costs that this execution
+    ///     is parsed and planned anew, about as much again as a short read. Never a client's text.
     ///   - deadline: When the caller stops waiting. The server goes on until its own `statement_timeout`.
     ///   - completion: Called exactly once, on the loop; before this returns if the statement is refused.
     public func query(
         _ statement: PostgresStatement,
         _ parameters: [PostgresParameter] = [],
+        comment: String? = nil,
         deadline: ContinuousClock.Instant,
         then completion: @escaping @ReactorActor (Result<PostgresResult, PostgresError>) -> Void
     ) {
@@ -108,7 +114,7 @@ public final class PostgresPool {
         counters.statements += 1
         accept(
             PendingQuery(
-                .prepared(statement),
+                comment.map { .commented(statement, $0) } ?? .prepared(statement),
                 parameters,
                 deadline: deadline,
                 isRepeatable: statement.isReading,

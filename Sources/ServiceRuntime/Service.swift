@@ -1,6 +1,7 @@
 public import Configuration
 public import Logging
 internal import Reactor
+public import Tracing
 public import WebAPI
 
 /// What a role is made of: its configuration, and how it starts.
@@ -27,6 +28,8 @@ public struct ServiceEnvironment: Sendable {
     public let logger: Logger
     /// Takes the parts of the service that have metrics.
     public let metrics: MetricsRegistry
+    /// Takes the spans of recorded traces; nil when nobody collects them.
+    public let tracer: Tracer?
 }
 
 /// A role that has started.

@@ -4,6 +4,7 @@ internal import HTTPServer
 internal import Logging
 internal import Observability
 internal import Reactor
+internal import Tracing
 internal import WebAPI
 
 extension Service {
@@ -26,11 +27,17 @@ extension Service {
         let signals = ShutdownSignals(logger: logger)
         do {
             let metrics = MetricsRegistry()
-            let environment = ServiceEnvironment(configuration: configuration, logger: logger, metrics: metrics)
+            let tracer = Tracer(configuration, service: schema.service, logger: logger)
+            let environment = ServiceEnvironment(
+                configuration: configuration,
+                logger: logger,
+                metrics: metrics,
+                tracer: tracer
+            )
             let service = try await start(environment)
-            let server = try await listen(service, configuration, logger, metrics)
+            let server = try await listen(service, environment)
             await signals.wait()
-            await drain(server, service, within: configuration[ShutdownSettings.grace], logger)
+            await drain(server, service, environment)
             return 0
         } catch {
             logger.critical("could not start", metadata: ["reason": "\(error)"])
@@ -41,15 +48,15 @@ extension Service {
     @ReactorActor
     private func listen(
         _ service: RunningService,
-        _ configuration: Configuration,
-        _ logger: Logger,
-        _ metrics: MetricsRegistry
+        _ environment: ServiceEnvironment
     ) async throws(StartupError) -> HTTPServer {
+        let (configuration, logger, metrics) = (environment.configuration, environment.logger, environment.metrics)
         let accessLog = AccessRecorder(logger: logger, share: configuration[LoggingSettings.accessSample])
         let web = WebService(
-            routes: OperationalRoutes.routes(service.readiness, metrics) + service.routes,
+            routes: OperationalRoutes.routes(service.readiness, metrics).map(\.untraced) + service.routes,
             requestTimeout: service.requestTimeout,
-            takesDeadlineFromCaller: service.takesDeadlineFromCaller
+            takesDeadlineFromCaller: service.takesDeadlineFromCaller,
+            tracer: environment.tracer
         )
         let requests = RequestMetrics(web.paths)
         web.onAnswered = { answered in
@@ -59,6 +66,7 @@ extension Service {
         let server = HTTPServer(configuration: HTTPServerConfiguration(configuration), handler: web)
         metrics.addProcess(service: schema.service)
         metrics.add(server, web, requests)
+        if let tracer = environment.tracer { metrics.add(tracer) }
         for endpoint in configuration[ServerSettings.listen] {
             do {
                 let bound = try await server.listen(on: endpoint)
@@ -74,13 +82,15 @@ extension Service {
     private func drain(
         _ server: HTTPServer,
         _ service: RunningService,
-        within grace: Duration,
-        _ logger: Logger
+        _ environment: ServiceEnvironment
     ) async {
+        let grace = environment.configuration[ShutdownSettings.grace]
         let deadline = Reactor.now + grace
         service.beginStop()
         await server.drain(within: grace)
         await service.stop(deadline)
-        logger.info("stopped")
+        // Last, because what ended just now has spans too.
+        await environment.tracer?.drain(within: max(.zero, deadline - Reactor.now))
+        environment.logger.info("stopped")
     }
 }

@@ -19,7 +19,8 @@ final class Flight {
     let id: TaskID
     /// Nil when nobody may join.
     let key: Key?
-    let request: TaskRequest
+    /// What the first passenger asked for; the deadline is ``deadline``.
+    var request: TaskRequest
     let encodedArguments: [UInt8]
     private(set) var passengers: [Passenger] = []
     /// When it was sent; nil while it boards.

@@ -1,4 +1,5 @@
 internal import Reactor
+internal import Tracing
 
 /// A task that a worker holds: it was delivered, and its end has not been written to Redis.
 struct HeldTask: Sendable {
@@ -12,8 +13,10 @@ struct HeldTask: Sendable {
     var attempt: Int { envelope.attempt + max(0, deliveries - 1) }
 
     /// What its handler gets to see.
+    ///
+    /// - Parameter span: Of this run.
     @ReactorActor
-    var context: TaskContext {
+    func context(_ span: TraceSpan?) -> TaskContext {
         TaskContext(
             id: envelope.id,
             name: envelope.name,
@@ -22,7 +25,8 @@ struct HeldTask: Sendable {
             deadline: deadline,
             createdAt: .milliseconds(envelope.createdAtMilliseconds),
             requestID: envelope.requestID,
-            traceparent: envelope.traceparent
+            traceparent: envelope.traceparent,
+            span: span
         )
     }
 

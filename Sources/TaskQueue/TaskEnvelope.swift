@@ -24,6 +24,7 @@ public struct TaskEnvelope: Equatable, Sendable {
     var replyKey: String?
     var requestID: String?
     var traceparent: String?
+    var tracestate: String?
     /// Whether a state can be asked for by id.
     var isTracked = false
 
@@ -50,6 +51,7 @@ public struct TaskEnvelope: Equatable, Sendable {
             if let replyKey { writer.member("reply", replyKey) }
             if let requestID { writer.member("request_id", requestID) }
             if let traceparent { writer.member("traceparent", traceparent) }
+            if let tracestate { writer.member("tracestate", tracestate) }
             if isTracked { writer.member("tracked", true) }
         }
         return writer.take()
@@ -74,6 +76,7 @@ public struct TaskEnvelope: Equatable, Sendable {
             case "reply": optional.replyKey = member.value.string
             case "request_id": optional.requestID = member.value.string
             case "traceparent": optional.traceparent = member.value.string
+            case "tracestate": optional.tracestate = member.value.string
             case "tracked": optional.isTracked = member.value.bool ?? false
             default: break
             }
@@ -87,6 +90,7 @@ public struct TaskEnvelope: Equatable, Sendable {
         replyKey = optional.replyKey
         requestID = optional.requestID
         traceparent = optional.traceparent
+        tracestate = optional.tracestate
         isTracked = optional.isTracked
     }
 
@@ -96,6 +100,7 @@ public struct TaskEnvelope: Equatable, Sendable {
         var replyKey: String?
         var requestID: String?
         var traceparent: String?
+        var tracestate: String?
         var isTracked = false
     }
 

@@ -1,5 +1,6 @@
 public import JSONWire
 public import Reactor
+public import Tracing
 
 /// A task as its handler sees it.
 public struct TaskContext: Sendable {
@@ -19,6 +20,8 @@ public struct TaskContext: Sendable {
     public let requestID: String?
     /// The W3C trace context of the request that caused it.
     public let traceparent: String?
+    /// The span of this run, if the trace is recorded; ended by the queue.
+    public var span: TraceSpan?
 }
 
 /// What a handler makes of a task.

@@ -2,6 +2,7 @@ internal import JSONWire
 public import Logging
 public import Reactor
 public import Redis
+internal import Tracing
 
 /// Hands tasks to workers and waits for their results.
 ///
@@ -132,6 +133,7 @@ public final class TaskQueueClient {
         waiterCount += 1
         let flight = isShared ? sharedFlight(for: request) : openFlight(for: request)
         flight.take(Flight.Passenger(deadline: deadline, then: handler))
+        flight.trace(request)
         if !sweepTimer.isScheduled { sweepTimer.schedule(after: Self.sweepInterval) }
     }
 
@@ -173,6 +175,7 @@ public final class TaskQueueClient {
     private func submitUnattended(_ request: TaskRequest, isTracked: Bool) async throws(TaskQueueError) -> TaskID {
         if let refusal = refusal(of: request) { throw refusal }
         let envelope = request.envelope(id: makeID(), isTracked: isTracked)
+        request.span?.set("messaging.message.id", .text(envelope.id.description))
         let text = envelope.encoded()
         guard text.count <= TaskEnvelope.limitBytes else { throw .tooLarge }
         let unfinished = request.deadline.map { max(.zero, $0 - Reactor.now) + configuration.resultTimeToLive }

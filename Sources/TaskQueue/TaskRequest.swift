@@ -1,5 +1,6 @@
 public import JSONWire
 internal import Reactor
+public import Tracing
 
 /// What a submitter asks for.
 public struct TaskRequest: Sendable {
@@ -13,6 +14,10 @@ public struct TaskRequest: Sendable {
     public var requestID: String?
     /// The W3C trace context of the request that causes the task.
     public var traceparent: String?
+    /// The W3C trace state that goes with it.
+    public var tracestate: String?
+    /// The span of the request that causes the task, if its trace is recorded.
+    public var span: TraceSpan?
 
     /// Asks for a task.
     public init(
@@ -42,6 +47,7 @@ public struct TaskRequest: Sendable {
         envelope.replyKey = replyKey
         envelope.requestID = requestID
         envelope.traceparent = traceparent
+        envelope.tracestate = tracestate
         envelope.isTracked = isTracked
         return envelope
     }

@@ -1,6 +1,7 @@
 internal import Logging
 internal import Metrics
 internal import Reactor
+internal import Tracing
 
 /// Runs tasks in their handlers and says how each ended, exactly once, also when a handler takes too long.
 @ReactorActor
@@ -18,6 +19,7 @@ final class TaskRunner {
     /// Tasks that were handed to one handler call.
     private final class Batch {
         let tasks: [HeldTask]
+        let contexts: [TaskContext]
         let startedAt: ContinuousClock.Instant
         let runTime: Histogram
         /// When each task has taken too long.
@@ -28,11 +30,13 @@ final class TaskRunner {
 
         init(
             _ tasks: [HeldTask],
+            _ contexts: [TaskContext],
             startedAt: ContinuousClock.Instant,
             limits: [ContinuousClock.Instant],
             runTime: Histogram
         ) {
             self.tasks = tasks
+            self.contexts = contexts
             self.startedAt = startedAt
             self.runTime = runTime
             self.limits = limits
@@ -41,6 +45,7 @@ final class TaskRunner {
     }
 
     private let configuration: TaskQueueConfiguration
+    private let tracer: Tracer?
     private let logger: Logger
     private var registrations: [String: Registration] = [:]
     private var batches: [Int: Batch] = [:]
@@ -56,8 +61,9 @@ final class TaskRunner {
     /// Called once for each task.
     var onEnded: (HeldTask, TaskResult) -> Void = { _, _ in }
 
-    init(_ configuration: TaskQueueConfiguration, logger: Logger) {
+    init(_ configuration: TaskQueueConfiguration, tracer: Tracer?, logger: Logger) {
         self.configuration = configuration
+        self.tracer = tracer
         self.logger = logger
     }
 
@@ -78,7 +84,7 @@ final class TaskRunner {
         }
         for (name, tasks) in byName {
             guard let registration = registrations[name] else {
-                for task in tasks { end(task, .failure(.unknownTask)) }
+                for task in tasks { end(task, nil, .failure(.unknownTask)) }
                 continue
             }
             for first in stride(from: 0, to: tasks.count, by: registration.batchLimit) {
@@ -90,7 +96,10 @@ final class TaskRunner {
     /// Cancels whatever runs; its results are dropped.
     func cancelAll() {
         sweepTimer.cancel()
-        for batch in batches.values { batch.swiftTask?.cancel() }
+        for batch in batches.values {
+            batch.swiftTask?.cancel()
+            for context in batch.contexts { context.span?.endAbandoned() }
+        }
         batches = [:]
         overdueCount = 0
     }
@@ -99,9 +108,10 @@ final class TaskRunner {
         lastBatch += 1
         let number = lastBatch
         let timeout = Reactor.now + configuration.taskTimeout
-        let contexts = tasks.map(\.context)
+        let contexts = tasks.map { $0.context(tracer?.start($0, of: tasks.count, from: configuration.name)) }
         let batch = Batch(
             tasks,
+            contexts,
             startedAt: Reactor.now,
             limits: contexts.map { context in context.deadline.map { min($0, timeout) } ?? timeout },
             runTime: registration.runTime
@@ -120,7 +130,11 @@ final class TaskRunner {
         precondition(results.count == batch.tasks.count, "a handler answers each task of its batch")
         batch.runTime.observe(Reactor.now - batch.startedAt, times: batch.tasks.count)
         for (index, task) in batch.tasks.enumerated() {
-            if batch.isEnded[index] { overdueCount -= 1 } else { end(task, results[index]) }
+            if batch.isEnded[index] {
+                overdueCount -= 1
+            } else {
+                end(task, batch.contexts[index].span, results[index])
+            }
         }
     }
 
@@ -130,14 +144,15 @@ final class TaskRunner {
             for (index, task) in batch.tasks.enumerated() where !batch.isEnded[index] && batch.limits[index] <= now {
                 batch.isEnded[index] = true
                 overdueCount += 1
-                end(task, .failure(.timedOut))
+                end(task, batch.contexts[index].span, .failure(.timedOut))
             }
             if !batch.isEnded.contains(false) { batch.swiftTask?.cancel() }
         }
         if !batches.isEmpty { sweepTimer.schedule(after: Self.sweepInterval) }
     }
 
-    private func end(_ task: HeldTask, _ result: TaskResult) {
+    private func end(_ task: HeldTask, _ span: TraceSpan?, _ result: TaskResult) {
+        span?.end(with: result)
         if case .failure(let failure) = result {
             logger.warning(
                 "task failed",

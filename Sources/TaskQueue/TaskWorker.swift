@@ -3,6 +3,7 @@ public import Logging
 public import Metrics
 public import Reactor
 public import Redis
+public import Tracing
 
 /// Takes tasks from a queue and runs them, many at once, on the loop.
 ///
@@ -106,7 +107,14 @@ public final class TaskWorker {
     public let waits = Histogram()
 
     /// Makes a worker that is not connecting yet.
-    public init(_ configuration: TaskQueueConfiguration, redis settings: RedisConfiguration, logger: Logger) {
+    ///
+    /// - Parameter tracer: Takes a span of each run whose trace is recorded; nil for none at all.
+    public init(
+        _ configuration: TaskQueueConfiguration,
+        redis settings: RedisConfiguration,
+        tracer: Tracer? = nil,
+        logger: Logger
+    ) {
         var generator = SystemRandomNumberGenerator()
         self.configuration = configuration
         self.logger = logger
@@ -119,7 +127,7 @@ public final class TaskWorker {
             configuration: configuration
         )
         finisher = TaskFinisher(identity, logger: logger)
-        runner = TaskRunner(configuration, logger: logger)
+        runner = TaskRunner(configuration, tracer: tracer, logger: logger)
         subscriber = RedisSubscriber(
             settings,
             channels: [identity.keys.control],

@@ -1,6 +1,7 @@
 public import HTTPServer
 public import HTTPWire
 public import Reactor
+public import Tracing
 
 /// A request on its way through a route's handler.
 @ReactorActor
@@ -13,6 +14,8 @@ public struct RequestContext {
     public let deadline: ContinuousClock.Instant
     /// What stood in the path where the route's template has parameters.
     public let parameters: PathParameters
+    /// Its span, if its trace is recorded.
+    public let span: TraceSpan?
 
     /// The head of the request.
     public var head: RequestHead { request.head }

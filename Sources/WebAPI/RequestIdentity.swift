@@ -1,5 +1,6 @@
 public import HTTPWire
 public import Reactor
+public import Tracing
 
 /// What names a request on every hop, in every log line and in a task's envelope.
 public struct RequestIdentity: Hashable, Sendable {
@@ -7,27 +8,43 @@ public struct RequestIdentity: Hashable, Sendable {
     public let requestID: String
     /// W3C Trace Context: the client's trace with a span id of ours, or a new trace.
     public let trace: TraceContext
+    /// The span of the caller, if it sent its trace.
+    public let parentSpanID: UInt64?
+    /// What the caller's `tracestate` says, to be passed on.
+    public let traceState: String?
 
     /// Makes an identity from its parts.
-    public init(requestID: String, trace: TraceContext) {
+    public init(requestID: String, trace: TraceContext, parentSpanID: UInt64? = nil, traceState: String? = nil) {
         self.requestID = requestID
         self.trace = trace
+        self.parentSpanID = parentSpanID
+        self.traceState = traceState
     }
 }
 
 /// Gives requests their identity.
 @ReactorActor
 public struct RequestIdentifier {
+    private let sampler: TraceSampler?
     private var random = RandomBits()
 
     /// Makes a source with a random state of its own.
-    public init() {}
+    ///
+    /// - Parameter sampler: Which of the traces that begin here are recorded; nil for none.
+    public init(sampler: TraceSampler? = nil) { self.sampler = sampler }
 
     /// Takes over what the request brought, as far as it is well-formed, and makes the rest.
     public mutating func identify(_ fields: HTTPFields) -> RequestIdentity {
         let requestID = fields["x-request-id"].flatMap { Self.isAcceptable($0) ? $0 : nil } ?? makeRequestID()
-        let trace = fields["traceparent"].flatMap { TraceContext(parsing: $0) }
-        return RequestIdentity(requestID: requestID, trace: trace?.child(using: &random) ?? .new(using: &random))
+        guard let parent = fields["traceparent"].flatMap({ TraceContext(parsing: $0) }) else {
+            return RequestIdentity(requestID: requestID, trace: .root(sampledBy: sampler, using: &random))
+        }
+        return RequestIdentity(
+            requestID: requestID,
+            trace: parent.child(using: &random),
+            parentSpanID: parent.spanID,
+            traceState: TraceState.joining(fields.values("tracestate"))
+        )
     }
 
     private static func isAcceptable(_ id: String) -> Bool {

@@ -9,6 +9,8 @@ public struct Route: Sendable {
     /// One line for a person: what the route is for.
     public let summary: String
     let handler: RouteHandler
+    /// Whether its requests are spans of a trace.
+    private(set) var isTraced = true
 
     /// Declares a route.
     public init(_ method: HTTPMethod, _ path: PathTemplate, _ summary: String, handler: @escaping RouteHandler) {
@@ -16,5 +18,12 @@ public struct Route: Sendable {
         self.path = path
         self.summary = summary
         self.handler = handler
+    }
+
+    /// The same route without spans: for what is asked all day long, and says nothing of the service's work.
+    public var untraced: Route {
+        var route = self
+        route.isTraced = false
+        return route
     }
 }

@@ -1,6 +1,7 @@
 public import HTTPServer
 public import HTTPWire
 public import Reactor
+public import Tracing
 
 /// What was answered to one request, for the access log and for measurements.
 public struct AnsweredRequest: Sendable {
@@ -27,6 +28,8 @@ public final class WebService: HTTPHandler {
     nonisolated public static let requestIDField = "X-Request-Id"
     /// The W3C header that places a request in a trace.
     nonisolated public static let traceField = "traceparent"
+    /// The W3C header in which other tracing systems have something carried along.
+    nonisolated public static let traceStateField = "tracestate"
 
     /// Requests being handled now.
     public private(set) var requestsInFlight = 0
@@ -38,20 +41,25 @@ public final class WebService: HTTPHandler {
     private let routes: RouteTable
     private let requestTimeout: Duration
     private let takesDeadlineFromCaller: Bool
-    private var identifier = RequestIdentifier()
+    private let tracer: Tracer?
+    private var identifier: RequestIdentifier
 
     /// - Parameters:
     ///   - requestTimeout: Longest time for one request.
     ///   - takesDeadlineFromCaller: Whether `X-Request-Timeout-Ms` may shorten it: on hops inside, which the public
     ///     cannot reach.
+    ///   - tracer: Takes a span of each request whose trace is recorded; nil for none at all.
     public init(
         routes: [Route],
         requestTimeout: Duration,
-        takesDeadlineFromCaller: Bool
+        takesDeadlineFromCaller: Bool,
+        tracer: Tracer? = nil
     ) {
         self.routes = RouteTable(routes)
         self.requestTimeout = requestTimeout
         self.takesDeadlineFromCaller = takesDeadlineFromCaller
+        self.tracer = tracer
+        identifier = RequestIdentifier(sampler: tracer?.sampler)
     }
 
     /// Every path that the service answers to; there are no more of them however many paths are asked for.
@@ -65,22 +73,26 @@ public final class WebService: HTTPHandler {
         let start = Reactor.now
         switch routes.find(request.head.method, path: request.head.path) {
         case .route(let route, let parameters, let resource):
+            let span = route.isTraced ? tracer?.start(identity, exchange, route.path) : nil
             let context = RequestContext(
                 request: request,
                 identity: identity,
                 deadline: start + timeout(of: request.head),
-                parameters: parameters
+                parameters: parameters,
+                span: span
             )
             requestsInFlight += 1
             Reactor.spawn { [self] in
                 let response = await answer(route, context)
                 requestsInFlight -= 1
-                finish(exchange, identity, resource, start, response)
+                finish(exchange, identity, resource, start, span, response)
             }
         case .otherMethod(let allowed, let resource):
-            finish(exchange, identity, resource, start, response(toMethod: request.head.method, allowed: allowed))
+            let span = tracer?.start(identity, exchange, paths[resource])
+            let response = response(toMethod: request.head.method, allowed: allowed)
+            finish(exchange, identity, resource, start, span, response)
         case .nothing:
-            finish(exchange, identity, nil, start, response(.notFound))
+            finish(exchange, identity, nil, start, tracer?.start(identity, exchange, nil), response(.notFound))
         }
     }
 
@@ -104,6 +116,7 @@ public final class WebService: HTTPHandler {
         _ identity: RequestIdentity,
         _ resource: Int?,
         _ start: ContinuousClock.Instant,
+        _ span: TraceSpan?,
         _ response: consuming HTTPResponse
     ) {
         response.fields.append(Self.requestIDField, identity.requestID)
@@ -118,6 +131,7 @@ public final class WebService: HTTPHandler {
                 duration: Reactor.now - start
             )
         )
+        span?.end(answering: response.status)
         exchange.respond(response)
     }
 

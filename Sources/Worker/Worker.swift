@@ -13,6 +13,7 @@ extension Service {
         let worker = TaskWorker(
             TaskQueueConfiguration(consumerOf: configuration),
             redis: RedisConfiguration(configuration, name: "worker"),
+            tracer: environment.tracer,
             logger: logger
         )
         worker.register(AverageTask.name, AverageTaskHandler(database, logger: logger))

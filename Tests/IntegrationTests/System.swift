@@ -32,8 +32,10 @@ final class System {
 
     /// Starts everything, and returns when all of it is ready.
     ///
-    /// - Parameter ownsServers: Whether it gets servers that no other test uses, to stop them.
-    init(ownsServers: Bool) async throws {
+    /// - Parameters:
+    ///   - ownsServers: Whether it gets servers that no other test uses, to stop them.
+    ///   - settings: Of the services, as environment variables.
+    init(ownsServers: Bool, settings: [String: String] = [:]) async throws {
         let address: PostgresAddress
         let redisAddress: RedisAddress
         if ownsServers {
@@ -48,12 +50,13 @@ final class System {
         }
         database = address.database
         folder = try TestFolder.make()
-        environment = [
+        let common = [
             "TICKLOOP_DATABASE_URL": address.localURL,
             "TICKLOOP_REDIS_URL": redisAddress.localURL,
             // Shorter than a request may take, so that a task taken over is a request answered.
             "TICKLOOP_QUEUE_LEASE_MS": "2000",
         ]
+        environment = common.merging(settings) { $1 }
         let port = try FreePort.choose()
         let words = ["up", "--external", "--data", folder, "--port", "\(port)", "--workers", "2"]
         process = try TickloopProcess(words, environment: environment, folder: packageFolder)

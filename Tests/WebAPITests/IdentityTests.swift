@@ -1,6 +1,7 @@
 import HTTPWire
 import Reactor
 import Testing
+import Tracing
 
 @testable import WebAPI
 
@@ -35,20 +36,24 @@ import Testing
         #expect(trace.spanID != incoming.spanID)
     }
 
-    @Test(arguments: [
-        "", "00", valid + "-", valid + "-extra", valid.uppercased(), "ff" + valid.dropFirst(2),
-        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-        "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
-        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1",
-        "00_4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7_01",
-        "+0-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-    ])
-    func `a malformed traceparent is ignored`(text: String) {
-        #expect(TraceContext(parsing: text) == nil)
+    @Test @ReactorActor func `what the caller said is kept for the next hop and for the span`() throws {
+        var identifier = RequestIdentifier()
+        var fields: HTTPFields = ["traceparent": Self.valid, "tracestate": "a=1"]
+        fields.append("tracestate", "b=2")
+        let identity = identifier.identify(fields)
+        #expect(identity.parentSpanID == 0x00f0_67aa_0ba9_02b7)
+        #expect(identity.traceState == "a=1,b=2")
+        // Without a trace, its state means nothing.
+        let root = identifier.identify(["tracestate": "a=1"])
+        #expect(root.parentSpanID == nil && root.traceState == nil)
     }
 
-    @Test func `a later version may carry more fields`() {
-        #expect(TraceContext(parsing: "01" + Self.valid.dropFirst(2) + "-more") != nil)
+    @Test @ReactorActor func `a trace that begins here is recorded if the sampler says so`() {
+        for (share, flags) in [(nil, 0), (0, 0), (1, 1)] as [(Double?, UInt8)] {
+            var identifier = RequestIdentifier(sampler: share.map { TraceSampler(share: $0) })
+            #expect(identifier.identify([:]).trace.flags == flags)
+            // Who continues a trace does not decide anew.
+            #expect(identifier.identify(["traceparent": Self.valid]).trace.flags == 1)
+        }
     }
 }

@@ -3,6 +3,7 @@ public import Logging
 public import Postgres
 public import Reactor
 public import TaskQueue
+internal import Tracing
 
 /// Runs the tasks `prices.average`: all that wait together in as few statements as possible.
 @ReactorActor
@@ -24,8 +25,10 @@ public final class AverageTaskHandler: TaskHandler {
         var results = [TaskResult](repeating: .failure(AverageFailure.malformedArguments), count: batch.count)
         var requests: [AverageRequest] = []
         var positions: [Int] = []
+        var spans: [Int: TraceSpan] = [:]
         for (position, task) in batch.enumerated() {
             guard let request = AverageRequest(taskArguments: task.arguments) else { continue }
+            if let span = task.span { spans[requests.count] = span }
             requests.append(request)
             positions.append(position)
         }
@@ -35,7 +38,7 @@ public final class AverageTaskHandler: TaskHandler {
         let deadline = batch.map { $0.deadline ?? Reactor.now + Self.patience }.max() ?? Reactor.now
         let finished = Promise<Void, CancellationError>()
         var unanswered = requests.count
-        DailyAverages.answer(requests, from: pool, deadline: deadline) { [logger] index, outcome in
+        DailyAverages.answer(requests, spans: spans, from: pool, deadline: deadline) { [logger] index, outcome in
             results[positions[index]] = outcome.mapError { error in
                 logger.error(
                     "daily averages failed",

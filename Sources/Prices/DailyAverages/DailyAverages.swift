@@ -1,5 +1,6 @@
 public import Postgres
 public import Reactor
+public import Tracing
 
 /// Answers requests for daily averages from the rollups, many at a time.
 ///
@@ -23,11 +24,14 @@ public enum DailyAverages {
     /// Answers requests; those that wait together share statements.
     ///
     /// - Parameters:
+    ///   - spans: The spans of the requests whose traces are recorded, by position. A statement that serves any of them
+    ///     is a span too, and names it in a comment; the others stay prepared.
     ///   - deadline: When the caller stops waiting for any of them.
     ///   - answer: Called exactly once for each request, by its position, as soon as its statement is done: with the
     ///     whole body of the response, `{"data":[…]}`, or why there is none.
     public static func answer(
         _ requests: [AverageRequest],
+        spans: [Int: TraceSpan] = [:],
         from pool: PostgresPool,
         deadline: ContinuousClock.Instant,
         _ answer: @escaping @ReactorActor (Int, Result<[UInt8], PostgresError>) -> Void
@@ -40,7 +44,9 @@ public enum DailyAverages {
             let symbols = batch.compactMap { requests[$0].symbol?.text }
             if !symbols.isEmpty { parameters.append(.array(symbols)) }
             let statement = symbols.isEmpty ? overAllSymbols : ofOneSymbolEach
-            pool.query(statement, parameters, deadline: deadline) { outcome in
+            let span = span(serving: batch.compactMap { spans[$0] }, ranges: batch.count, statement, pool)
+            pool.query(statement, parameters, comment: span?.sqlComment, deadline: deadline) { outcome in
+                span?.end(with: outcome)
                 switch outcome {
                 case .success(let result): deliver(result, batch, answer)
                 case .failure(let error): for index in batch { answer(index, .failure(error)) }

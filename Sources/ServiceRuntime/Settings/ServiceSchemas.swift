@@ -6,7 +6,8 @@ extension ConfigurationSchema {
         service: "gateway",
         [
             ServerSettings.section(listen: ["127.0.0.1:8080"]), LimitSettings.section, UpstreamSettings.section,
-            CacheSettings.section, LoggingSettings.section, ShutdownSettings.section,
+            CacheSettings.section, LoggingSettings.section, TracingSettings.section,
+            ShutdownSettings.section,
         ]
     )
 
@@ -15,7 +16,8 @@ extension ConfigurationSchema {
         service: "api",
         [
             ServerSettings.section(listen: ["127.0.0.1:8000"]), LimitSettings.section, DatabaseSettings.section,
-            RedisSettings.section, QueueSettings.producerSection, LoggingSettings.section, ShutdownSettings.section,
+            RedisSettings.section, QueueSettings.producerSection, LoggingSettings.section, TracingSettings.section,
+            ShutdownSettings.section,
         ]
     )
 
@@ -24,7 +26,8 @@ extension ConfigurationSchema {
         service: "worker",
         [
             ServerSettings.section(listen: ["127.0.0.1:8010"]), DatabaseSettings.section, RedisSettings.section,
-            QueueSettings.consumerSection, LoggingSettings.section, ShutdownSettings.section,
+            QueueSettings.consumerSection, LoggingSettings.section, TracingSettings.section,
+            ShutdownSettings.section,
         ]
     )
 
@@ -32,7 +35,8 @@ extension ConfigurationSchema {
     public static let simulator = ConfigurationSchema(
         service: "simulator",
         [
-            ServerSettings.section(listen: ["127.0.0.1:8090"]), LoggingSettings.section, ShutdownSettings.section,
+            ServerSettings.section(listen: ["127.0.0.1:8090"]), LoggingSettings.section, TracingSettings.section,
+            ShutdownSettings.section,
         ]
     )
 
