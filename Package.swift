@@ -33,8 +33,8 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 
 /// Modules for the packages under `Benchmarks/`, which are packages of their own so that nobody else needs what they do.
 let products: [Product] = [
-    "Reactor", "HTTPWire", "JSONWire", "HTTPServer", "HTTPClient", "Configuration", "TaskQueue", "WebAPI", "Prices",
-    "ServiceRuntime", "Gateway",
+    "Reactor", "HTTPWire", "JSONWire", "HTTPServer", "HTTPClient", "Redis", "Configuration", "TaskQueue", "WebAPI",
+    "Prices", "ServiceRuntime", "Gateway",
 ].map { .library(name: $0, targets: [$0]) }
 
 let package = Package(

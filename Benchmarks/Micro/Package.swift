@@ -21,6 +21,7 @@ let package = Package(
     dependencies: [
         .package(name: "tickloop", path: "../.."),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     ],
     targets: [
         .target(name: "CMeasure", cSettings: [.define("_GNU_SOURCE")]),
@@ -28,9 +29,11 @@ let package = Package(
             name: "micro",
             dependencies: [
                 "CMeasure",
-                tickloop("HTTPWire"), tickloop("JSONWire"), tickloop("Prices"), tickloop("TaskQueue"),
-                tickloop("Configuration"), tickloop("ServiceRuntime"), tickloop("Gateway"),
+                tickloop("Reactor"), tickloop("HTTPWire"), tickloop("JSONWire"), tickloop("Redis"),
+                tickloop("TaskQueue"), tickloop("Prices"), tickloop("Configuration"), tickloop("ServiceRuntime"),
+                tickloop("Gateway"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),

@@ -32,12 +32,15 @@ struct AllocationTrace {
         stacks = inOrder.map { (stack: $0, count: counts[$0, default: 0]) }
     }
 
-    /// Prints them; those that are not in every second operation are left out.
-    func print(frames limit: Int) {
+    /// Prints them.
+    ///
+    /// - Parameter rare: Only those that are not in every operation, instead of those that are in most.
+    func print(frames limit: Int, rare: Bool) {
         let symbols = Symbols(of: Set(stacks.flatMap(\.stack.callers)))
         let total = stacks.reduce(0) { $0 + $1.count }
         Swift.print("\(shortest(Double(total) / Double(Self.operations))) allocations in each operation")
-        for (stack, count) in stacks where count * 2 >= Self.operations {
+        for (stack, count) in stacks {
+            guard rare ? count % Self.operations != 0 : count * 2 >= Self.operations else { continue }
             Swift.print("\n\(shortest(Double(count) / Double(Self.operations))) × \(stack.bytes) bytes")
             for frame in symbols.frames(of: stack.callers).prefix(limit) { Swift.print("    \(frame)") }
         }

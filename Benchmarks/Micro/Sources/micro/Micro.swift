@@ -109,10 +109,13 @@ struct TraceCommand: ParsableCommand {
     @Option(help: "Most frames printed of each stack.")
     var frames = 8
 
+    @Flag(help: "Only those that are not in every operation.")
+    var rare = false
+
     func run() throws {
         let benchmark = try find(name)
-        let frames = frames
-        benchmark.run { AllocationTrace(of: $0).print(frames: frames) }
+        let (frames, rare) = (frames, rare)
+        benchmark.run { AllocationTrace(of: $0).print(frames: frames, rare: rare) }
     }
 }
 
@@ -169,7 +172,7 @@ struct Measured {
 }
 
 private func counted() throws -> [AllocationFile.Count] {
-    try Benchmark.all.map { benchmark in
+    try Benchmark.all.filter(\.isExact).map { benchmark in
         let measured = try Measured(benchmark, allocationsOnly: true)
         return AllocationFile.Count(name: benchmark.name, calls: measured.allocations.calls)
     }

@@ -5,6 +5,7 @@ extension Benchmark {
     static let queue = [
         Benchmark(name: "queue/write-envelope", kind: .core { envelopeWriting() }),
         Benchmark(name: "queue/parse-envelope", kind: .core { envelopeParsing() }),
+        Benchmark(name: "queue/round-trip", kind: .queue),
     ]
 
     private static let arguments = #"{"start_date":"2025-01-06","end_date":"2025-01-20"}"#

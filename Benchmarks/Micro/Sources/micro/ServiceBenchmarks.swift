@@ -57,30 +57,3 @@ func runGateway(_ traffic: Traffic, _ measure: @escaping @Sendable (Workload) ->
     }
     exit(Service.gateway.run(configuration))
 }
-
-/// Waits until the service has nothing left to do. The answer is sent before its request is cleaned up.
-///
-/// The loop sleeps in `epoll_wait` and nowhere else, so sleeping means that it waits for us.
-private func waitUntilIdle() {
-    while !allocations_thread_waits() { sched_yield() }
-}
-
-private func startThread(_ body: @escaping @Sendable () -> Void) {
-    final class Start {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    var thread = pthread_t()
-    let start = unsafe Unmanaged.passRetained(Start(body)).toOpaque()
-    let failure = unsafe pthread_create(
-        &thread,
-        nil,
-        { start in
-            guard let start = unsafe start else { return nil }
-            unsafe Unmanaged<Start>.fromOpaque(start).takeRetainedValue().body()
-            return nil
-        },
-        start
-    )
-    precondition(failure == 0, "pthread_create failed: \(failure)")
-}

@@ -19,9 +19,7 @@ final class Surroundings: @unchecked Sendable {
     let configuration: String
 
     init(_ traffic: Traffic) {
-        var template = Array("/tmp/micro-XXXXXX".utf8CString)
-        guard unsafe mkdtemp(&template) != nil else { preconditionFailure("no folder in /tmp: \(errno)") }
-        folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        folder = makeFolder()
         request = Array(Example.get(traffic.target).utf8)
         status = Array("HTTP/1.1 \(traffic.status) ".utf8)
         configuration = """
