@@ -116,7 +116,9 @@ let package = Package(
             name: "tickloop",
             dependencies: [
                 "Gateway", "InternalAPI", "Worker", "Simulator", "ServiceRuntime", "Configuration", "Observability",
-                "Migrations", "Supervision", "Prices", "TaskQueue", "Postgres", "Redis", "Reactor", "JSONWire",
+                "Migrations", "Supervision", "Prices", "TaskQueue", "Postgres", "Redis", "HTTPClient", "HTTPWire",
+                "Reactor",
+                "JSONWire",
                 arguments, logging,
             ],
             swiftSettings: strict
