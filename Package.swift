@@ -137,7 +137,10 @@ let package = Package(
         tests(of: "Postgres", ["Reactor", "Metrics", "Supervision", "TestSupport", logging]),
         tests(of: "Migrations", ["Postgres", "Reactor", "Supervision", "TestSupport"]),
         tests(of: "Tracing", ["Reactor", "HTTPClient", "HTTPServer", "HTTPWire", "JSONWire", "TestSupport", logging]),
-        tests(of: "TaskQueue", ["Reactor", "Metrics", "Redis", "JSONWire", "Supervision", "TestSupport", logging]),
+        tests(
+            of: "TaskQueue",
+            ["Reactor", "Metrics", "Redis", "Tracing", "JSONWire", "Supervision", "TestSupport", logging]
+        ),
         tests(of: "Redis", ["Reactor", "Metrics", "Supervision", "TestSupport", logging]),
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),

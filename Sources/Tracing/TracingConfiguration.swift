@@ -15,7 +15,7 @@ public struct TracingConfiguration: Sendable {
     /// How long the collector may take for one request.
     public var timeout = Duration.seconds(5)
     /// How often a batch is sent at most.
-    public var attemptLimit = 5
+    public var attemptLimit = 8
     /// The longest wait before a batch is sent again the first time; it doubles with each further one.
     public var retryDelayFirst = Duration.milliseconds(500)
     /// The longest wait of all.

@@ -5,6 +5,7 @@ import Redis
 import Supervision
 import TestSupport
 import Testing
+import Tracing
 
 @testable import TaskQueue
 
@@ -53,8 +54,8 @@ final class QueueFixture {
     }
 
     /// A started worker.
-    func worker(_ register: (TaskWorker) -> Void) async throws -> TaskWorker {
-        let worker = TaskWorker(configuration, redis: settings, logger: Self.quiet)
+    func worker(tracer: Tracer? = nil, _ register: (TaskWorker) -> Void) async throws -> TaskWorker {
+        let worker = TaskWorker(configuration, redis: settings, tracer: tracer, logger: Self.quiet)
         workers.append(worker)
         register(worker)
         worker.start()
