@@ -76,6 +76,7 @@ let package = Package(
         module("Tracing", ["Reactor", "HTTPClient", "HTTPWire", "JSONWire", logging]),
         module("TaskQueue", ["Reactor", "Redis", "JSONWire", "Tracing", "Metrics", logging]),
         module("WebAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", logging]),
+        module("OpenAPI", ["WebAPI", "HTTPWire", "HTTPServer", "JSONWire"]),
         module("Migrations", ["Reactor", "Postgres"]),
         module("Supervision", ["Reactor", "CLinux", "Observability"]),
 
@@ -90,7 +91,7 @@ let package = Package(
             "ServiceRuntime",
             [
                 "Reactor", "Configuration", "Observability", "Tracing", "HTTPServer", "HTTPClient", "WebAPI",
-                "HTTPWire", "Postgres", "Redis", "TaskQueue", "Metrics", logging,
+                "OpenAPI", "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", logging,
             ]
         ),
         module(
@@ -156,11 +157,15 @@ let package = Package(
         tests(of: "Configuration"),
         tests(of: "Observability", ["TestSupport", "Reactor", "JSONWire", logging]),
         tests(of: "ServiceRuntime", ["Configuration", "Reactor"]),
-        tests(of: "WebAPI", ["Tracing", "HTTPServer", "HTTPWire", "Reactor"]),
+        tests(of: "WebAPI", ["Tracing", "HTTPServer", "HTTPWire", "JSONWire", "Reactor"]),
+        tests(
+            of: "OpenAPI",
+            ["TestSupport", "Supervision", "Reactor", "HTTPServer", "HTTPWire", "JSONWire", "WebAPI"]
+        ),
         tests(of: "Gateway"),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["tickloop", "TestSupport", "Reactor", "Supervision"],
+            dependencies: ["tickloop", "TestSupport", "Reactor", "Supervision", "JSONWire"],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),

@@ -30,6 +30,7 @@ extension Service {
             routes: [averages.route],
             requestTimeout: configuration[LimitSettings.requestTimeout],
             takesDeadlineFromCaller: false,
+            documentation: ServiceDocumentation(title: "Tickloop", summary: "Market data and orders, for the public."),
             readiness: [ReadinessCheck(.api) { await api.isReady(deadline: $0) }],
             stop: { _ in api.close() }
         )
@@ -52,7 +53,7 @@ final class AverageForwarder {
     }
 
     var route: Route {
-        Route(.get, Self.path, "Mean price of each day in a range") {
+        Route(.get, Self.path, documentation) {
             [self] context async throws(APIError) in try await answer(context)
         }
     }
@@ -65,6 +66,10 @@ final class AverageForwarder {
             entries: cache.count,
             bytes: cache.byteCount
         )
+    }
+
+    private var documentation: RouteDocumentation {
+        AverageRequest.documentation(rangeDaysMax: rangeDaysMax, errors: UpstreamAPI.errors)
     }
 
     private func answer(_ context: RequestContext) async throws(APIError) -> HTTPResponse {

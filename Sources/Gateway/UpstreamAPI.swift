@@ -47,6 +47,9 @@ final class UpstreamAPI {
         }
     }
 
+    /// What a client may be told when the internal API did not do as it was asked.
+    static let errors: [APIError] = [.upstreamError, .overloaded, .unavailable, .upstreamTimeout]
+
     /// What of a response reaches the client: a success or a 4xx as it is, 503 as 503, any other 5xx as 502.
     static func relay(_ response: HTTPClientResponse) throws(APIError) -> HTTPResponse {
         let status = response.status.rawValue

@@ -14,9 +14,38 @@ struct AverageRoute {
     let rangeDaysMax: Int
 
     var route: Route {
-        Route(.get, "/prices/average", "Mean price of each day in a range") {
+        Route(.get, "/prices/average", documentation) {
             context async throws(APIError) in try await answer(context)
         }
+    }
+
+    private var documentation: RouteDocumentation {
+        AverageRequest.documentation(
+            rangeDaysMax: rangeDaysMax,
+            adding: [Preferences.documentedParameter],
+            answers: [
+                .json(
+                    .accepted,
+                    "The task is queued, as the request preferred; ask for its result at `Location`.",
+                    fields: [
+                        AnswerField(
+                            "Location",
+                            "Where the task is.",
+                            example: .string("/tasks/\(TaskRoute.exampleID)")
+                        ),
+                        AnswerField(
+                            "Preference-Applied",
+                            "The preference that was taken up.",
+                            .word([Preferences.respondAsync]),
+                            example: .string(Preferences.respondAsync)
+                        ),
+                    ],
+                    .object(["id": TaskRoute.id, "status": .word(["queued"])]).named("AcceptedTask"),
+                    example: ["id": .string(TaskRoute.exampleID), "status": "queued"]
+                )
+            ],
+            errors: APIError.ofQueue
+        )
     }
 
     private func answer(_ context: RequestContext) async throws(APIError) -> HTTPResponse {
@@ -64,12 +93,15 @@ struct AverageRoute {
         var response = HTTPResponse(json: writer.take(), status: .accepted)
         response.fields.append("Location", "/tasks/\(id)")
         // RFC 7240 §3: tells that the preference was taken up.
-        response.fields.append("Preference-Applied", "respond-async")
+        response.fields.append("Preference-Applied", Preferences.respondAsync)
         return response
     }
 }
 
 extension APIError {
+    /// What a client may be told when the queue, or the task in it, did not do as it was asked.
+    static let ofQueue: [APIError] = [.overloaded, .unavailable, .upstreamTimeout]
+
     /// What a client is told when a task could not be submitted, or its outcome did not come.
     init(_ error: TaskQueueError) {
         switch error {

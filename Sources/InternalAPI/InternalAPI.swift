@@ -29,6 +29,11 @@ extension Service {
                 TaskRoute(queue: queue).route,
             ],
             requestTimeout: configuration[LimitSettings.requestTimeout],
+            documentation: ServiceDocumentation(
+                title: "Tickloop internal API",
+                summary: "Market data and orders, for the gateway and for operators.",
+                pagePaths: ["/docs"]
+            ),
             readiness: [
                 ReadinessCheck(.database) { _ in database.isReady },
                 ReadinessCheck(.broker) { _ in queue.isReady },

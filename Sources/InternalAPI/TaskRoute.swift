@@ -1,6 +1,7 @@
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
+internal import Prices
 internal import Reactor
 internal import TaskQueue
 internal import WebAPI
@@ -11,11 +12,42 @@ struct TaskRoute {
     let queue: TaskQueueClient
 
     var route: Route {
-        Route(.get, "/tasks/{id}", "State, and result or error, of a task") {
+        Route(.get, "/tasks/{id}", Self.documentation) {
             context async throws(APIError) in
             try await answer(context.parameters["id"])
         }
     }
+
+    static let id = Schema.string(format: "uuid")
+    static let exampleID = "01a1fd76-c4ba-78d7-ac0f-73e05585ea05"
+
+    private static let documentation = RouteDocumentation(
+        "State, and result or error, of a task",
+        details: "A result is kept for the time of `queue.result_ttl_s`, one hour unless configured otherwise.",
+        in: RouteGroup("Tasks", "Work that was accepted with 202."),
+        parameters: [.path("id", "The id that came with the 202.", id, example: .string(exampleID))],
+        answers: [
+            .json(
+                .ok,
+                "How far the task is: with `result` once it has `succeeded`, with `error` once it has `failed` or "
+                    + "`expired`.",
+                .object(
+                    [
+                        "id": id, "name": .string(), "status": .word(TaskStatus.State.Word.allCases.map(\.rawValue)),
+                        "created_at": .timestamp, "result": .anything, "error": APIError.schema,
+                    ],
+                    optional: ["result", "error"]
+                )
+                .named("Task"),
+                example: [
+                    "id": .string(exampleID), "name": .string(AverageTask.name), "status": "succeeded",
+                    "created_at": "2026-11-21T09:36:21.690Z",
+                    "result": ["data": [["date": "2025-01-06", "average_price": .number("100.38")]]],
+                ]
+            )
+        ],
+        errors: [.unknownTask] + APIError.ofQueue
+    )
 
     private func answer(_ text: String) async throws(APIError) -> HTTPResponse {
         guard let id = TaskID(text) else { throw .unknownTask }
@@ -34,7 +66,7 @@ struct TaskRoute {
         writer.object { writer in
             writer.member("id", status.id.description)
             writer.member("name", status.name)
-            writer.member("status", status.state.word)
+            writer.member("status", status.state.word.rawValue)
             writer.member("created_at", Timestamp(unixTime: status.createdAt).description)
             switch status.state {
             case .succeeded(let result):
@@ -60,14 +92,18 @@ extension APIError {
 }
 
 extension TaskStatus.State {
-    /// The state as clients read it.
-    fileprivate var word: String {
+    /// The states as clients read them.
+    fileprivate enum Word: String, CaseIterable {
+        case queued, running, succeeded, failed, expired
+    }
+
+    fileprivate var word: Word {
         switch self {
-        case .queued: "queued"
-        case .running: "running"
-        case .succeeded: "succeeded"
-        case .failed: "failed"
-        case .expired: "expired"
+        case .queued: .queued
+        case .running: .running
+        case .succeeded: .succeeded
+        case .failed: .failed
+        case .expired: .expired
         }
     }
 }

@@ -1,5 +1,6 @@
 internal import HTTPServer
 internal import HTTPWire
+internal import JSONWire
 internal import Metrics
 internal import Reactor
 internal import WebAPI
@@ -7,7 +8,7 @@ internal import WebAPI
 /// One part that a service needs, by its role.
 public struct ReadinessCheck: Sendable {
     /// The roles, which are what a client may read; never a host name.
-    public enum Role: String, Sendable {
+    public enum Role: String, CaseIterable, Sendable {
         case database, broker, api
     }
 
@@ -28,19 +29,42 @@ enum OperationalRoutes {
     private static let checkTimeout = Duration.seconds(1)
 
     static func routes(_ checks: [ReadinessCheck], _ metrics: MetricsRegistry) -> [Route] {
-        [
-            Route(.get, "/health", "Whether the process is alive: answers while the event loop turns") { _ in
-                HTTPResponse(json: Array(#"{"status":"ok"}"#.utf8))
-            },
-            Route(.get, "/ready", "Whether the service can do its work now, or which part is missing") {
-                context async throws(APIError) in
+        let alive = JSONValue.alive.encoded
+        return [
+            Route(.get, "/health", health) { _ in HTTPResponse(json: alive) },
+            Route(.get, "/ready", readiness) { context async throws(APIError) in
                 try await ready(checks, deadline: min(context.deadline, Reactor.now + checkTimeout))
             },
-            Route(.get, "/metrics", "What the process counts and measures, for Prometheus") { _ in
+            Route(.get, "/metrics", measurements) { _ in
                 let fields: HTTPFields = ["Content-Type": MetricsPage.contentType]
                 return HTTPResponse(.ok, fields: fields, body: .bytes(await metrics.page()))
             },
         ]
+    }
+
+    private static let health = RouteDocumentation(
+        "Whether the process is alive: answers while the event loop turns",
+        in: .operations,
+        answers: [.json(.ok, "It is.", .object(["status": .word(["ok"])]), example: .alive)]
+    )
+
+    private static let readiness = RouteDocumentation(
+        "Whether the service can do its work now, or which part is missing",
+        in: .operations,
+        answers: [.json(.ok, "It can.", .object(["status": .word(["ready"])]), example: .ready)],
+        errors: [notReady(missing: ReadinessCheck.Role.allCases.map(\.rawValue))]
+    )
+
+    private static let measurements = RouteDocumentation(
+        "What the process counts and measures, for Prometheus",
+        in: .operations,
+        answers: [
+            .other(["text/plain"], "Metrics in Prometheus' text format.", example: "process_threads 1\n")
+        ]
+    )
+
+    private static func notReady(missing: [String]) -> APIError {
+        APIError(.unavailable, "Not ready, missing: \(missing.joined(separator: ", ")).")
     }
 
     @ReactorActor
@@ -50,9 +74,12 @@ enum OperationalRoutes {
     ) async throws(APIError) -> HTTPResponse {
         var missing: [String] = []
         for check in checks where await !check.isReady(deadline) { missing.append(check.role.rawValue) }
-        guard missing.isEmpty else {
-            throw APIError(.unavailable, "Not ready, missing: \(missing.joined(separator: ", ")).")
-        }
-        return HTTPResponse(json: Array(#"{"status":"ready"}"#.utf8))
+        guard missing.isEmpty else { throw notReady(missing: missing) }
+        return HTTPResponse(json: JSONValue.ready.encoded)
     }
+}
+
+extension JSONValue {
+    fileprivate static let alive: JSONValue = ["status": "ok"]
+    fileprivate static let ready: JSONValue = ["status": "ready"]
 }

@@ -37,6 +37,7 @@ public struct RunningService: Sendable {
     let routes: [Route]
     let requestTimeout: Duration
     let takesDeadlineFromCaller: Bool
+    let documentation: ServiceDocumentation?
     let readiness: [ReadinessCheck]
     let beginStop: @ReactorActor () -> Void
     let stop: @ReactorActor (ContinuousClock.Instant) async -> Void
@@ -46,6 +47,7 @@ public struct RunningService: Sendable {
     ///   - requestTimeout: Longest time for one request.
     ///   - takesDeadlineFromCaller: Whether `X-Request-Timeout-Ms` may shorten it; not on a hop that the public
     ///     reaches.
+    ///   - documentation: What `/openapi.json` says of the service; nil for no such route.
     ///   - readiness: The parts that `/ready` asks.
     ///   - beginStop: Called when the service is asked to end, before its requests are drained: take no new work.
     ///   - stop: Called after the requests are drained: finish what is in flight until the instant, then close.
@@ -53,6 +55,7 @@ public struct RunningService: Sendable {
         routes: [Route] = [],
         requestTimeout: Duration = .seconds(10),
         takesDeadlineFromCaller: Bool = true,
+        documentation: ServiceDocumentation? = nil,
         readiness: [ReadinessCheck],
         beginStop: @escaping @ReactorActor () -> Void = {},
         stop: @escaping @ReactorActor (ContinuousClock.Instant) async -> Void
@@ -60,6 +63,7 @@ public struct RunningService: Sendable {
         self.routes = routes
         self.requestTimeout = requestTimeout
         self.takesDeadlineFromCaller = takesDeadlineFromCaller
+        self.documentation = documentation
         self.readiness = readiness
         self.beginStop = beginStop
         self.stop = stop

@@ -52,8 +52,9 @@ extension Service {
     ) async throws(StartupError) -> HTTPServer {
         let (configuration, logger, metrics) = (environment.configuration, environment.logger, environment.metrics)
         let accessLog = AccessRecorder(logger: logger, share: configuration[LoggingSettings.accessSample])
+        let routes = service.routes + OperationalRoutes.routes(service.readiness, metrics).map(\.untraced)
         let web = WebService(
-            routes: OperationalRoutes.routes(service.readiness, metrics).map(\.untraced) + service.routes,
+            routes: service.documentation?.describing(routes, of: service, configuration, logger) ?? routes,
             requestTimeout: service.requestTimeout,
             takesDeadlineFromCaller: service.takesDeadlineFromCaller,
             tracer: environment.tracer

@@ -17,7 +17,20 @@ enum PriceProvider {
     static let route = Route(
         .get,
         "/v8/finance/chart/{symbol}",
-        "The latest price of a symbol, as Yahoo's chart API gives it"
+        RouteDocumentation(
+            "The latest price of a symbol, as Yahoo's chart API gives it",
+            in: RouteGroup("Providers", "Stand-ins for providers of prices."),
+            parameters: [.path("symbol", "The symbol.", .string(), example: "AAPL")],
+            answers: [
+                .json(.ok, "The price of this minute.", .object([:], isOpen: true), example: nil),
+                .json(
+                    .notFound,
+                    "There is no such symbol, in the provider's words.",
+                    .object([:], isOpen: true),
+                    example: nil
+                ),
+            ]
+        )
     ) { context in
         chart(of: context.parameters["symbol"])
     }

@@ -1,3 +1,4 @@
+public import HTTPServer
 public import HTTPWire
 internal import JSONWire
 
@@ -52,6 +53,16 @@ public struct APIError: Error, Hashable, Sendable {
         self.init(code, "\(error).")
     }
 
+    /// The answer to what never reached a handler, or got no answer from one.
+    public init(_ refusal: HTTPRefusal) {
+        switch refusal {
+        case .malformed(let error): self.init(error)
+        case .headTimedOut, .bodyTimedOut: self = .requestTimeout
+        case .overloaded: self = .overloaded
+        case .unanswered: self = .internalError
+        }
+    }
+
     /// The answer's body.
     public var body: [UInt8] {
         var writer = JSONWriter(capacity: 128)
@@ -86,4 +97,23 @@ public struct APIError: Error, Hashable, Sendable {
     public static let upstreamError = APIError(.upstreamError, "The service behind this one did not answer properly.")
     /// 408, the client took too long to send its request.
     public static let requestTimeout = APIError(.requestTimeout, "The request did not arrive in time.")
+}
+
+extension APIError {
+    /// What every error looks like.
+    public static let schema = Schema.object(
+        [
+            "code": .word(ErrorCode.allCases.map(\.rawValue)).described("Never changes its meaning."),
+            "message": .string(length: 1...4096).described("One sentence for a person."),
+            "details": .array(of: .object(["field": .string(), "message": .string()]), count: 1...Int.max)
+                .described("Every field at fault; absent where none is."),
+        ],
+        optional: ["details"]
+    )
+    .described("What every error looks like.\n\n| status | code | when |\n|---|---|---|\n\(codeRows)")
+    .named("Error")
+
+    private static var codeRows: String {
+        ErrorCode.allCases.map { "| \($0.status.code) | `\($0.rawValue)` | \($0.meaning) |" }.joined(separator: "\n")
+    }
 }

@@ -53,4 +53,34 @@ public enum ErrorCode: String, CaseIterable, Sendable {
         case .upstreamTimeout: .gatewayTimeout
         }
     }
+
+    /// When the code is used, for people, as a sentence in CommonMark.
+    public var meaning: String {
+        switch self {
+        case .missingParameter: "A parameter that is required is absent or empty."
+        case .invalidDate: "A parameter is not a calendar date in the form `YYYY-MM-DD`."
+        case .invalidDateRange: "A range of dates is in the wrong order or too long."
+        case .invalidParameter: "A parameter is given twice, is broken, or has a value that is none of its kind."
+        case .unknownParameter: "The route has no parameter of this name."
+        case .malformedJSON: "The body is not JSON."
+        case .malformedRequest: "The message is not HTTP/1.1, or could be understood in two ways."
+        case .unauthenticated: "Who asks is not known."
+        case .forbidden: "Who asks may not do this."
+        case .notFound: "There is nothing at this path, or nothing of this id."
+        case .methodNotAllowed: "The path answers to other methods, which `Allow` names."
+        case .requestTimeout: "The request did not arrive in time."
+        case .payloadTooLarge: "The body is larger than the service takes."
+        case .uriTooLong: "The request target is longer than the service takes."
+        case .unsupportedMediaType: "The body is of another media type than the route takes."
+        case .headersTooLarge: "The header section is larger than the service takes."
+        case .idempotencyConflict: "The idempotency key was used for another request."
+        case .validationFailed: "The body is well-formed and its content is wrong."
+        case .rateLimited: "Too many requests from here; `Retry-After` says how long to wait."
+        case .internalError: "A fault of this service."
+        case .upstreamError: "The service behind this one could not be reached, or did not answer properly."
+        case .overloaded: "The service is at one of its limits."
+        case .unavailable: "A part that the answer needs is away."
+        case .upstreamTimeout: "No answer arrived within the request's deadline."
+        }
+    }
 }

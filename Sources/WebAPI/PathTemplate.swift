@@ -28,6 +28,11 @@ public struct PathTemplate: Hashable, Sendable, CustomStringConvertible, Express
         segments.allSatisfy { if case .literal = $0 { true } else { false } }
     }
 
+    /// The names of the parameters, in order.
+    public var parameterNames: [String] {
+        segments.compactMap { if case .parameter(let name) = $0 { name } else { nil } }
+    }
+
     /// The values of the parameters if `path` matches, nil if it does not.
     ///
     /// A parameter matches one segment that is not empty. Its value stays percent-encoded as it came: the ids of this

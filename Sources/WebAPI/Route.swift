@@ -6,17 +6,24 @@ public struct Route: Sendable {
     public let method: HTTPMethod
     /// The path, which also answers under `/v1`.
     public let path: PathTemplate
-    /// One line for a person: what the route is for.
-    public let summary: String
+    /// What its callers may know of it.
+    public let documentation: RouteDocumentation
     let handler: RouteHandler
     /// Whether its requests are spans of a trace.
     private(set) var isTraced = true
 
-    /// Declares a route.
-    public init(_ method: HTTPMethod, _ path: PathTemplate, _ summary: String, handler: @escaping RouteHandler) {
+    /// Declares a route; every parameter of its path must be documented.
+    public init(
+        _ method: HTTPMethod,
+        _ path: PathTemplate,
+        _ documentation: RouteDocumentation,
+        handler: @escaping RouteHandler
+    ) {
+        let documented = documentation.parameters.filter { $0.place == .path }.map(\.name)
+        precondition(Set(documented) == Set(path.parameterNames), "\(path) is documented with other parameters")
         self.method = method
         self.path = path
-        self.summary = summary
+        self.documentation = documentation
         self.handler = handler
     }
 
@@ -25,5 +32,37 @@ public struct Route: Sendable {
         var route = self
         route.isTraced = false
         return route
+    }
+}
+
+/// The routes of one path.
+public struct RouteResource: Sendable {
+    /// The path.
+    public let path: PathTemplate
+    /// Its place among the paths of the service.
+    let number: Int
+    /// One for each method.
+    public fileprivate(set) var routes: [Route]
+
+    /// What the path answers to, in the order of `Allow`: what was declared, then what comes with it.
+    public var allowed: [HTTPMethod] {
+        var methods = routes.map(\.method)
+        if methods.contains(.get) { methods.append(.head) }
+        return methods + [.options]
+    }
+}
+
+extension [Route] {
+    /// The routes by path, in the order in which the paths are first declared.
+    public var resources: [RouteResource] {
+        var resources: [RouteResource] = []
+        for route in self {
+            if let index = resources.firstIndex(where: { $0.path == route.path }) {
+                resources[index].routes.append(route)
+            } else {
+                resources.append(RouteResource(path: route.path, number: resources.count, routes: [route]))
+            }
+        }
+        return resources
     }
 }

@@ -10,36 +10,20 @@ struct RouteTable {
         case nothing
     }
 
-    /// The routes of one path.
-    private struct Resource {
-        let path: PathTemplate
-        /// Its place in ``paths``.
-        let number: Int
-        var routes: [Route]
-
-        /// In the order of `Allow`: what was declared, then what comes with it.
-        var allowed: [HTTPMethod] {
-            var methods = routes.map(\.method)
-            if methods.contains(.get) { methods.append(.head) }
-            return methods + [.options]
-        }
-    }
-
     /// Every path that has a route; a match names one by its place here.
-    private(set) var paths: [PathTemplate] = []
-    private var exact: [String: Resource] = [:]
-    private var templates: [Resource] = []
+    let paths: [PathTemplate]
+    private var exact: [String: RouteResource] = [:]
+    private var templates: [RouteResource] = []
 
     init(_ routes: [Route]) {
-        for route in routes {
-            if exact[route.path.description]?.routes.append(route) != nil { continue }
-            if let index = templates.firstIndex(where: { $0.path == route.path }) {
-                templates[index].routes.append(route)
-                continue
+        let resources = routes.resources
+        paths = resources.map(\.path)
+        for resource in resources {
+            if resource.path.isExact {
+                exact[resource.path.description] = resource
+            } else {
+                templates.append(resource)
             }
-            let resource = Resource(path: route.path, number: paths.count, routes: [route])
-            paths.append(route.path)
-            if route.path.isExact { exact[route.path.description] = resource } else { templates.append(resource) }
         }
     }
 
@@ -56,7 +40,7 @@ struct RouteTable {
         return .route(route, parameters, resource: resource.number)
     }
 
-    private func resource(at path: String) -> (Resource, PathParameters)? {
+    private func resource(at path: String) -> (RouteResource, PathParameters)? {
         if let resource = exact[path] { return (resource, .none) }
         var path = path[...]
         if path.hasPrefix("/v1/") { path = path.dropFirst(3) }

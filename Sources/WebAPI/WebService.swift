@@ -98,14 +98,7 @@ public final class WebService: HTTPHandler {
 
     /// The answer to what never became a request, such as bytes that are not HTTP.
     public func response(to refusal: HTTPRefusal) -> HTTPResponse {
-        let error: APIError =
-            switch refusal {
-            case .malformed(let error): APIError(error)
-            case .headTimedOut, .bodyTimedOut: .requestTimeout
-            case .overloaded: .overloaded
-            case .unanswered: .internalError
-            }
-        var response = response(error)
+        var response = response(APIError(refusal))
         // Whatever id the request had could not be read, or must not be believed.
         response.fields.append(Self.requestIDField, identifier.makeRequestID())
         return response
@@ -152,7 +145,7 @@ public final class WebService: HTTPHandler {
         var response =
             method == .options
             ? HTTPResponse(.noContent)
-            : response(APIError(.methodNotAllowed, "This path does not answer to \(method)."))
+            : response(Self.methodNotAllowed(method))
         response.fields.append("Allow", allowed.map(\.rawValue).joined(separator: ", "))
         return response
     }

@@ -1,8 +1,8 @@
 import Reactor
-import ServiceRuntime
 import Testing
 
 @testable import Configuration
+@testable import ServiceRuntime
 
 @Suite struct SettingsTests {
     /// The folder of the package, from the place of this file in it.
@@ -120,5 +120,24 @@ import Testing
         for entry in schema.entries {
             #expect(readme.contains("| `\(entry.path)` |"), "\(entry.path)")
         }
+    }
+}
+
+@Suite struct DocumentationSettingsTests {
+    @Test func `the folder of Swagger UI is relative to the file that names it`() throws {
+        func folder(_ value: String?, file: String = "/srv/etc/api.toml", environment: [String: String] = [:]) throws
+            -> String?
+        {
+            let text = value.map { "[documentation]\nswagger_ui = \"\($0)\"\n" } ?? ""
+            let configuration = try Configuration.parse(.api, text: text, file: file, environment: environment)
+            return DocumentationSettings.folder(configuration)
+        }
+        #expect(try folder("swagger-ui") == "/srv/etc/swagger-ui")
+        #expect(try folder("../ui", file: "etc/api.toml") == "etc/../ui")
+        #expect(try folder("ui", file: "api.toml") == "ui")
+        #expect(try folder("/usr/share/swagger-ui") == "/usr/share/swagger-ui")
+        #expect(try folder(nil) == "swagger-ui")
+        #expect(try folder("") == nil)
+        #expect(try folder("ui", environment: ["TICKLOOP_DOCUMENTATION_SWAGGER_UI": "here"]) == "here")
     }
 }

@@ -1,5 +1,6 @@
 import HTTPServer
 import HTTPWire
+import JSONWire
 import Testing
 
 @testable import WebAPI
@@ -10,9 +11,14 @@ import Testing
             ("GET", "/prices/average"), ("GET", "/orders"), ("POST", "/orders"), ("GET", "/orders/{id}"),
             ("GET", "/orders/{id}/events"),
         ].map { method, path in
-            Route(HTTPMethod(rawValue: method), PathTemplate(stringLiteral: path), "") { _ in
-                HTTPResponse(.noContent)
-            }
+            let path = PathTemplate(stringLiteral: path)
+            let documentation = RouteDocumentation(
+                "",
+                in: .operations,
+                parameters: path.parameterNames.map { .path($0, "", .string(), example: "") },
+                answers: [.empty(.noContent, "")]
+            )
+            return Route(HTTPMethod(rawValue: method), path, documentation) { _ in HTTPResponse(.noContent) }
         }
     )
 

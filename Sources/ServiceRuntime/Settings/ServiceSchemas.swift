@@ -6,7 +6,7 @@ extension ConfigurationSchema {
         service: "gateway",
         [
             ServerSettings.section(listen: ["127.0.0.1:8080"]), LimitSettings.section, UpstreamSettings.section,
-            CacheSettings.section, LoggingSettings.section, TracingSettings.section,
+            CacheSettings.section, DocumentationSettings.section, LoggingSettings.section, TracingSettings.section,
             ShutdownSettings.section,
         ]
     )
@@ -16,8 +16,8 @@ extension ConfigurationSchema {
         service: "api",
         [
             ServerSettings.section(listen: ["127.0.0.1:8000"]), LimitSettings.section, DatabaseSettings.section,
-            RedisSettings.section, QueueSettings.producerSection, LoggingSettings.section, TracingSettings.section,
-            ShutdownSettings.section,
+            RedisSettings.section, QueueSettings.producerSection, DocumentationSettings.section,
+            LoggingSettings.section, TracingSettings.section, ShutdownSettings.section,
         ]
     )
 

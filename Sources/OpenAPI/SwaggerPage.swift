@@ -1,0 +1,51 @@
+/// Our part of the page: the HTML around Swagger UI, the script that starts it, and what both may do.
+enum SwaggerPage {
+    /// The header field of the policy.
+    static let policyField = "Content-Security-Policy"
+
+    /// Everything from this server and nothing from elsewhere. Swagger UI's style sheet has its pictures in `data:`.
+    ///
+    /// - SeeAlso: W3C Content Security Policy Level 3.
+    static let policy = [
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
+        "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+    ]
+    .joined(separator: "; ")
+
+    /// Paths are absolute, because the page is the same with and without a slash at its end.
+    static func html(title: String) -> String {
+        """
+        <!DOCTYPE html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>\(title)</title>
+        <link rel="icon" type="image/png" href="/swagger-ui/favicon-32x32.png">
+        <link rel="stylesheet" href="/swagger-ui/swagger-ui.css">
+        <script src="/swagger-ui/swagger-ui-bundle.js" defer></script>
+        <script src="/swagger-ui/swagger-initializer.js" defer></script>
+        </head>
+        <body>
+        <div id="swagger-ui"></div>
+        <noscript>This page needs JavaScript; <a href="/openapi.json">the description</a> does not.</noscript>
+        </body>
+        </html>
+
+        """
+    }
+
+    /// Nothing is sent anywhere but to this server: Swagger UI would ask its makers to validate the document.
+    static let script = """
+        "use strict";
+        SwaggerUIBundle({
+          url: "/openapi.json",
+          dom_id: "#swagger-ui",
+          deepLinking: true,
+          displayRequestDuration: true,
+          tryItOutEnabled: true,
+          validatorUrl: null,
+        });
+
+        """
+}

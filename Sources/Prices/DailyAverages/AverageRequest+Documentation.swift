@@ -1,0 +1,93 @@
+internal import HTTPWire
+internal import JSONWire
+public import WebAPI
+
+extension AverageRequest {
+    /// What callers may know of `GET /prices/average`, wherever it is served.
+    ///
+    /// - Parameters:
+    ///   - rangeDaysMax: As in ``init(of:rangeDaysMax:)``.
+    ///   - parameters: What a request may carry there besides.
+    ///   - answers: What is answered there besides.
+    ///   - errors: What may go wrong there once the request is known to be in order.
+    public static func documentation(
+        rangeDaysMax: Int,
+        adding parameters: [RouteParameter] = [],
+        answers: [RouteAnswer] = [],
+        errors: [APIError]
+    ) -> RouteDocumentation {
+        RouteDocumentation(
+            "Mean price of each day in a range",
+            details: """
+                Both dates are inclusive, days are UTC days, and a day without prices is left out. A mean is exact: \
+                rounded half away from zero to 6 decimals, trailing zeros dropped. Each parameter may be given once; \
+                others are refused. `start_date` must not be after `end_date`, and there are at most \(rangeDaysMax) \
+                days from one to the other, both counted.
+                """,
+            in: .prices,
+            parameters: self.parameters + parameters,
+            answers: [averages(rangeDaysMax: rangeDaysMax)] + answers,
+            errors: refusals(rangeDaysMax: rangeDaysMax) + errors
+        )
+    }
+
+    private static let parameters: [RouteParameter] = [
+        .query(Field.startDate, "The first day.", isRequired: true, .date, example: "2025-01-06"),
+        .query(Field.endDate, "The last day.", isRequired: true, .date, example: "2025-01-07"),
+        .query(
+            Field.symbol,
+            "Only the prices of this symbol. Without it, the mean is over every price of the day.",
+            .string(pattern: "^[A-Za-z0-9.^=-]+$", length: 1...Symbol.lengthMax),
+            example: "AAPL"
+        ),
+    ]
+
+    private static func averages(rangeDaysMax: Int) -> RouteAnswer {
+        let day = Schema.object(["date": .date, "average_price": .number]).named("DailyAverage")
+        return .json(
+            .ok,
+            "The mean of each day that has prices, in ascending order; maybe none.",
+            .object(["data": .array(of: day, count: 0...rangeDaysMax)]).named("DailyAverages"),
+            example: [
+                "data": [
+                    ["date": "2025-01-06", "average_price": .number("100.38")],
+                    ["date": "2025-01-07", "average_price": .number("102.75")],
+                ]
+            ]
+        )
+    }
+
+    /// What faulty requests get: the answers of the validation itself, so that the examples are true.
+    private static func refusals(rangeDaysMax: Int) -> [APIError] {
+        [
+            "start_date=2025-01-06", "start_date=2025-02-30&end_date=2025-03-01",
+            "start_date=2025-01-07&end_date=2025-01-06", "start_date=0001-01-01&end_date=9999-12-31",
+            "start_date=2025-01-06&end_date=2025-01-06&symbol=A%20B",
+            "start_date=2025-01-06&end_date=2025-01-06&limit=5",
+        ]
+        .compactMap { query in
+            do {
+                _ = try AverageRequest(QueryParameters(parsing: query), rangeDaysMax: rangeDaysMax)
+                return nil
+            } catch let faults as FieldFaults {
+                return APIError(faults)
+            } catch {
+                return nil
+            }
+        }
+    }
+}
+
+extension Schema {
+    /// A day, as ``CalendarDate`` reads it.
+    fileprivate static let date = Schema.string(
+        format: "date",
+        pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        length: 10...10
+    )
+}
+
+extension RouteGroup {
+    /// What is told about prices.
+    public static let prices = RouteGroup("Prices", "What was paid, and means of it.")
+}
