@@ -40,7 +40,7 @@ let package = Package(
         ),
         .testTarget(
             name: "latencyTests",
-            dependencies: ["latency", .product(name: "Histogram", package: "hdrhistogram-swift")],
+            dependencies: ["latency", tickloop("Reactor"), .product(name: "Histogram", package: "hdrhistogram-swift")],
             swiftSettings: strict
         ),
     ]

@@ -1,6 +1,8 @@
+internal import Reactor
+
 /// When each request is meant to be sent: evenly, whatever has become of the ones before. Pure.
 struct ArrivalSchedule: Sendable {
-    private let start: ContinuousClock.Instant
+    private let start: Instant
     private let rate: Double
     /// How many requests there are.
     let count: Int
@@ -9,7 +11,7 @@ struct ArrivalSchedule: Sendable {
     /// - Parameters:
     ///   - rate: Requests per second.
     ///   - duration: The first one is sent at the start, the last one before the end.
-    init(start: ContinuousClock.Instant, rate: Double, duration: Duration) {
+    init(start: Instant, rate: Double, duration: Duration) {
         self.start = start
         self.rate = rate
         count = max(1, Int((duration / .seconds(1) * rate).rounded()))
@@ -20,7 +22,7 @@ struct ArrivalSchedule: Sendable {
     /// Takes the next request if its time has come.
     ///
     /// - Returns: When it was meant to be sent, which may be long ago if we could not keep up.
-    mutating func takeDue(now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+    mutating func takeDue(now: Instant) -> Instant? {
         guard !isExhausted else { return nil }
         let due = start + .nanoseconds(Int64(Double(taken) * 1e9 / rate))
         guard due <= now else { return nil }

@@ -49,7 +49,7 @@ final class Lane {
     func close() { client.close() }
 
     private func sendDue() {
-        let now = ContinuousClock.now
+        let now = Instant.now
         while let due = schedule.takeDue(now: now) {
             tally.scheduled(sentLateBy: now - due)
             guard outstanding < plan.outstandingMax else {
@@ -59,7 +59,7 @@ final class Lane {
             outstanding += 1
             client.send(questions.next(), deadline: Reactor.now + plan.timeout) { [unowned self] outcome in
                 outstanding -= 1
-                let latency = ContinuousClock.now - due
+                let latency = Instant.now - due
                 switch outcome {
                 case .success(let response): tally.answered(response.status.code, after: latency)
                 case .failure(let error): tally.failed(error.description)

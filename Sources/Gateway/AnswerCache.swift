@@ -1,3 +1,5 @@
+internal import Reactor
+
 /// Answers that may be given again for a short time.
 ///
 /// Every entry lives equally long, so the order of insertion is also the order of expiry: one queue serves both the
@@ -6,7 +8,7 @@
 struct AnswerCache {
     private struct Entry {
         let body: [UInt8]
-        let expires: ContinuousClock.Instant
+        let expires: Instant
         /// Which insertion this is, so that an old place in the queue does not evict a newer entry of the same key.
         let sequence: UInt64
     }
@@ -46,7 +48,7 @@ struct AnswerCache {
     var count: Int { entries.count }
 
     /// The answer to `key` if it is young enough.
-    mutating func answer(to key: String, now: ContinuousClock.Instant) -> [UInt8]? {
+    mutating func answer(to key: String, now: Instant) -> [UInt8]? {
         guard isEnabled else { return nil }
         guard let entry = entries[key], entry.expires > now else {
             misses += 1
@@ -60,8 +62,8 @@ struct AnswerCache {
     mutating func insert(
         _ body: [UInt8],
         for key: String,
-        askedAt: ContinuousClock.Instant,
-        now: ContinuousClock.Instant
+        askedAt: Instant,
+        now: Instant
     ) {
         let cost = Self.cost(key, body)
         guard isEnabled, askedAt + timeToLive > now, cost <= byteLimit else { return }
@@ -74,7 +76,7 @@ struct AnswerCache {
     }
 
     /// Drops what has expired, then the oldest until the rest fits.
-    private mutating func evict(now: ContinuousClock.Instant) {
+    private mutating func evict(now: Instant) {
         while head < queue.count {
             let place = queue[head]
             if let entry = entries[place.key], entry.sequence == place.sequence {

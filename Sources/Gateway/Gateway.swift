@@ -53,8 +53,8 @@ final class AverageForwarder {
     }
 
     var route: Route {
-        Route(.get, Self.path, documentation) {
-            [self] context async throws(APIError) in try await answer(context)
+        .direct(.get, Self.path, documentation) { [self] context throws(APIError) in
+            if cache.isEnabled { try answerFromCache(context) } else { try forward(context) { _ in } }
         }
     }
 
@@ -72,15 +72,37 @@ final class AverageForwarder {
         AverageRequest.documentation(rangeDaysMax: rangeDaysMax, errors: UpstreamAPI.errors)
     }
 
-    private func answer(_ context: RequestContext) async throws(APIError) -> HTTPResponse {
+    private func answerFromCache(_ context: RequestContext) throws(APIError) {
         // The query as it came is the key: one that is cached was checked when it came first.
         let key = context.head.query ?? ""
-        if let body = cache.answer(to: key, now: Reactor.now) { return HTTPResponse(json: body) }
-        _ = try AverageRequest(of: context.head, rangeDaysMax: rangeDaysMax)
+        if let body = cache.answer(to: key, now: Reactor.now) { return context.respond(HTTPResponse(json: body)) }
         let askedAt = Reactor.now
-        let response = try await api.get(context, path: Self.path.description)
-        if response.status == .ok { cache.insert(response.body, for: key, askedAt: askedAt, now: Reactor.now) }
-        return try UpstreamAPI.relay(response)
+        try forward(context) { [self] body in cache.insert(body, for: key, askedAt: askedAt, now: Reactor.now) }
+    }
+
+    private func forward(
+        _ context: RequestContext,
+        onSuccess: @escaping @ReactorActor ([UInt8]) -> Void
+    ) throws(APIError) {
+        _ = try AverageRequest(of: context.head, rangeDaysMax: rangeDaysMax)
+        api.get(context, path: Self.path.description) { result in
+            switch result {
+            case .success(let response):
+                if response.status == .ok { onSuccess(response.body) }
+                context.answer(with: UpstreamAPI.relay(response))
+            case .failure(let error):
+                context.fail(error)
+            }
+        }
+    }
+}
+
+extension RequestContext {
+    fileprivate func answer(with result: Result<HTTPResponse, APIError>) {
+        switch result {
+        case .success(let response): respond(response)
+        case .failure(let error): fail(error)
+        }
     }
 }
 

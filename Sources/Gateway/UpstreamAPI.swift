@@ -27,43 +27,65 @@ final class UpstreamAPI {
 
     /// Asks for what the client asked for, on the same path and with the same query.
     ///
-    /// - Throws: What the client is to be told when there is no answer that could be passed on.
-    func get(_ context: RequestContext, path: String) async throws(APIError) -> HTTPClientResponse {
-        let target = if let query = context.head.query { "\(path)?\(query)" } else { path }
-        var fields = HTTPFields()
-        fields.append(WebService.requestIDField, context.identity.requestID)
-        fields.append(WebService.traceField, context.identity.trace.description)
-        if let state = context.identity.traceState { fields.append(WebService.traceStateField, state) }
-        fields.append(WebService.timeoutField, String(context.remainingMilliseconds))
-        let request = HTTPClientRequest(.get, target: target, authority: authority, fields: fields)
-        do {
-            return try await client.send(request, deadline: context.deadline)
-        } catch {
-            logger.debug(
-                "internal API failed",
-                metadata: ["reason": "\(error)", "request_id": "\(context.identity.requestID)"]
+    /// - Parameter done: Called once, later, with the response or with what the client is to be told without one.
+    func get(
+        _ context: RequestContext,
+        path: String,
+        then done: @escaping @ReactorActor (Result<HTTPClientResponse, APIError>) -> Void
+    ) {
+        client.send(request(context, path), deadline: context.deadline) { [logger] result in
+            done(
+                result.mapError { error in
+                    logger.debug(
+                        "internal API failed",
+                        metadata: ["reason": "\(error)", "request_id": "\(context.identity.requestID)"]
+                    )
+                    return Self.answer(to: error)
+                }
             )
-            throw Self.answer(to: error)
         }
+    }
+
+    private func request(_ context: RequestContext, _ path: String) -> HTTPClientRequest {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(384)
+        HeadWriter.appendRequest(.get, authority: authority, to: &bytes) { target in
+            target.append(utf8: path)
+            guard let query = context.head.queryBytes else { return }
+            target.append(UInt8(ascii: "?"))
+            target.append(contentsOf: query)
+        } appendFields: { head in
+            HeadWriter.appendField(WebService.requestIDField, to: &head) { context.identity.requestID.append(to: &$0) }
+            HeadWriter.appendField(WebService.traceField, to: &head) { context.identity.trace.append(to: &$0) }
+            if let state = context.identity.traceState {
+                HeadWriter.appendField(WebService.traceStateField, to: &head) { $0.append(utf8: state) }
+            }
+            HeadWriter.appendField(WebService.timeoutField, to: &head) {
+                $0.append(decimal: context.remainingMilliseconds)
+            }
+        }
+        return HTTPClientRequest(.get, bytes: bytes)
     }
 
     /// What a client may be told when the internal API did not do as it was asked.
     static let errors: [APIError] = [.upstreamError, .overloaded, .unavailable, .upstreamTimeout]
 
     /// What of a response reaches the client: a success or a 4xx as it is, 503 as 503, any other 5xx as 502.
-    static func relay(_ response: HTTPClientResponse) throws(APIError) -> HTTPResponse {
+    static func relay(_ response: HTTPClientResponse) -> Result<HTTPResponse, APIError> {
         let status = response.status.rawValue
-        guard response.fields["content-type"]?.hasPrefix("application/json") == true else { throw .upstreamError }
+        guard let type = response.fields.valueBytes("content-type"), type.starts(with: "application/json".utf8) else {
+            return .failure(.upstreamError)
+        }
         guard (200..<300).contains(status) || (400..<500).contains(status) || status == 503 else {
-            throw status == 504 ? .upstreamTimeout : .upstreamError
+            return .failure(status == 504 ? .upstreamTimeout : .upstreamError)
         }
         var relayed = HTTPResponse(json: response.body, status: response.status)
         if let seconds = response.fields["retry-after"] { relayed.fields.append("Retry-After", seconds) }
-        return relayed
+        return .success(relayed)
     }
 
     /// Whether the internal API says that it can work.
-    func isReady(deadline: ContinuousClock.Instant) async -> Bool {
+    func isReady(deadline: Instant) async -> Bool {
         let request = HTTPClientRequest(.get, target: "/ready", authority: authority)
         guard let response = try? await client.send(request, deadline: deadline) else { return false }
         return response.status == .ok

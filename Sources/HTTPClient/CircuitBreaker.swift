@@ -1,3 +1,5 @@
+internal import Reactor
+
 /// Keeps requests away from an upstream that does not answer, and finds out when it does again.
 ///
 ///     closed ──failures in a row──▶ open ──time is up, next request──▶ half-open ──it succeeds──▶ closed
@@ -18,7 +20,7 @@ struct CircuitBreaker {
 
     private enum State {
         case closed(failuresInARow: Int)
-        case open(until: Moment)
+        case open(until: Instant)
         case halfOpen
     }
 
@@ -43,7 +45,7 @@ struct CircuitBreaker {
     }
 
     /// The state for metrics and for `/ready`.
-    func circuit(now: Moment) -> CircuitState {
+    func circuit(now: Instant) -> CircuitState {
         switch state {
         case .closed: .closed
         case .open(let until): now < until ? .open : .halfOpen
@@ -51,7 +53,7 @@ struct CircuitBreaker {
         }
     }
 
-    mutating func requestArrived(now: Moment) -> Admission {
+    mutating func requestArrived(now: Instant) -> Admission {
         switch state {
         case .closed:
             return .admit
@@ -72,7 +74,7 @@ struct CircuitBreaker {
     }
 
     /// No response came in time.
-    mutating func requestFailed(wasProbe: Bool, now: Moment, using generator: inout some RandomNumberGenerator) {
+    mutating func requestFailed(wasProbe: Bool, now: Instant, using generator: inout some RandomNumberGenerator) {
         switch state {
         case .closed(let failures) where failures + 1 < configuration.failures:
             state = .closed(failuresInARow: failures + 1)
@@ -86,18 +88,18 @@ struct CircuitBreaker {
     }
 
     /// No connection could be made for as long as a request may wait for one: many failures in one.
-    mutating func upstreamBecameUnreachable(now: Moment, using generator: inout some RandomNumberGenerator) {
+    mutating func upstreamBecameUnreachable(now: Instant, using generator: inout some RandomNumberGenerator) {
         if case .open = state { return }
         open(now, &generator)
     }
 
     /// The probe ended without telling anything: its client went away. The next request is the probe.
-    mutating func probeAbandoned(now: Moment) {
+    mutating func probeAbandoned(now: Instant) {
         guard case .halfOpen = state else { return }
         state = .open(until: now)
     }
 
-    private mutating func open(_ now: Moment, _ generator: inout some RandomNumberGenerator) {
+    private mutating func open(_ now: Instant, _ generator: inout some RandomNumberGenerator) {
         // Half of it is certain: full jitter could draw nothing, and the dead upstream would be asked again at once.
         state = .open(until: now + nextOpening * Double.random(in: 0.5...1, using: &generator))
         nextOpening = min(nextOpening * 2, configuration.longestOpening)

@@ -46,16 +46,16 @@ struct ConnectionPool: ~Copyable {
 
     private enum Slot {
         case vacant
-        case connecting(since: Moment)
-        case idle(since: Moment, born: Moment)
+        case connecting(since: Instant)
+        case idle(since: Instant, born: Instant)
         /// `headDue` is nil once the head of the response has come.
-        case busy(headDue: Moment?, deadline: Moment, born: Moment)
+        case busy(headDue: Instant?, deadline: Instant, born: Instant)
     }
 
     /// The time in which attempts to connect fail. One is made at a time, because many would not fare better.
     private struct Outage {
         var backoff = Backoff(first: .milliseconds(10), cap: .milliseconds(100))
-        var retryAt: Moment
+        var retryAt: Instant
     }
 
     private let configuration: HTTPClientConfiguration
@@ -69,11 +69,8 @@ struct ConnectionPool: ~Copyable {
 
     private var lastRequestNumber: UInt64 = 0
 
-    /// When ``sweep(now:using:)`` has something to do; it may be early, never late. ``never`` if nothing.
-    private(set) var wakeAt = Self.never
-
-    /// Later than every time that comes.
-    static var never: Moment { .seconds(Int64.max) }
+    /// When ``sweep(now:using:)`` has something to do; never late, perhaps early, ``Instant/distantFuture`` if nothing.
+    private(set) var wakeAt = Instant.distantFuture
 
     init(_ configuration: HTTPClientConfiguration) {
         precondition(configuration.connections > 0, "nothing can be sent without a connection")
@@ -97,7 +94,7 @@ struct ConnectionPool: ~Copyable {
 
 extension ConnectionPool {
     /// - Parameter isProbe: It decides about all, so it does not wait for a retry and fails with the first attempt.
-    mutating func requestArrived(deadline: Moment, isProbe: Bool, now: Moment) -> Admission {
+    mutating func requestArrived(deadline: Instant, isProbe: Bool, now: Instant) -> Admission {
         if let slot = idle.popLast() {
             guard case .idle(_, let born) = slots[slot] else { preconditionFailure("listed as idle") }
             occupy(slot, deadline: deadline, born: born, now: now)
@@ -112,14 +109,14 @@ extension ConnectionPool {
     /// A request is to be sent once more, because its connection was closed before any byte of a response.
     ///
     /// It goes out first, on a new connection: the other idle ones have probably been closed as well.
-    mutating func requestReturned(deadline: Moment, now: Moment) -> RequestID {
+    mutating func requestReturned(deadline: Instant, now: Instant) -> RequestID {
         enqueue(deadline: deadline, unreachableAfter: now + configuration.connectWindow, isFirst: true)
     }
 
     /// A waiting request is not wanted any more.
     mutating func requestCancelled(_ id: RequestID) { waiters.removeAll { $0.id == id } }
 
-    private mutating func enqueue(deadline: Moment, unreachableAfter: Moment, isFirst: Bool) -> RequestID {
+    private mutating func enqueue(deadline: Instant, unreachableAfter: Instant, isFirst: Bool) -> RequestID {
         lastRequestNumber += 1
         let id = RequestID(number: lastRequestNumber)
         let waiter = Waiter(
@@ -139,7 +136,7 @@ extension ConnectionPool {
 
 extension ConnectionPool {
     /// The next connection to be made now, if any; asked until it is nil.
-    mutating func nextConnect(now: Moment) -> ConnectionID? {
+    mutating func nextConnect(now: Instant) -> ConnectionID? {
         guard waiters.count > connecting, !vacant.isEmpty else { return nil }
         if let outage {
             guard connecting == 0 else { return nil }
@@ -155,7 +152,7 @@ extension ConnectionPool {
         return ConnectionID(slot: slot)
     }
 
-    mutating func connected(_ id: ConnectionID, now: Moment) -> Use {
+    mutating func connected(_ id: ConnectionID, now: Instant) -> Use {
         guard case .connecting = slots[id.slot] else { preconditionFailure("connected without an attempt") }
         connecting -= 1
         slots[id.slot] = .idle(since: now, born: now)
@@ -166,7 +163,7 @@ extension ConnectionPool {
     }
 
     /// An attempt failed at once. Those that gave up are in the next sweep, which is due now.
-    mutating func connectFailed(_ id: ConnectionID, now: Moment, using generator: inout some RandomNumberGenerator) {
+    mutating func connectFailed(_ id: ConnectionID, now: Instant, using generator: inout some RandomNumberGenerator) {
         guard case .connecting = slots[id.slot] else { preconditionFailure("failed without an attempt") }
         vacate(id.slot)
         beginOutage(now, &generator)
@@ -180,7 +177,7 @@ extension ConnectionPool {
         wake(at: deadline)
     }
 
-    mutating func deadlineMoved(_ id: ConnectionID, to deadline: Moment) {
+    mutating func deadlineMoved(_ id: ConnectionID, to deadline: Instant) {
         guard case .busy(let headDue, _, let born) = slots[id.slot] else { preconditionFailure("nobody asked") }
         slots[id.slot] = .busy(headDue: headDue, deadline: deadline, born: born)
         wake(at: deadline)
@@ -189,7 +186,7 @@ extension ConnectionPool {
     /// The response is complete.
     ///
     /// - Parameter isReusable: Whether both sides are willing to go on, and know where the next message begins.
-    mutating func released(_ id: ConnectionID, isReusable: Bool, now: Moment) -> Use {
+    mutating func released(_ id: ConnectionID, isReusable: Bool, now: Instant) -> Use {
         guard case .busy(_, _, let born) = slots[id.slot] else { preconditionFailure("released while not in use") }
         outage = nil
         guard isReusable, now - born < configuration.connectionAge else {
@@ -209,13 +206,13 @@ extension ConnectionPool {
         vacate(id.slot)
     }
 
-    private mutating func occupy(_ slot: Int, deadline: Moment, born: Moment, now: Moment) {
+    private mutating func occupy(_ slot: Int, deadline: Instant, born: Instant, now: Instant) {
         let headDue = min(deadline, now + configuration.responseHeadTimeout)
         slots[slot] = .busy(headDue: headDue, deadline: deadline, born: born)
         wake(at: headDue)
     }
 
-    private mutating func rest(_ id: ConnectionID, born: Moment, now: Moment) -> Use {
+    private mutating func rest(_ id: ConnectionID, born: Instant, now: Instant) -> Use {
         guard idle.count < configuration.idleConnections else {
             vacate(id.slot)
             return .close
@@ -236,7 +233,7 @@ extension ConnectionPool {
         vacant.append(slot)
     }
 
-    private mutating func beginOutage(_ now: Moment, _ generator: inout some RandomNumberGenerator) {
+    private mutating func beginOutage(_ now: Instant, _ generator: inout some RandomNumberGenerator) {
         var current = outage ?? Outage(retryAt: now)
         current.retryAt = now + current.backoff.next(using: &generator)
         outage = current
@@ -249,8 +246,8 @@ extension ConnectionPool {
     /// Takes out what has run out of time, and finds the next ``wakeAt``.
     ///
     /// - Complexity: O(connections + waiting requests); it runs when a deadline passes, not for each request.
-    mutating func sweep(now: Moment, using generator: inout some RandomNumberGenerator) -> [Expiry] {
-        wakeAt = Self.never
+    mutating func sweep(now: Instant, using generator: inout some RandomNumberGenerator) -> [Expiry] {
+        wakeAt = Instant.distantFuture
         var expired: [Expiry] = []
         for slot in slots.indices { sweep(slot, now, &generator, &expired) }
         sweepWaiters(now, &expired)
@@ -259,7 +256,7 @@ extension ConnectionPool {
 
     private mutating func sweep(
         _ slot: Int,
-        _ now: Moment,
+        _ now: Instant,
         _ generator: inout some RandomNumberGenerator,
         _ expired: inout [Expiry]
     ) {
@@ -283,7 +280,7 @@ extension ConnectionPool {
         }
     }
 
-    private mutating func sweepWaiters(_ now: Moment, _ expired: inout [Expiry]) {
+    private mutating func sweepWaiters(_ now: Instant, _ expired: inout [Expiry]) {
         let phase: HTTPClientError.Phase = isOutage || busyCount == 0 ? .connecting : .waiting
         // While an attempt is under way, its outcome is waited for: it is bounded too.
         let mayGiveUp = isOutage && connecting == 0
@@ -303,13 +300,13 @@ extension ConnectionPool {
     }
 
     /// Whether `time` has come; if not, the sweep is due then.
-    private mutating func isPast(_ time: Moment, _ now: Moment) -> Bool {
+    private mutating func isPast(_ time: Instant, _ now: Instant) -> Bool {
         if time <= now { return true }
         wake(at: time)
         return false
     }
 
-    private mutating func wake(at time: Moment) {
+    private mutating func wake(at time: Instant) {
         if time < wakeAt { wakeAt = time }
     }
 }

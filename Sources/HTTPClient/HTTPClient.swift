@@ -42,7 +42,7 @@ public final class HTTPClient {
     /// The only timer: it runs when the earliest deadline of all passes, and is seldom set, because a new request's
     /// deadline is nearly always later than the one it is set for.
     private var sweepTimer: Timer?
-    private var sweepDue = ConnectionPool.never
+    private var sweepDue = Instant.distantFuture
 
     /// What is told at the end of the turn, so that no callback runs inside a call of the client.
     private var failures: [(HTTPClientExchange, HTTPClientError)] = []
@@ -70,10 +70,10 @@ public final class HTTPClient {
     @discardableResult
     public func send(
         _ request: HTTPClientRequest,
-        deadline: ContinuousClock.Instant,
+        deadline: Instant,
         then done: @escaping @ReactorActor (Result<HTTPClientResponse, HTTPClientError>) -> Void
     ) -> HTTPClientExchange {
-        admit(request, isComplete: true, Moment(deadline), .whole(done))
+        admit(request, isComplete: true, deadline, .whole(done))
     }
 
     /// Sends a request and takes the response piece by piece.
@@ -86,16 +86,16 @@ public final class HTTPClient {
     public func open(
         _ request: HTTPClientRequest,
         isComplete: Bool = true,
-        deadline: ContinuousClock.Instant,
+        deadline: Instant,
         receiver: any HTTPClientReceiver
     ) -> HTTPClientExchange {
-        admit(request, isComplete: isComplete, Moment(deadline), .pieces(receiver))
+        admit(request, isComplete: isComplete, deadline, .pieces(receiver))
     }
 
     /// Sends a request and waits for its response. Cancelling the task is ``HTTPClientExchange/cancel()``.
     public func send(
         _ request: HTTPClientRequest,
-        deadline: ContinuousClock.Instant
+        deadline: Instant
     ) async throws(HTTPClientError) -> HTTPClientResponse {
         let promise = Promise<HTTPClientResponse, HTTPClientError>()
         let exchange = send(request, deadline: deadline) { promise.settle($0) }
@@ -124,11 +124,11 @@ public final class HTTPClient {
         waiting = [:]
         pool = ConnectionPool(configuration)
         sweepTimer?.cancel()
-        sweepDue = ConnectionPool.never
+        sweepDue = Instant.distantFuture
     }
 
     /// Whether requests are let through to the upstream.
-    public var circuit: CircuitState { breaker.circuit(now: Moment(Reactor.now)) }
+    public var circuit: CircuitState { breaker.circuit(now: Reactor.now) }
 
     /// Connections and waiting requests at this moment.
     public var load: HTTPClientLoad {
@@ -147,11 +147,11 @@ extension HTTPClient {
     private func admit(
         _ request: HTTPClientRequest,
         isComplete: Bool,
-        _ deadline: Moment,
+        _ deadline: Instant,
         _ audience: HTTPClientExchange.Audience
     ) -> HTTPClientExchange {
         statistics.requests += 1
-        let now = Moment(Reactor.now)
+        let now = Reactor.now
         var refusal: HTTPClientError?
         var isProbe = false
         if isClosed {
@@ -177,7 +177,7 @@ extension HTTPClient {
         return exchange
     }
 
-    private func dispatch(_ exchange: HTTPClientExchange, _ now: Moment) {
+    private func dispatch(_ exchange: HTTPClientExchange, _ now: Instant) {
         while true {
             switch pool.requestArrived(deadline: exchange.deadline, isProbe: exchange.isProbe, now: now) {
             case .send(let id):
@@ -200,7 +200,7 @@ extension HTTPClient {
         }
     }
 
-    private func start(_ exchange: HTTPClientExchange, on connection: ClientConnection, _ now: Moment) {
+    private func start(_ exchange: HTTPClientExchange, on connection: ClientConnection, _ now: Instant) {
         exchange.sentAt = now
         connection.start(exchange)
     }
@@ -257,7 +257,7 @@ extension HTTPClient {
 
     /// What a failure says about the upstream.
     private func judge(_ exchange: HTTPClientExchange, _ error: HTTPClientError) {
-        let now = Moment(Reactor.now)
+        let now = Reactor.now
         let wasClosed = breaker.isClosed
         switch error {
         case .unreachable:
@@ -276,7 +276,8 @@ extension HTTPClient {
         if wasClosed, !breaker.isClosed { onCircuitChange?(true) }
     }
 
-    private func blamesUpstream(_ exchange: HTTPClientExchange, _ phase: HTTPClientError.Phase, _ now: Moment) -> Bool {
+    private func blamesUpstream(_ exchange: HTTPClientExchange, _ phase: HTTPClientError.Phase, _ now: Instant) -> Bool
+    {
         switch phase {
         case .waiting, .responseBody: return false
         case .connecting: return pool.isOutage
@@ -290,7 +291,7 @@ extension HTTPClient {
 // MARK: - Connecting
 
 extension HTTPClient {
-    private func connectWhereNeeded(_ now: Moment) {
+    private func connectWhereNeeded(_ now: Instant) {
         while let id = pool.nextConnect(now: now) {
             statistics.connects += 1
             let limit = configuration.connectTimeout
@@ -309,7 +310,7 @@ extension HTTPClient {
     private func connected(_ id: ConnectionID, _ descriptor: consuming FileDescriptor) {
         let connection = ClientConnection(id, descriptor, client: self)
         connections[id.slot] = connection
-        let now = Moment(Reactor.now)
+        let now = Reactor.now
         use(connection, for: pool.connected(id, now: now), now)
         proceed()
     }
@@ -317,7 +318,7 @@ extension HTTPClient {
     private func connectFailed(_ id: ConnectionID, _ failure: ConnectFailure) {
         statistics.connectFailures += 1
         lastConnectFailure = failure
-        pool.connectFailed(id, now: Moment(Reactor.now), using: &generator)
+        pool.connectFailed(id, now: Reactor.now, using: &generator)
         sweep()
     }
 }
@@ -343,7 +344,7 @@ extension HTTPClient {
         connections[id.slot].take()?.close()
     }
 
-    private func use(_ connection: ClientConnection, for use: ConnectionPool.Use, _ now: Moment) {
+    private func use(_ connection: ClientConnection, for use: ConnectionPool.Use, _ now: Instant) {
         switch use {
         case .send(let id):
             guard let exchange = waiting.removeValue(forKey: id) else {
@@ -366,7 +367,7 @@ extension HTTPClient {
     }
 
     func responseEnded(_ connection: ClientConnection, _ exchange: HTTPClientExchange, isReusable: Bool) {
-        let now = Moment(Reactor.now)
+        let now = Reactor.now
         latency.observe(now - exchange.sentAt)
         let use = pool.released(connection.id, isReusable: isReusable, now: now)
         // Before the callback, which may send the next request: it finds the connection idle.
@@ -391,7 +392,7 @@ extension HTTPClient {
             statistics.retries += 1
             exchange.isRetried = true
             exchange.rewind()
-            wait(exchange, pool.requestReturned(deadline: exchange.deadline, now: Moment(Reactor.now)))
+            wait(exchange, pool.requestReturned(deadline: exchange.deadline, now: Reactor.now))
         } else {
             fail(exchange, .connectionLost(mayHaveBeenProcessed: exchange.hasSentBytes))
         }
@@ -403,8 +404,8 @@ extension HTTPClient {
 
 extension HTTPClient {
     private func sweep() {
-        sweepDue = ConnectionPool.never
-        for expiry in pool.sweep(now: Moment(Reactor.now), using: &generator) {
+        sweepDue = Instant.distantFuture
+        for expiry in pool.sweep(now: Reactor.now, using: &generator) {
             switch expiry {
             case .closeIdle(let id):
                 forget(id)
@@ -427,7 +428,7 @@ extension HTTPClient {
 
     /// Does what has become possible or due.
     private func proceed() {
-        connectWhereNeeded(Moment(Reactor.now))
+        connectWhereNeeded(Reactor.now)
         scheduleSweep()
     }
 
@@ -435,6 +436,6 @@ extension HTTPClient {
         let wakeAt = pool.wakeAt
         guard wakeAt < sweepDue else { return }
         sweepDue = wakeAt
-        sweepTimer?.schedule(at: wakeAt.instant)
+        sweepTimer?.schedule(at: wakeAt)
     }
 }

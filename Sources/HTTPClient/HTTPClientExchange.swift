@@ -23,9 +23,9 @@ public final class HTTPClientExchange {
     let isIdempotent: Bool
     let isProbe: Bool
     var place = Place.nowhere
-    var deadline: Moment
+    var deadline: Instant
     /// When it was given to a connection.
-    var sentAt = Moment.zero
+    var sentAt = Instant.origin
     /// Whether it was sent once more already; once is all.
     var isRetried = false
 
@@ -50,7 +50,7 @@ public final class HTTPClientExchange {
     init(
         _ request: HTTPClientRequest,
         isComplete: Bool,
-        deadline: Moment,
+        deadline: Instant,
         isProbe: Bool,
         client: HTTPClient,
         audience: Audience
@@ -109,8 +109,8 @@ extension HTTPClientExchange {
     public func resume() { setPaused(false) }
 
     /// Moves the deadline: a body that makes progress may take as long as it needs.
-    public func moveDeadline(to deadline: ContinuousClock.Instant) {
-        self.deadline = Moment(deadline)
+    public func moveDeadline(to deadline: Instant) {
+        self.deadline = deadline
         if case .on(let connection) = place { client?.deadlineMoved(connection, self) }
     }
 

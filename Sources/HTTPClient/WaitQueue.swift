@@ -1,10 +1,12 @@
+internal import Reactor
+
 /// A request that waits for a connection.
 struct Waiter: Equatable {
     let id: RequestID
     /// When its sender stops waiting for the response.
-    let deadline: Moment
+    let deadline: Instant
     /// Until when it waits while no connection can be made.
-    let unreachableAfter: Moment
+    let unreachableAfter: Instant
     /// Whether it was sent before in vain, and must not go out on a connection that was there then.
     let needsFreshConnection: Bool
 }

@@ -38,7 +38,7 @@ extension HTTPConnection {
         guard case .open = phase, exchanges.isEmpty, held == nil else { return }
         if let refusal {
             self.refusal = nil
-            appendHead(refusal, framing: framing(of: refusal), version: .http11, keepsAlive: false)
+            appendHead(refusal, of: nil, framing: framing(of: refusal), keepsAlive: false)
             if case .bytes(let bytes) = refusal.body { append(bytes) }
             endAfterOutput(lingers: true)
         } else if ignoresInput, receiving == nil {
@@ -69,8 +69,7 @@ extension HTTPConnection {
     // MARK: Writing
 
     private func write(_ response: HTTPResponse, to exchange: HTTPExchange, keepsAlive: Bool) {
-        let version = exchange.request.head.version
-        appendHead(response, framing: framing(of: response), version: version, keepsAlive: keepsAlive)
+        appendHead(response, of: exchange, framing: framing(of: response), keepsAlive: keepsAlive)
         guard case .bytes(let bytes) = response.body, !response.status.forbidsBody,
             exchange.request.head.method != .head
         else { return }
@@ -83,8 +82,7 @@ extension HTTPConnection {
             writer.isHeadSent = true
             let keepsAlive = writer.framing != .untilClose && keepsAlive(after: exchange)
             writer.keepsAlive = keepsAlive
-            let version = exchange.request.head.version
-            appendHead(writer.response, framing: writer.framing, version: version, keepsAlive: keepsAlive)
+            appendHead(writer.response, of: exchange, framing: writer.framing, keepsAlive: keepsAlive)
             append(writer.start())
             if writer.isAborted {
                 endAfterOutput(lingers: false)
@@ -105,13 +103,15 @@ extension HTTPConnection {
         exchange.request.body.fail(.answered)
     }
 
+    /// - Parameter exchange: nil for the answer to what never became a request.
     private func appendHead(
         _ response: HTTPResponse,
+        of exchange: HTTPExchange?,
         framing: BodyFraming,
-        version: HTTPVersion,
         keepsAlive: Bool
     ) {
         let date = server.dateLine
+        let version = exchange?.request.head.version ?? .http11
         append { buffer in
             HeadWriter.appendResponse(
                 response.status,
@@ -121,7 +121,7 @@ extension HTTPConnection {
                 keepsAlive: keepsAlive,
                 date: date,
                 to: &buffer
-            )
+            ) { exchange?.answerFields?.appendFields(to: &$0) }
         }
     }
 

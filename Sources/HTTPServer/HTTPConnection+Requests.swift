@@ -123,7 +123,7 @@ extension HTTPConnection {
         let response = server.refusal(reason)
         if let exchange {
             // If its answer is given already, that was the last word.
-            exchange.respond(response)
+            exchange.refuse(response)
         } else {
             refusal = response
         }
@@ -136,7 +136,7 @@ extension HTTPConnection {
         guard let exchange = exchanges.first else { return close() }
         ignoresInput = true
         // A response that has begun cannot be replaced.
-        guard exchange.respond(server.refusal(.unanswered)) else { return close() }
+        guard exchange.refuse(server.refusal(.unanswered)) else { return close() }
         exchange.clientLeft()
     }
 }

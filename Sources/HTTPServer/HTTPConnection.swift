@@ -225,7 +225,7 @@ final class HTTPConnection {
         return .request
     }
 
-    private var deadline: ContinuousClock.Instant {
+    private var deadline: Instant {
         let limit =
             switch wait {
             case .request: server.isDraining ? configuration.drainIdleTimeout : configuration.keepAliveTimeout

@@ -23,6 +23,11 @@ public final class HTTPExchange {
     /// Set it to nothing when it is not needed any more: it is kept until the answer is complete.
     public var onClientGone: (@ReactorActor () -> Void)?
 
+    /// Adds fields of its own to the head of the answer, whatever the answer is.
+    ///
+    /// Kept until the answer is complete.
+    public var answerFields: (any HTTPAnswerFields)?
+
     /// Whether ``onClientGone`` was called or would have been.
     public private(set) var isClientGone = false
 
@@ -90,6 +95,14 @@ public final class HTTPExchange {
 
     // MARK: The connection's side
 
+    /// Answers in place of the handler: in full, so without what the handler wanted to add.
+    @discardableResult
+    func refuse(_ response: HTTPResponse) -> Bool {
+        guard isUnanswered else { return false }
+        answerFields = nil
+        return respond(response)
+    }
+
     /// The client has finished sending, or its connection is gone.
     func clientLeft() {
         guard !isClientGone else { return }
@@ -103,6 +116,7 @@ public final class HTTPExchange {
     func detach() {
         connection = nil
         onClientGone = nil
+        answerFields = nil
         if case .streamed(let writer) = answer { writer.detach() }
     }
 }

@@ -65,3 +65,10 @@ public struct HTTPServerCounters: Hashable, Sendable {
 
     init() {}
 }
+
+/// What has a field to add to the answer of a request, however the answer comes about.
+@ReactorActor
+public protocol HTTPAnswerFields: AnyObject {
+    /// Appends field lines with `HeadWriter.appendField`.
+    func appendFields(to head: inout [UInt8])
+}

@@ -85,8 +85,8 @@ extension [UInt8] {
         append(contentsOf: text.utf8)
     }
 
-    /// Appends `number` in decimal digits.
-    mutating func append(decimal number: Int) {
+    /// Appends `number`, which is not negative, in decimal digits.
+    public mutating func append(decimal number: Int) {
         precondition(number >= 0, "lengths are not negative")
         var divisor = 1
         while number / divisor >= 10 { divisor *= 10 }

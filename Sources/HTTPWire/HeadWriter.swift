@@ -20,19 +20,50 @@ public enum HeadWriter {
         to buffer: inout [UInt8]
     ) {
         precondition(framing != .untilClose, "the end of a request cannot be the end of its connection")
-        // A line end or a space in one of these would make two requests out of one.
-        for byte in method.rawValue.utf8 { precondition(ASCII.isToken(byte), "a method is a token") }
-        buffer.append(utf8: method.rawValue)
-        buffer.append(ASCII.space)
+        appendMethod(method, to: &buffer)
         precondition(!target.isEmpty && target.utf8.span.isTarget, "not a request target")
         buffer.append(utf8: target)
-        buffer.append(utf8: " HTTP/1.1\r\nHost: ")
-        precondition(Authority.isValid(0..<authority.utf8.count, authority.utf8.span), "not a host with a port")
-        buffer.append(utf8: authority)
-        appendLineEnd(to: &buffer)
+        appendHost(authority, to: &buffer)
         append(fields, to: &buffer) { $0.isWrittenForConnection || $0 == .host }
         appendFraming(framing, to: &buffer)
         if !keepsAlive { buffer.append(utf8: "Connection: close\r\n") }
+        appendLineEnd(to: &buffer)
+    }
+
+    /// Writes a request without a body from parts that need not be put together before.
+    ///
+    /// - Parameters:
+    ///   - authority: `host` or `host:port` for the `Host` field.
+    ///   - appendTarget: Appends the target in origin form, `/path?query`. A byte that cannot stand in a target traps.
+    ///   - appendFields: Appends the fields with ``appendField(_:to:value:)``.
+    public static func appendRequest(
+        _ method: HTTPMethod,
+        authority: String,
+        to buffer: inout [UInt8],
+        appendTarget: (inout [UInt8]) -> Void,
+        appendFields: (inout [UInt8]) -> Void
+    ) {
+        appendMethod(method, to: &buffer)
+        let start = buffer.count
+        appendTarget(&buffer)
+        precondition(buffer.count > start && buffer.span.extracting(start...).isTarget, "not a request target")
+        appendHost(authority, to: &buffer)
+        appendFields(&buffer)
+        appendLineEnd(to: &buffer)
+    }
+
+    /// Writes one field line.
+    ///
+    /// - Parameters:
+    ///   - name: A token (RFC 9110 §5.6.2) that is no name of a field that frames a message; written by a programmer.
+    ///   - value: Appends the value, which traps if it could end the line.
+    public static func appendField(_ name: String, to buffer: inout [UInt8], value: (inout [UInt8]) -> Void) {
+        buffer.append(utf8: name)
+        buffer.append(ASCII.colon)
+        buffer.append(ASCII.space)
+        let start = buffer.count
+        value(&buffer)
+        precondition(buffer.span.extracting(start...).isFieldValue, "not a field value")
         appendLineEnd(to: &buffer)
     }
 
@@ -44,6 +75,7 @@ public enum HeadWriter {
     ///   - version: Of the request. HTTP/1.0 is told when the connection stays open.
     ///   - keepsAlive: false adds `Connection: close`.
     ///   - date: A line from ``DateField``.
+    ///   - appendMore: Appends further fields with ``appendField(_:to:value:)``.
     public static func appendResponse(
         _ status: HTTPStatus,
         fields: borrowing HTTPFields,
@@ -51,11 +83,13 @@ public enum HeadWriter {
         version: HTTPVersion = .http11,
         keepsAlive: Bool,
         date: [UInt8],
-        to buffer: inout [UInt8]
+        to buffer: inout [UInt8],
+        appendMore: (inout [UInt8]) -> Void = { _ in }
     ) {
         appendStatusLine(status, to: &buffer)
         if !fields.entries.contains(where: { $0.name == .date }) { buffer.append(contentsOf: date) }
         append(fields, to: &buffer) { $0.isWrittenForConnection }
+        appendMore(&buffer)
         appendFraming(framing, to: &buffer)
         switch (keepsAlive, version) {
         case (false, _): buffer.append(utf8: "Connection: close\r\n")
@@ -68,6 +102,21 @@ public enum HeadWriter {
     /// Writes `100 Continue`, which bids the client to send the body.
     public static func appendContinue(to buffer: inout [UInt8]) {
         buffer.append(utf8: "HTTP/1.1 100 Continue\r\n\r\n")
+    }
+
+    // A line end or a space in a method, a target or an authority would make two requests out of one.
+
+    private static func appendMethod(_ method: HTTPMethod, to buffer: inout [UInt8]) {
+        for byte in method.rawValue.utf8 { precondition(ASCII.isToken(byte), "a method is a token") }
+        buffer.append(utf8: method.rawValue)
+        buffer.append(ASCII.space)
+    }
+
+    private static func appendHost(_ authority: String, to buffer: inout [UInt8]) {
+        buffer.append(utf8: " HTTP/1.1\r\nHost: ")
+        precondition(Authority.isValid(0..<authority.utf8.count, authority.utf8.span), "not a host with a port")
+        buffer.append(utf8: authority)
+        appendLineEnd(to: &buffer)
     }
 
     private static func appendStatusLine(_ status: HTTPStatus, to buffer: inout [UInt8]) {

@@ -71,6 +71,9 @@ extension RequestHead {
     /// What stands behind the `?`, still percent-encoded; nil without one.
     public var query: String? { requestTarget.query.map { bytes.span.text($0) } }
 
+    /// The bytes of ``query``, without a copy.
+    public var queryBytes: ArraySlice<UInt8>? { requestTarget.query.map { bytes[$0.bounds] } }
+
     /// Path and query, as a proxy passes them on: the target without scheme and authority.
     public var pathAndQuery: String {
         if requestTarget.authority == nil { return target }

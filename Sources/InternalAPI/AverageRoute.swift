@@ -14,8 +14,8 @@ struct AverageRoute {
     let rangeDaysMax: Int
 
     var route: Route {
-        Route(.get, "/prices/average", documentation) {
-            context async throws(APIError) in try await answer(context)
+        .direct(.get, "/prices/average", documentation) {
+            context throws(APIError) in try answer(context)
         }
     }
 
@@ -48,7 +48,7 @@ struct AverageRoute {
         )
     }
 
-    private func answer(_ context: RequestContext) async throws(APIError) -> HTTPResponse {
+    private func answer(_ context: RequestContext) throws(APIError) {
         let request = try AverageRequest(of: context.head, rangeDaysMax: rangeDaysMax)
         let prefersToAskLater = Preferences(context.head.fields).respondsAsync
         var task = TaskRequest(
@@ -56,25 +56,32 @@ struct AverageRoute {
             arguments: request.taskArguments,
             // Who asks later is in no hurry; who waits is gone at the deadline.
             deadline: prefersToAskLater ? nil : context.deadline,
-            requestID: context.identity.requestID,
+            requestID: context.identity.requestID.description,
             traceparent: context.identity.trace.description
         )
         task.tracestate = context.identity.traceState
         task.span = context.span
-        return prefersToAskLater ? try await accept(task) : try await wait(for: task)
+        if prefersToAskLater { accept(task, context) } else { wait(for: task, context) }
     }
 
-    private func wait(for task: TaskRequest) async throws(APIError) -> HTTPResponse {
-        let outcome: TaskOutcome
-        do {
-            outcome = try await queue.submitAndWait(task)
-        } catch {
-            throw APIError(error)
+    private func wait(for task: TaskRequest, _ context: RequestContext) {
+        queue.submitAndWait(task) { result in
+            switch result {
+            case .success(.success(let body)): context.respond(HTTPResponse(json: body))
+            case .success(.failure(let failure)): context.fail(APIError(failure))
+            case .success(.expired): context.fail(.upstreamTimeout)
+            case .failure(let error): context.fail(APIError(error))
+            }
         }
-        switch outcome {
-        case .success(let body): return HTTPResponse(json: body)
-        case .failure(let failure): throw APIError(failure)
-        case .expired: throw .upstreamTimeout
+    }
+
+    private func accept(_ task: TaskRequest, _ context: RequestContext) {
+        Reactor.spawn {
+            do throws(APIError) {
+                context.respond(try await accept(task))
+            } catch {
+                context.fail(error)
+            }
         }
     }
 

@@ -50,7 +50,7 @@ public struct Migrator {
         return try await plan(session)
     }
 
-    private var deadline: ContinuousClock.Instant { Reactor.now + limit }
+    private var deadline: Instant { Reactor.now + limit }
 
     private func open() async throws(MigrationError) -> PostgresSession {
         do { return try await PostgresSession.open(configuration) } catch { throw .connection(error) }

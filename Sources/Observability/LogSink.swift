@@ -115,7 +115,7 @@ public final class LogSink: Sendable {
 
     /// Writes everything, and gives a slow reader half a second; for the end of the process, which it blocks.
     public func flushBeforeExit() {
-        let deadline = ContinuousClock.now + Self.patienceAtExit
+        let deadline = Instant.now + Self.patienceAtExit
         while writeOut() != nil {
             let isWritable = state.withLock { state in
                 state.descriptor.waitUntilWritable(within: deadline - .now)

@@ -33,7 +33,7 @@ final class Connection {
     private var exchange: Exchange?
     private var statementNames: [Int: (generation: Int, name: String)] = [:]
     private let silenceMax: Duration?
-    private var lastReplyAt: ContinuousClock.Instant
+    private var lastReplyAt: Instant
     /// libpq refused to send. Noticed in the middle of a caller's call, acted upon at the end of the turn.
     private var isUnsendable = false
 

@@ -6,7 +6,7 @@ internal import Reactor
 /// than a timer for each of thousands of statements a second that nearly never fires.
 @ReactorActor
 final class DeadlineTimer {
-    private var due: ContinuousClock.Instant?
+    private var due: Instant?
     private var timer: Timer?
 
     /// - Parameter onDue: Called at the earliest of the instants given, or after; the others are forgotten by then.
@@ -18,7 +18,7 @@ final class DeadlineTimer {
     }
 
     /// Fires at `instant` at the latest.
-    func fire(noLaterThan instant: ContinuousClock.Instant) {
+    func fire(noLaterThan instant: Instant) {
         if let due, due <= instant { return }
         due = instant
         timer?.schedule(at: instant)

@@ -14,7 +14,7 @@ final class Exchange {
     }
 
     let sql: String
-    let deadline: ContinuousClock.Instant
+    let deadline: Instant
     var phase = Phase.queued
     /// The first error, or else the last result.
     private var outcome: PostgresOutcome?
@@ -28,7 +28,7 @@ final class Exchange {
     ///   - completion: Called once, when all is answered.
     init(
         _ sql: String,
-        deadline: ContinuousClock.Instant,
+        deadline: Instant,
         copyStarted: (@ReactorActor () -> Void)? = nil,
         then completion: @escaping @ReactorActor (PostgresOutcome) -> Void
     ) {

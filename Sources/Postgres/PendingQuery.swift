@@ -18,7 +18,7 @@ final class PendingQuery {
 
     let text: Text
     let parameters: [PostgresParameter]
-    let deadline: ContinuousClock.Instant
+    let deadline: Instant
     /// Whether to send it once more when the connection breaks: a read that is not part of a session.
     var isRepeatable: Bool
     private var completion: ((PostgresOutcome) -> Void)?
@@ -29,7 +29,7 @@ final class PendingQuery {
     init(
         _ text: Text,
         _ parameters: [PostgresParameter],
-        deadline: ContinuousClock.Instant,
+        deadline: Instant,
         isRepeatable: Bool = false,
         latency: Histogram?,
         then completion: @escaping @ReactorActor (PostgresOutcome) -> Void

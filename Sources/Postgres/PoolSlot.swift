@@ -17,10 +17,10 @@ final class PoolSlot: Sendable {
 /// Somebody who waits to have a connection to himself.
 @ReactorActor
 final class PendingLoan {
-    let deadline: ContinuousClock.Instant
+    let deadline: Instant
     let promise = Promise<PoolSlot, PostgresError>()
 
-    init(deadline: ContinuousClock.Instant) { self.deadline = deadline }
+    init(deadline: Instant) { self.deadline = deadline }
 }
 
 /// Whoever waits for a pool's connection.
@@ -29,7 +29,7 @@ enum PoolWaiter {
     case query(PendingQuery)
     case loan(PendingLoan)
 
-    var deadline: ContinuousClock.Instant {
+    var deadline: Instant {
         switch self {
         case .query(let query): query.deadline
         case .loan(let loan): loan.deadline

@@ -18,7 +18,7 @@ public final class PostgresCopy {
 
     init(_ connection: Connection) { self.connection = connection }
 
-    func begin(_ statement: String, deadline: ContinuousClock.Instant) async throws(PostgresError) {
+    func begin(_ statement: String, deadline: Instant) async throws(PostgresError) {
         let exchange = Exchange(
             statement,
             deadline: deadline,

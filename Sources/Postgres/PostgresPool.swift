@@ -107,7 +107,7 @@ public final class PostgresPool {
         _ statement: PostgresStatement,
         _ parameters: [PostgresParameter] = [],
         comment: String? = nil,
-        deadline: ContinuousClock.Instant,
+        deadline: Instant,
         then completion: @escaping @ReactorActor (Result<PostgresResult, PostgresError>) -> Void
     ) {
         guard PostgresParameter.areEncodable(parameters) else { return completion(.failure(.unencodable)) }
@@ -130,7 +130,7 @@ public final class PostgresPool {
     public func query(
         _ statement: PostgresStatement,
         _ parameters: [PostgresParameter] = [],
-        deadline: ContinuousClock.Instant
+        deadline: Instant
     ) async throws(PostgresError) -> PostgresResult {
         let promise = Promise<PostgresResult, PostgresError>()
         query(statement, parameters, deadline: deadline) { promise.settle($0) }
@@ -220,7 +220,7 @@ public final class PostgresPool {
     /// - Parameter deadline: When to stop waiting for a connection. `body` bounds its own calls.
     @discardableResult
     public func withSession<Value>(
-        deadline: ContinuousClock.Instant,
+        deadline: Instant,
         _ body: @ReactorActor (PostgresSession) async throws(PostgresError) -> Value
     ) async throws(PostgresError) -> Value {
         let (slot, session) = try await borrow(deadline: deadline)
@@ -236,7 +236,7 @@ public final class PostgresPool {
     ///   own calls.
     @discardableResult
     public func transaction<Value, Failure>(
-        deadline: ContinuousClock.Instant,
+        deadline: Instant,
         _ body: @ReactorActor (PostgresSession) async throws(Failure) -> Value
     ) async throws(PostgresTransactionError<Failure>) -> Value {
         let slot: PoolSlot
@@ -246,7 +246,7 @@ public final class PostgresPool {
         return try await session.transaction(deadline: deadline, body)
     }
 
-    private func borrow(deadline: ContinuousClock.Instant) async throws(PostgresError) -> (PoolSlot, PostgresSession) {
+    private func borrow(deadline: Instant) async throws(PostgresError) -> (PoolSlot, PostgresSession) {
         let loan = PendingLoan(deadline: deadline)
         if waiters.isEmpty, let slot = leastLoaded { lend(slot, to: loan) } else { wait(.loan(loan)) }
         let slot = try await loan.promise.value

@@ -53,7 +53,7 @@ public final class PostgresSession {
     public func query(
         _ statement: PostgresStatement,
         _ parameters: [PostgresParameter] = [],
-        deadline: ContinuousClock.Instant
+        deadline: Instant
     ) async throws(PostgresError) -> PostgresResult {
         try await query(.prepared(statement), parameters, deadline: deadline)
     }
@@ -62,7 +62,7 @@ public final class PostgresSession {
     public func query(
         _ sql: String,
         _ parameters: [PostgresParameter] = [],
-        deadline: ContinuousClock.Instant
+        deadline: Instant
     ) async throws(PostgresError) -> PostgresResult {
         try await query(.plain(sql), parameters, deadline: deadline)
     }
@@ -70,7 +70,7 @@ public final class PostgresSession {
     private func query(
         _ text: PendingQuery.Text,
         _ parameters: [PostgresParameter],
-        deadline: ContinuousClock.Instant
+        deadline: Instant
     ) async throws(PostgresError) -> PostgresResult {
         if case .plain(let sql) = text, sql.utf8.contains(0) { throw .unencodable }
         guard PostgresParameter.areEncodable(parameters) else { throw .unencodable }
@@ -92,7 +92,7 @@ public final class PostgresSession {
     @discardableResult
     public func execute(
         _ script: String,
-        deadline: ContinuousClock.Instant
+        deadline: Instant
     ) async throws(PostgresError) -> PostgresResult {
         guard !script.utf8.contains(0) else { throw .unencodable }
         guard let connection, connection.isOpen else { throw .unavailable }
@@ -107,7 +107,7 @@ public final class PostgresSession {
     /// - Parameter deadline: For the whole of it.
     public func copyIn(
         _ statement: String,
-        deadline: ContinuousClock.Instant
+        deadline: Instant
     ) async throws(PostgresError) -> PostgresCopy {
         guard !statement.utf8.contains(0) else { throw .unencodable }
         guard let connection, connection.isOpen else { throw .unavailable }
@@ -121,7 +121,7 @@ public final class PostgresSession {
     /// - Parameter deadline: For `BEGIN` and `COMMIT`. `body` bounds its own calls.
     @discardableResult
     public func transaction<Value, Failure>(
-        deadline: ContinuousClock.Instant,
+        deadline: Instant,
         _ body: @ReactorActor (PostgresSession) async throws(Failure) -> Value
     ) async throws(PostgresTransactionError<Failure>) -> Value {
         do { _ = try await query("BEGIN", deadline: deadline) } catch { throw .database(error) }
@@ -143,7 +143,7 @@ public final class PostgresSession {
         return value
     }
 
-    private func rollBack(deadline: ContinuousClock.Instant) async {
+    private func rollBack(deadline: Instant) async {
         guard isOpen else { return }
         do { _ = try await query("ROLLBACK", deadline: deadline) } catch { close() }
     }

@@ -14,6 +14,12 @@ public struct Symbol: Hashable, Sendable, CustomStringConvertible {
         self.text = text
     }
 
+    /// Takes the bytes of a symbol if they are one.
+    init?(_ bytes: Span<UInt8>) {
+        guard Self.isValid(bytes), let text = try? UTF8Span(validating: bytes) else { return nil }
+        self.text = String(copying: text)
+    }
+
     /// Whether these bytes are a symbol.
     static func isValid(_ bytes: Span<UInt8>) -> Bool {
         guard (1...lengthMax).contains(bytes.count) else { return false }

@@ -21,7 +21,9 @@ public struct Readiness: OptionSet, Sendable {
 @ReactorActor
 @safe public final class IOWatcher {
     private let descriptor: CInt
-    private let onReady: @ReactorActor (Readiness) -> Void
+    /// The owner's callback without its isolation, which ``ioReady`` vouches for. A closure around it, as
+    /// ``ReactorActor/assumeIsolated(_:)`` takes one, would be an allocation for each event.
+    nonisolated(unsafe) fileprivate let onReady: (Readiness) -> Void
     private var interest: Readiness
 
     // libev keeps this address while the watcher is active, and a Swift stored property has no address that is
@@ -35,7 +37,7 @@ public struct Readiness: OptionSet, Sendable {
     public init(descriptor: CInt, for interest: Readiness, onReady: @escaping @ReactorActor (Readiness) -> Void) {
         self.descriptor = descriptor
         self.interest = interest
-        self.onReady = onReady
+        unsafe self.onReady = unsafeBitCast(onReady, to: ((Readiness) -> Void).self)
         unsafe watcher = .allocate(capacity: 1)
         unsafe watcher.initialize(to: ev_io())
         unsafe clibev_io_init(watcher, ioReady, descriptor, interest.rawValue)
@@ -66,15 +68,13 @@ public struct Readiness: OptionSet, Sendable {
         unsafe clibev_io_set(watcher, descriptor, interest.rawValue)
         unsafe ev_io_start(Loop.pointer, watcher)
     }
-
-    /// The caller holds the watcher until this returns. `withExtendedLifetime` would say it in code, but its closure
-    /// asks the runtime for the executor at each event.
-    fileprivate func fire(_ readiness: Readiness) { onReady(readiness) }
 }
 
 /// The one place where an I/O event enters Swift.
 nonisolated private func ioReady(_: OpaquePointer?, watcher: UnsafeMutablePointer<ev_io>?, events: CInt) {
     guard let context = unsafe watcher?.pointee.data else { preconditionFailure("watcher without context") }
     let owner = unsafe Unmanaged<IOWatcher>.fromOpaque(context).takeUnretainedValue()
-    ReactorActor.assumeIsolated { owner.fire(Readiness(rawValue: events)) }
+    ReactorActor.preconditionIsolated()
+    // `owner` holds the watcher until this returns.
+    unsafe owner.onReady(Readiness(rawValue: events))
 }

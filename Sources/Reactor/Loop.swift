@@ -38,10 +38,10 @@ enum Loop {
 
     /// Not an optional: the clock's type has no layout at compile time, so that to look into an optional one is a walk
     /// through its metadata.
-    private static var cachedNow = ContinuousClock.now
+    private static var cachedNow = Instant.now
     private static var cachedUnixTime: Duration?
     /// When libev last returned from waiting, or anything as long as it never has.
-    private static var turnBegan = ContinuousClock.now
+    private static var turnBegan = Instant.now
     /// How long the turns took, waiting not included.
     static let turns = Histogram(Histogram.turn)
     private static var scheduled: [EndOfTurn] = []
@@ -80,7 +80,7 @@ enum Loop {
 
     // MARK: Time
 
-    static var now: ContinuousClock.Instant { cachedNow }
+    static var now: Instant { cachedNow }
 
     static var unixTime: Duration {
         if let cachedUnixTime { return cachedUnixTime }
@@ -94,7 +94,7 @@ enum Loop {
     // MARK: The turn
 
     static func beginTurn() {
-        turnBegan = ContinuousClock.now
+        turnBegan = Instant.now
         cachedNow = turnBegan
         cachedUnixTime = nil
     }

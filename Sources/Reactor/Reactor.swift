@@ -50,7 +50,7 @@ public enum Reactor {
     }()
 
     /// The monotonic time, read once a turn.
-    public static var now: ContinuousClock.Instant { Loop.now }
+    public static var now: Instant { Loop.now }
 
     /// The wall clock as time since 1970-01-01T00:00:00Z, read once a turn.
     public static var unixTime: Duration { Loop.unixTime }
@@ -89,7 +89,7 @@ public enum Reactor {
     /// Suspends until `deadline` or later.
     ///
     /// - Throws: `CancellationError` as soon as the task is cancelled.
-    public static func sleep(until deadline: ContinuousClock.Instant) async throws(CancellationError) {
+    public static func sleep(until deadline: Instant) async throws(CancellationError) {
         let elapsed = Promise<Void, CancellationError>()
         let timer = Timer { elapsed.succeed(()) }
         timer.schedule(at: deadline)

@@ -18,15 +18,20 @@ public actor ReactorActor {
     nonisolated public static func assumeIsolated<Value: Sendable>(
         _ body: @ReactorActor () throws -> Value
     ) rethrows -> Value {
-        precondition(
-            LoopExecutor.shared.isOnLoopThread,
-            "This must run on the thread of the event loop; a C library called back on another thread."
-        )
+        preconditionIsolated()
         return try withoutActuallyEscaping(body) { body in
             // There is no public `assumeIsolated` for a custom global actor. The isolation of a synchronous function
             // is not part of its calling convention, so the cast only drops a static fact that was just checked.
             let nonisolatedBody = unsafe unsafeBitCast(body, to: (() throws -> Value).self)
             return try nonisolatedBody()
         }
+    }
+
+    /// Stops the process when it is not on the loop's thread.
+    nonisolated static func preconditionIsolated() {
+        precondition(
+            LoopExecutor.shared.isOnLoopThread,
+            "This must run on the thread of the event loop; a C library called back on another thread."
+        )
     }
 }

@@ -4,7 +4,7 @@ internal import CLibev
 @ReactorActor
 @safe public final class Timer {
     private let onFire: @ReactorActor () -> Void
-    private var due: ContinuousClock.Instant?
+    private var due: Instant?
     private var interval: Duration?
     private let watcher: UnsafeMutablePointer<ev_timer>
 
@@ -30,7 +30,7 @@ internal import CLibev
     public func schedule(after duration: Duration) { schedule(at: Reactor.now + duration) }
 
     /// Fires once, at `instant`, instead of whatever was scheduled before.
-    public func schedule(at instant: ContinuousClock.Instant) {
+    public func schedule(at instant: Instant) {
         interval = nil
         arm(for: instant)
     }
@@ -51,7 +51,7 @@ internal import CLibev
         unsafe ev_timer_stop(Loop.pointer, watcher)
     }
 
-    private func arm(for instant: ContinuousClock.Instant) {
+    private func arm(for instant: Instant) {
         due = instant
         unsafe ev_timer_stop(Loop.pointer, watcher)
         unsafe clibev_timer_set(watcher, max(0, (instant - Reactor.now) / .seconds(1)), 0)

@@ -1,3 +1,5 @@
+internal import Reactor
+
 /// The commands that were sent on one connection and not answered, oldest first.
 ///
 /// Redis answers in order, so the oldest command owns the next reply. A command whose caller has given up stays in its
@@ -6,22 +8,22 @@ struct PendingCommands<Waiter> {
     private struct Entry {
         /// Nil once the caller was told that it took too long.
         var waiter: Waiter?
-        let deadline: ContinuousClock.Instant
+        let deadline: Instant
         /// When silence on this command means that the connection is dead.
-        let stallsAt: ContinuousClock.Instant
+        let stallsAt: Instant
     }
 
     private var entries: [Entry] = []
     /// Entries before this index are answered; they are removed in bulk, so that answering is O(1).
     private var first = 0
     /// Not later than the earliest deadline of a waiter; may be earlier after answers.
-    private var earliestDeadline: ContinuousClock.Instant?
+    private var earliestDeadline: Instant?
 
     /// How many commands wait for a reply.
     var count: Int { entries.count - first }
 
     /// A command was sent.
-    mutating func sent(_ waiter: Waiter, deadline: ContinuousClock.Instant, stallsAt: ContinuousClock.Instant) {
+    mutating func sent(_ waiter: Waiter, deadline: Instant, stallsAt: Instant) {
         entries.append(Entry(waiter: waiter, deadline: deadline, stallsAt: stallsAt))
         if earliestDeadline.map({ deadline < $0 }) ?? true { earliestDeadline = deadline }
     }
@@ -44,10 +46,10 @@ struct PendingCommands<Waiter> {
     }
 
     /// Takes out the waiters whose deadline has come; their commands keep their places.
-    mutating func expire(now: ContinuousClock.Instant) -> [Waiter] {
+    mutating func expire(now: Instant) -> [Waiter] {
         guard let earliest = earliestDeadline, earliest <= now else { return [] }
         var expired: [Waiter] = []
-        var next: ContinuousClock.Instant?
+        var next: Instant?
         for index in first..<entries.count {
             guard let waiter = entries[index].waiter else { continue }
             let deadline = entries[index].deadline
@@ -63,12 +65,12 @@ struct PendingCommands<Waiter> {
     }
 
     /// Whether the oldest command has been silent for too long.
-    func isStalled(now: ContinuousClock.Instant) -> Bool {
+    func isStalled(now: Instant) -> Bool {
         first < entries.count && entries[first].stallsAt <= now
     }
 
     /// When to look again for expired waiters or for silence; nil while nothing is pending.
-    var nextCheck: ContinuousClock.Instant? {
+    var nextCheck: Instant? {
         guard first < entries.count else { return nil }
         let stallsAt = entries[first].stallsAt
         return earliestDeadline.map { min($0, stallsAt) } ?? stallsAt

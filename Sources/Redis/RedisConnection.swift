@@ -37,12 +37,12 @@ final class RedisConnection: HiredisContextDelegate {
     private let latency: Histogram
     /// How many replies come before that to the command that is being timed, and since when; nil for none. Those of a
     /// turn travel together, so it is enough to time one at a time.
-    private var timing: (repliesAhead: Int, since: ContinuousClock.Instant)?
+    private var timing: (repliesAhead: Int, since: Instant)?
     private lazy var watchdog = Timer { [unowned self] in check.schedule() }
     /// The check itself. libev calls timers before sockets: when the loop was held up, the replies of this very turn
     /// must be read before commands are declared too late.
     private lazy var check = EndOfTurn { [weak self] in self?.watch() }
-    private var watchdogDue: ContinuousClock.Instant?
+    private var watchdogDue: Instant?
 
     /// Redis' name for this connection, when the introduction asked for it; `CLIENT UNBLOCK` takes it.
     private(set) var clientID: Int64?
@@ -52,7 +52,7 @@ final class RedisConnection: HiredisContextDelegate {
         to address: SocketAddress,
         configuration: RedisConfiguration,
         introduction: [RedisCommand],
-        deadline: ContinuousClock.Instant,
+        deadline: Instant,
         latency: Histogram,
         events: Events
     ) throws(RedisFault) {
@@ -186,7 +186,7 @@ final class RedisConnection: HiredisContextDelegate {
         schedule(at: due)
     }
 
-    private func schedule(at instant: ContinuousClock.Instant) {
+    private func schedule(at instant: Instant) {
         watchdogDue = instant
         watchdog.schedule(at: instant)
     }

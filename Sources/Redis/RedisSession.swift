@@ -26,7 +26,7 @@ final class RedisSession {
         case idle
         /// Resolving, connecting or introducing.
         case connecting(RedisConnection?)
-        case open(RedisConnection, since: ContinuousClock.Instant)
+        case open(RedisConnection, since: Instant)
         /// The timer is running.
         case waiting
         case closed
@@ -119,7 +119,7 @@ final class RedisSession {
         }
     }
 
-    private func resolved(_ addresses: [SocketAddress], generation: Int, deadline: ContinuousClock.Instant) {
+    private func resolved(_ addresses: [SocketAddress], generation: Int, deadline: Instant) {
         guard generation == self.generation, case .connecting = state else { return }
         let events = RedisConnection.Events(
             opened: { [weak self] in self?.opened(generation: generation) },

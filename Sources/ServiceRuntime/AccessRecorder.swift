@@ -21,17 +21,19 @@ final class AccessRecorder {
         if answered.status.rawValue == 500 {
             logger.error(
                 "request failed",
-                metadata: ["path": "\(answered.head.path)", "request_id": "\(answered.identity.requestID)"]
+                metadata: [
+                    "path": "\(answered.context.head.path)", "request_id": "\(answered.context.identity.requestID)",
+                ]
             )
         }
         sampled.record(
             AccessLogEntry(
-                method: answered.head.method.rawValue,
-                path: answered.head.path,
+                method: answered.context.head.method.rawValue,
+                path: answered.context.head.path,
                 status: answered.status.code,
                 duration: answered.duration,
                 bytes: answered.bodyBytes,
-                requestID: answered.identity.requestID
+                requestID: answered.context.identity.requestID.description
             )
         )
     }

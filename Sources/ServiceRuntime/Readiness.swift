@@ -2,7 +2,7 @@ internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
 internal import Metrics
-internal import Reactor
+public import Reactor
 internal import WebAPI
 
 /// One part that a service needs, by its role.
@@ -13,11 +13,11 @@ public struct ReadinessCheck: Sendable {
     }
 
     let role: Role
-    let isReady: @ReactorActor (ContinuousClock.Instant) async -> Bool
+    let isReady: @ReactorActor (Instant) async -> Bool
 
     /// - Parameter isReady: Whether the part can be used now; asked for each `GET /ready`, with the time until which an
     ///   answer is of use.
-    public init(_ role: Role, isReady: @escaping @ReactorActor (ContinuousClock.Instant) async -> Bool) {
+    public init(_ role: Role, isReady: @escaping @ReactorActor (Instant) async -> Bool) {
         self.role = role
         self.isReady = isReady
     }
@@ -70,7 +70,7 @@ enum OperationalRoutes {
     @ReactorActor
     private static func ready(
         _ checks: [ReadinessCheck],
-        deadline: ContinuousClock.Instant
+        deadline: Instant
     ) async throws(APIError) -> HTTPResponse {
         var missing: [String] = []
         for check in checks where await !check.isReady(deadline) { missing.append(check.role.rawValue) }

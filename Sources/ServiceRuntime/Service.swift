@@ -1,6 +1,6 @@
 public import Configuration
 public import Logging
-internal import Reactor
+public import Reactor
 public import Tracing
 public import WebAPI
 
@@ -40,7 +40,7 @@ public struct RunningService: Sendable {
     let documentation: ServiceDocumentation?
     let readiness: [ReadinessCheck]
     let beginStop: @ReactorActor () -> Void
-    let stop: @ReactorActor (ContinuousClock.Instant) async -> Void
+    let stop: @ReactorActor (Instant) async -> Void
 
     /// - Parameters:
     ///   - routes: What the service answers to, besides the operational routes that every service has.
@@ -58,7 +58,7 @@ public struct RunningService: Sendable {
         documentation: ServiceDocumentation? = nil,
         readiness: [ReadinessCheck],
         beginStop: @escaping @ReactorActor () -> Void = {},
-        stop: @escaping @ReactorActor (ContinuousClock.Instant) async -> Void
+        stop: @escaping @ReactorActor (Instant) async -> Void
     ) {
         self.routes = routes
         self.requestTimeout = requestTimeout

@@ -1,4 +1,5 @@
 import Glibc
+internal import Reactor
 
 /// The life of one supervised program: started, ready, restarted when it ends, stopped when asked.
 ///
@@ -30,8 +31,8 @@ struct Lifecycle {
 
     private enum State: Equatable {
         case idle
-        case starting(since: ContinuousClock.Instant)
-        case running(since: ContinuousClock.Instant)
+        case starting(since: Instant)
+        case running(since: Instant)
         case waiting
         /// Signals already sent: the index of the next step.
         case stopping(nextStep: Int)
@@ -66,14 +67,14 @@ struct Lifecycle {
         }
     }
 
-    mutating func started(now: ContinuousClock.Instant) -> Action {
+    mutating func started(now: Instant) -> Action {
         guard state == .idle else { return .none }
         state = .starting(since: now)
         return .launch
     }
 
     /// The program answered as a ready one does.
-    mutating func becameReady(now: ContinuousClock.Instant) -> Action {
+    mutating func becameReady(now: Instant) -> Action {
         guard case .starting = state else { return .none }
         state = .running(since: now)
         hasBeenReady = true
@@ -88,7 +89,7 @@ struct Lifecycle {
 
     /// The program ended, or could not be started at all.
     mutating func programEnded(
-        now: ContinuousClock.Instant,
+        now: Instant,
         using generator: inout some RandomNumberGenerator
     ) -> Action {
         switch state {
@@ -111,7 +112,7 @@ struct Lifecycle {
         }
     }
 
-    mutating func restartDue(now: ContinuousClock.Instant) -> Action {
+    mutating func restartDue(now: Instant) -> Action {
         guard state == .waiting else { return .none }
         state = .starting(since: now)
         return .launch

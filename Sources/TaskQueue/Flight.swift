@@ -12,7 +12,7 @@ final class Flight {
 
     /// Somebody who waits.
     struct Passenger {
-        let deadline: ContinuousClock.Instant
+        let deadline: Instant
         let then: @ReactorActor (Result<TaskOutcome, TaskQueueError>) -> Void
     }
 
@@ -24,7 +24,7 @@ final class Flight {
     let encodedArguments: [UInt8]
     private(set) var passengers: [Passenger] = []
     /// When it was sent; nil while it boards.
-    var departure: ContinuousClock.Instant?
+    var departure: Instant?
     /// Whether the connection broke between sending it and hearing that it is in the queue.
     var isUncertain = false
     /// Whether it stopped holding up the next flight of its key, because it has been under way for too long.
@@ -38,12 +38,12 @@ final class Flight {
     }
 
     /// The task must not be dropped while anybody waits for it.
-    var deadline: ContinuousClock.Instant? { passengers.lazy.map(\.deadline).max() }
+    var deadline: Instant? { passengers.lazy.map(\.deadline).max() }
 
     func take(_ passenger: Passenger) { passengers.append(passenger) }
 
     /// Removes those who have waited long enough.
-    func removeLate(now: ContinuousClock.Instant) -> [Passenger] {
+    func removeLate(now: Instant) -> [Passenger] {
         guard passengers.contains(where: { $0.deadline <= now }) else { return [] }
         let late = passengers.filter { $0.deadline <= now }
         passengers.removeAll { $0.deadline <= now }

@@ -32,7 +32,7 @@ struct HeldTask: Sendable {
 
     /// The deadline by the loop's clock.
     @ReactorActor
-    var deadline: ContinuousClock.Instant? {
+    var deadline: Instant? {
         envelope.deadlineMilliseconds.map { Reactor.now + (.milliseconds($0) - Reactor.unixTime) }
     }
 

@@ -13,7 +13,7 @@ public struct TaskContext: Sendable {
     /// Which run of the task this is, counted from 1; crashed runs are counted.
     public let attempt: Int
     /// When nobody wants the result any more, by the loop's clock; nil for a task that is never too late.
-    public let deadline: ContinuousClock.Instant?
+    public let deadline: Instant?
     /// When it was submitted, as time since 1970-01-01T00:00:00Z.
     public let createdAt: Duration
     /// The id of the request that caused it, for logs.

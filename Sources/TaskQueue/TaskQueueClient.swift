@@ -64,7 +64,7 @@ public final class TaskQueueClient {
     private lazy var sweepTimer = Timer { [unowned self] in sweep() }
     private var generator = PooledRandom()
     /// Since when Redis has been away, on either connection; nil while both are up.
-    private var lostAt: ContinuousClock.Instant?
+    private var lostAt: Instant?
 
     /// Callers that wait now.
     public private(set) var waiterCount = 0

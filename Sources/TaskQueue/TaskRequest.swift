@@ -1,5 +1,5 @@
 public import JSONWire
-internal import Reactor
+public import Reactor
 public import Tracing
 
 /// What a submitter asks for.
@@ -9,7 +9,7 @@ public struct TaskRequest: Sendable {
     /// What the handler gets.
     public var arguments: JSONValue
     /// When nobody wants the result any more; nil for a task that is never too late.
-    public var deadline: ContinuousClock.Instant?
+    public var deadline: Instant?
     /// The id of the request that causes the task, for logs.
     public var requestID: String?
     /// The W3C trace context of the request that causes the task.
@@ -23,7 +23,7 @@ public struct TaskRequest: Sendable {
     public init(
         name: String,
         arguments: JSONValue,
-        deadline: ContinuousClock.Instant? = nil,
+        deadline: Instant? = nil,
         requestID: String? = nil,
         traceparent: String? = nil
     ) {

@@ -20,10 +20,10 @@ final class TaskRunner {
     private final class Batch {
         let tasks: [HeldTask]
         let contexts: [TaskContext]
-        let startedAt: ContinuousClock.Instant
+        let startedAt: Instant
         let runTime: Histogram
         /// When each task has taken too long.
-        let limits: [ContinuousClock.Instant]
+        let limits: [Instant]
         /// Whether the end of each task was announced.
         var isEnded: [Bool]
         var swiftTask: Task<Void, Never>?
@@ -31,8 +31,8 @@ final class TaskRunner {
         init(
             _ tasks: [HeldTask],
             _ contexts: [TaskContext],
-            startedAt: ContinuousClock.Instant,
-            limits: [ContinuousClock.Instant],
+            startedAt: Instant,
+            limits: [Instant],
             runTime: Histogram
         ) {
             self.tasks = tasks

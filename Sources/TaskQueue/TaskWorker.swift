@@ -88,11 +88,11 @@ public final class TaskWorker {
     /// Whether a patrol succeeded since the last connect: the group exists, and `isPaused` is true to the key.
     private var isAttended = false
     private var isPatrolling = false
-    private var patrolDue: ContinuousClock.Instant?
+    private var patrolDue: Instant?
     /// Whether Redis may have handed over tasks that never arrived.
     private var needsReclaim = true
     private var isReclaiming = false
-    private var nextConsumerSweep = ContinuousClock.now
+    private var nextConsumerSweep = Instant.now
     /// Counts the control messages about pausing, so that the report of an older patrol does not overrule one.
     private var pauseChanges = 0
     private var drained: Promise<Void, Never>?

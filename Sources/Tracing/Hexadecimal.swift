@@ -2,9 +2,11 @@
 package enum Hexadecimal {
     /// Appends the `digits` lowest digits of `value`.
     package static func append(_ value: UInt64, digits: Int, to bytes: inout [UInt8]) {
-        for position in (0..<digits).reversed() {
-            let digit = UInt8(truncatingIfNeeded: value >> (position * 4) & 0xf)
-            bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        bytes.append(addingCapacity: digits) { output in
+            for position in (0..<digits).reversed() {
+                let digit = UInt8(truncatingIfNeeded: value >> (position * 4) & 0xf)
+                output.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            }
         }
     }
 

@@ -56,7 +56,7 @@ public struct TraceContext: Hashable, Sendable {
     /// Reads a `traceparent`: `version "-" trace-id "-" parent-id "-" trace-flags`, in 2, 32, 16 and 2 digits.
     ///
     /// By position and without a copy, because each request comes through here.
-    private init?(parsing text: Span<UInt8>) {
+    public init?(parsing text: Span<UInt8>) {
         let dash = UInt8(ascii: "-")
         guard (55...256).contains(text.count), text[2] == dash, text[35] == dash, text[52] == dash,
             let version = Hexadecimal.value(text, 0..<2), version != 0xff,
@@ -75,6 +75,12 @@ extension TraceContext: CustomStringConvertible {
     public var description: String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(55)
+        append(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Appends the `traceparent` header's value.
+    public func append(to bytes: inout [UInt8]) {
         bytes.append(contentsOf: "00-".utf8)
         Hexadecimal.append(traceID.high, digits: 16, to: &bytes)
         Hexadecimal.append(traceID.low, digits: 16, to: &bytes)
@@ -82,6 +88,5 @@ extension TraceContext: CustomStringConvertible {
         Hexadecimal.append(spanID, digits: 16, to: &bytes)
         bytes.append(UInt8(ascii: "-"))
         Hexadecimal.append(UInt64(flags), digits: 2, to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

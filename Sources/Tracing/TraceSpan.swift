@@ -9,13 +9,13 @@ public final class TraceSpan {
     public let context: TraceContext
 
     private let tracer: Tracer
-    private let start: ContinuousClock.Instant
+    private let start: Instant
     /// Nil once it has ended.
     private var record: SpanRecord?
 
     init(_ record: SpanRecord, _ tracer: Tracer) {
         context = record.context
-        start = ContinuousClock.now
+        start = Instant.now
         self.tracer = tracer
         self.record = record
     }
@@ -44,7 +44,7 @@ public final class TraceSpan {
     /// Ends it, now. Afterwards nothing changes it any more.
     public func end() {
         guard var record = record.take() else { return }
-        let nanoseconds = (ContinuousClock.now - start) / .nanoseconds(1)
+        let nanoseconds = (Instant.now - start) / .nanoseconds(1)
         record.endNanoseconds = record.startNanoseconds + UInt64(max(0, nanoseconds))
         tracer.take(record)
     }

@@ -3,28 +3,72 @@ public import HTTPWire
 public import Reactor
 public import Tracing
 
-/// A request on its way through a route's handler.
+/// A request on its way through a route's handler, and the place for its answer.
 @ReactorActor
-public struct RequestContext {
-    /// The request as it came.
-    public let request: HTTPRequest
+public final class RequestContext: HTTPAnswerFields {
     /// Its request id and trace.
     public let identity: RequestIdentity
     /// When an answer is of no use any more; no hop waits past it.
-    public let deadline: ContinuousClock.Instant
+    public let deadline: Instant
     /// What stood in the path where the route's template has parameters.
     public let parameters: PathParameters
+    /// The path of the route, by its place in ``WebService/paths``; nil for a path that is not there.
+    public let resource: Int?
     /// Its span, if its trace is recorded.
     public let span: TraceSpan?
 
+    let start: Instant
+    private let exchange: HTTPExchange
+    /// nil once the request is answered.
+    private var service: WebService?
+
+    init(
+        _ exchange: HTTPExchange,
+        identity: RequestIdentity,
+        start: Instant,
+        deadline: Instant,
+        parameters: PathParameters,
+        resource: Int?,
+        span: TraceSpan?,
+        service: WebService
+    ) {
+        self.exchange = exchange
+        self.identity = identity
+        self.start = start
+        self.deadline = deadline
+        self.parameters = parameters
+        self.resource = resource
+        self.span = span
+        self.service = service
+        exchange.answerFields = self
+    }
+
+    /// The request as it came.
+    public var request: HTTPRequest { exchange.request }
+
     /// The head of the request.
-    public var head: RequestHead { request.head }
+    public var head: RequestHead { exchange.request.head }
 
     /// The whole milliseconds that are left until the deadline, at least 0.
     public var remainingMilliseconds: Int {
         max(0, Int((deadline - Reactor.now) / .milliseconds(1)))
     }
-}
 
-/// Answers a request; on the loop, `async`, and with an error of the one shape.
-public typealias RouteHandler = @ReactorActor (RequestContext) async throws(APIError) -> HTTPResponse
+    /// Answers the request. The first answer counts; later ones are ignored.
+    public func respond(_ response: HTTPResponse) {
+        guard let service = service.take() else { return }
+        service.answered(self, response)
+        exchange.respond(response)
+    }
+
+    /// Answers the request with an error in the one shape, unless it is answered already.
+    public func fail(_ error: APIError) {
+        guard let service else { return }
+        respond(service.response(error))
+    }
+
+    /// Names the request to the client.
+    public func appendFields(to head: inout [UInt8]) {
+        HeadWriter.appendField(WebService.requestIDField, to: &head) { identity.requestID.append(to: &$0) }
+    }
+}

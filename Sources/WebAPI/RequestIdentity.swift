@@ -4,8 +4,8 @@ public import Tracing
 
 /// What names a request on every hop, in every log line and in a task's envelope.
 public struct RequestIdentity: Hashable, Sendable {
-    /// `X-Request-Id`: the client's own if it is 1–128 visible ASCII characters, otherwise 32 hexadecimal digits.
-    public let requestID: String
+    /// The client's own id if it brought one, otherwise a new one.
+    public let requestID: RequestID
     /// W3C Trace Context: the client's trace with a span id of ours, or a new trace.
     public let trace: TraceContext
     /// The span of the caller, if it sent its trace.
@@ -14,7 +14,7 @@ public struct RequestIdentity: Hashable, Sendable {
     public let traceState: String?
 
     /// Makes an identity from its parts.
-    public init(requestID: String, trace: TraceContext, parentSpanID: UInt64? = nil, traceState: String? = nil) {
+    public init(requestID: RequestID, trace: TraceContext, parentSpanID: UInt64? = nil, traceState: String? = nil) {
         self.requestID = requestID
         self.trace = trace
         self.parentSpanID = parentSpanID
@@ -35,8 +35,8 @@ public struct RequestIdentifier {
 
     /// Takes over what the request brought, as far as it is well-formed, and makes the rest.
     public mutating func identify(_ fields: HTTPFields) -> RequestIdentity {
-        let requestID = fields["x-request-id"].flatMap { Self.isAcceptable($0) ? $0 : nil } ?? makeRequestID()
-        guard let parent = fields["traceparent"].flatMap({ TraceContext(parsing: $0) }) else {
+        let requestID = fields.valueBytes("x-request-id").flatMap { RequestID($0) } ?? makeRequestID()
+        guard let parent = fields.valueBytes("traceparent").flatMap({ TraceContext(parsing: $0.span) }) else {
             return RequestIdentity(requestID: requestID, trace: .root(sampledBy: sampler, using: &random))
         }
         return RequestIdentity(
@@ -47,16 +47,6 @@ public struct RequestIdentifier {
         )
     }
 
-    private static func isAcceptable(_ id: String) -> Bool {
-        (1...128).contains(id.utf8.count) && id.utf8.allSatisfy { (0x21...0x7e).contains($0) }
-    }
-
     /// A request id that nobody else has.
-    public mutating func makeRequestID() -> String {
-        var digits: [UInt8] = []
-        digits.reserveCapacity(32)
-        Hexadecimal.append(random.next(), digits: 16, to: &digits)
-        Hexadecimal.append(random.next(), digits: 16, to: &digits)
-        return String(decoding: digits, as: UTF8.self)
-    }
+    public mutating func makeRequestID() -> RequestID { RequestID(high: random.next(), low: random.next()) }
 }

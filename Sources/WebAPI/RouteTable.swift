@@ -8,6 +8,21 @@ struct RouteTable {
         /// The path exists; it answers to these methods.
         case otherMethod(allowed: [HTTPMethod], resource: Int)
         case nothing
+
+        var parameters: PathParameters {
+            if case .route(_, let parameters, _) = self { parameters } else { .none }
+        }
+
+        var isTraced: Bool {
+            if case .route(let route, _, _) = self { route.isTraced } else { true }
+        }
+
+        var resource: Int? {
+            switch self {
+            case .route(_, _, let resource), .otherMethod(_, let resource): resource
+            case .nothing: nil
+            }
+        }
     }
 
     /// Every path that has a route; a match names one by its place here.

@@ -35,7 +35,7 @@ extension Tracer {
         case .unix?, nil: if let host = head.authority { span.set("server.address", .text(host)) }
         }
         if let host = exchange.peerAddress?.numericHost { span.set("client.address", .text(host)) }
-        span.set("tickloop.request_id", .text(identity.requestID))
+        span.set("tickloop.request_id", .text(identity.requestID.description))
         return span
     }
 }

@@ -4,13 +4,10 @@ public import Reactor
 public import Tracing
 
 /// What was answered to one request, for the access log and for measurements.
-public struct AnsweredRequest: Sendable {
-    /// The head as it came.
-    public let head: RequestHead
-    /// Its request id and trace.
-    public let identity: RequestIdentity
-    /// The path of the route, by its place in ``WebService/paths``; nil for a path that is not there.
-    public let resource: Int?
+@ReactorActor
+public struct AnsweredRequest {
+    /// The request, its identity and its route.
+    public let context: RequestContext
     /// The answer's status.
     public let status: HTTPStatus
     /// Bytes of the answer's body; 0 for one that is streamed.
@@ -69,30 +66,45 @@ public final class WebService: HTTPHandler {
 
     /// Answers a request, now or later.
     public func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {
-        let identity = identifier.identify(request.head.fields)
+        let match = routes.find(request.head.method, path: request.head.path)
         let start = Reactor.now
-        switch routes.find(request.head.method, path: request.head.path) {
-        case .route(let route, let parameters, let resource):
-            let span = route.isTraced ? tracer?.start(identity, exchange, route.path) : nil
-            let context = RequestContext(
-                request: request,
-                identity: identity,
-                deadline: start + timeout(of: request.head),
-                parameters: parameters,
-                span: span
-            )
-            requestsInFlight += 1
-            Reactor.spawn { [self] in
-                let response = await answer(route, context)
-                requestsInFlight -= 1
-                finish(exchange, identity, resource, start, span, response)
+        let identity = identifier.identify(request.head.fields)
+        let context = RequestContext(
+            exchange,
+            identity: identity,
+            start: start,
+            deadline: start + timeout(of: request.head),
+            parameters: match.parameters,
+            resource: match.resource,
+            span: tracer.flatMap {
+                match.isTraced ? $0.start(identity, exchange, match.resource.map { paths[$0] }) : nil
+            },
+            service: self
+        )
+        requestsInFlight += 1
+        switch match {
+        case .route(let route, _, _): run(route.handler, context)
+        case .otherMethod(let allowed, _): context.respond(response(toMethod: request.head.method, allowed: allowed))
+        case .nothing: context.fail(.notFound)
+        }
+    }
+
+    private func run(_ handler: RouteHandler, _ context: RequestContext) {
+        switch handler {
+        case .direct(let answer):
+            do {
+                try answer(context)
+            } catch {
+                context.fail(error)
             }
-        case .otherMethod(let allowed, let resource):
-            let span = tracer?.start(identity, exchange, paths[resource])
-            let response = response(toMethod: request.head.method, allowed: allowed)
-            finish(exchange, identity, resource, start, span, response)
-        case .nothing:
-            finish(exchange, identity, nil, start, tracer?.start(identity, exchange, nil), response(.notFound))
+        case .async(let answer):
+            Reactor.spawn {
+                do throws(APIError) {
+                    context.respond(try await answer(context))
+                } catch {
+                    context.fail(error)
+                }
+            }
         }
     }
 
@@ -100,43 +112,27 @@ public final class WebService: HTTPHandler {
     public func response(to refusal: HTTPRefusal) -> HTTPResponse {
         var response = response(APIError(refusal))
         // Whatever id the request had could not be read, or must not be believed.
-        response.fields.append(Self.requestIDField, identifier.makeRequestID())
+        response.fields.append(Self.requestIDField, identifier.makeRequestID().description)
         return response
     }
 
-    private func finish(
-        _ exchange: HTTPExchange,
-        _ identity: RequestIdentity,
-        _ resource: Int?,
-        _ start: ContinuousClock.Instant,
-        _ span: TraceSpan?,
-        _ response: consuming HTTPResponse
-    ) {
-        response.fields.append(Self.requestIDField, identity.requestID)
+    /// A request gets its answer.
+    func answered(_ context: RequestContext, _ response: borrowing HTTPResponse) {
+        requestsInFlight -= 1
         let bodyBytes = if case .bytes(let bytes) = response.body { bytes.count } else { 0 }
         onAnswered(
             AnsweredRequest(
-                head: exchange.request.head,
-                identity: identity,
-                resource: resource,
+                context: context,
                 status: response.status,
                 bodyBytes: bodyBytes,
-                duration: Reactor.now - start
+                duration: Reactor.now - context.start
             )
         )
-        span?.end(answering: response.status)
-        exchange.respond(response)
+        context.span?.end(answering: response.status)
     }
 
-    private func answer(_ route: Route, _ context: RequestContext) async -> HTTPResponse {
-        do {
-            return try await route.handler(context)
-        } catch {
-            return response(error)
-        }
-    }
-
-    private func response(_ error: APIError) -> HTTPResponse {
+    /// An error in the one shape.
+    func response(_ error: APIError) -> HTTPResponse {
         errors[error.code, default: 0] += 1
         return HTTPResponse(error)
     }

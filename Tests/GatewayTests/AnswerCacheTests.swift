@@ -1,9 +1,10 @@
+import Reactor
 import Testing
 
 @testable import Gateway
 
 @Suite struct AnswerCacheTests {
-    private let start = ContinuousClock.now
+    private let start = Instant.now
 
     @Test func `an answer is given until its time is over, counted from when it was asked for`() {
         var cache = AnswerCache(timeToLive: .milliseconds(100), byteLimit: 10_000)

@@ -1,3 +1,4 @@
+import Reactor
 import Testing
 
 @testable import HTTPClient
@@ -22,7 +23,7 @@ import Testing
         var breaker = CircuitBreaker(Self.configuration)
         var admissions: [CircuitBreaker.Admission] = []
         for (milliseconds, event) in events {
-            let now = Moment.milliseconds(milliseconds)
+            let now = Instant.origin + .milliseconds(milliseconds)
             switch event {
             case .arrive: admissions.append(breaker.requestArrived(now: now))
             case .succeed: breaker.requestSucceeded()
@@ -87,7 +88,7 @@ import Testing
     }
 
     @Test func `jitter takes away at most a half`() {
-        let now = Moment.zero
+        let now = Instant.origin
         var generator = SeededNumbers(state: 1)
         var waits: Set<Duration> = []
         for _ in 1...200 {

@@ -1,3 +1,4 @@
+import Reactor
 import Testing
 
 @testable import HTTPClient
@@ -8,7 +9,7 @@ import Testing
         var pool: ConnectionPool
         var numbers: SeededNumbers
         let connections: Int
-        var now = Moment.zero
+        var now = Instant.origin
         /// Requests have numbers of the player's own here; the pool numbers those that wait.
         var next: UInt64 = 0
         var waiting: [RequestID: UInt64] = [:]
@@ -41,7 +42,7 @@ import Testing
             case 6...7: busy.keys.sorted().randomElement(using: &numbers).map { released($0) }
             case 8: lose()
             case 9: cancel()
-            default: now += .milliseconds(Int.random(in: 0...60, using: &numbers))
+            default: now = now + .milliseconds(Int.random(in: 0...60, using: &numbers))
             }
             if pool.wakeAt <= now { sweep() }
             connect()
@@ -134,7 +135,7 @@ import Testing
             #expect(ended.count + busy.count + waiting.count == Int(next))
             // Whoever waits is woken up by something: an attempt, a response, or the clock.
             let wakeAt = pool.wakeAt
-            #expect(waiting.isEmpty || wakeAt < ConnectionPool.never)
+            #expect(waiting.isEmpty || wakeAt < Instant.distantFuture)
         }
     }
 
@@ -143,7 +144,7 @@ import Testing
         let player = Player(seed: seed)
         for _ in 1...2000 { player.step() }
         // Nothing more arrives: time alone brings everything to its end.
-        while player.pool.wakeAt < ConnectionPool.never {
+        while player.pool.wakeAt < Instant.distantFuture {
             player.now = max(player.now, player.pool.wakeAt)
             player.sweep()
             player.connect()

@@ -1,3 +1,4 @@
+import Reactor
 import Testing
 
 @testable import HTTPClient
@@ -28,10 +29,10 @@ private final class PoolBench {
         pool = ConnectionPool(configuration)
     }
 
-    var now: Moment { .milliseconds(milliseconds) }
+    var now: Instant { .origin + .milliseconds(milliseconds) }
     var isOutage: Bool { pool.isOutage }
     var counts: [Int] { [pool.connectingCount, pool.busyCount, pool.idleCount, pool.waiterCount] }
-    var wakeAt: Int? { pool.wakeAt == ConnectionPool.never ? nil : Int(pool.wakeAt / .milliseconds(1)) }
+    var wakeAt: Int? { pool.wakeAt == .distantFuture ? nil : Int((pool.wakeAt - .origin) / .milliseconds(1)) }
 
     func request(_ number: UInt64, within limit: Int = 5000, isProbe: Bool = false) -> Answer {
         switch pool.requestArrived(deadline: now + .milliseconds(limit), isProbe: isProbe, now: now) {

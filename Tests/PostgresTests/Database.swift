@@ -10,7 +10,7 @@ let loop: Void = Reactor.runInBackground()
 let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 /// A deadline that only a failing test meets.
-@ReactorActor var soon: ContinuousClock.Instant { Reactor.now + .seconds(60) }
+@ReactorActor var soon: Instant { Reactor.now + .seconds(60) }
 
 /// How to reach a new, empty database.
 @ReactorActor

@@ -14,7 +14,7 @@ import Testing
     private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     @ReactorActor
-    private func task(_ arguments: JSONValue, deadline: ContinuousClock.Instant? = nil) -> TaskContext {
+    private func task(_ arguments: JSONValue, deadline: Instant? = nil) -> TaskContext {
         var generator = SystemRandomNumberGenerator()
         return TaskContext(
             id: TaskID(unixTime: Reactor.unixTime, using: &generator),

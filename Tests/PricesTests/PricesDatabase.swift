@@ -10,7 +10,7 @@ import TestSupport
 let loop: Void = Reactor.runInBackground()
 
 /// A deadline that only a failing test meets.
-@ReactorActor var soon: ContinuousClock.Instant { Reactor.now + .seconds(120) }
+@ReactorActor var soon: Instant { Reactor.now + .seconds(120) }
 
 /// The folder of `Package.swift`.
 let packageFolder = Files.parent(of: Files.parent(of: Files.parent(of: #filePath)))

@@ -45,7 +45,7 @@ private let loop: Void = Reactor.runInBackground()
 
     @Test @ReactorActor func `a timer is never early, and cancelled it does not fire`() async throws {
         let due = Reactor.now + .milliseconds(3)
-        let fired = Promise<ContinuousClock.Instant, CancellationError>()
+        let fired = Promise<Instant, CancellationError>()
         let timer = Timer { fired.succeed(Reactor.now) }
         timer.schedule(at: due)
         #expect(timer.isScheduled)

@@ -1,11 +1,12 @@
+import Reactor
 import Testing
 
 @testable import Redis
 
 @Suite struct PendingCommandsTests {
-    private let start = ContinuousClock.now
+    private let start = Instant.now
 
-    private func at(_ milliseconds: Int) -> ContinuousClock.Instant { start + .milliseconds(milliseconds) }
+    private func at(_ milliseconds: Int) -> Instant { start + .milliseconds(milliseconds) }
 
     @Test func `replies go to the waiters in order`() {
         var pending = PendingCommands<String>()

@@ -1,4 +1,5 @@
 import Glibc
+import Reactor
 import Testing
 
 @testable import Supervision
@@ -10,7 +11,7 @@ struct Largest: RandomNumberGenerator {
 
 @Suite struct LifecycleTests {
     private var largest = Largest()
-    private let start = ContinuousClock.now
+    private let start = Instant.now
     private let steps = [StopStep(SIGTERM, grace: .seconds(15)), StopStep(SIGKILL)]
 
     private func isClose(_ action: Lifecycle.Action, toRestartAfter expected: Duration) -> Bool {

@@ -23,9 +23,9 @@ public func eventually(
     line: Int = #line,
     _ condition: @ReactorActor () async throws -> Bool
 ) async throws {
-    let deadline = ContinuousClock.now + limit
+    let deadline = Instant.now + limit
     while try await !condition() {
-        guard ContinuousClock.now < deadline else {
+        guard Instant.now < deadline else {
             throw TestFailure(description: "\(what) did not come within \(limit) (\(file):\(line))")
         }
         try await Reactor.sleep(for: .milliseconds(5))

@@ -1,9 +1,10 @@
+import Reactor
 import Testing
 
 @testable import latency
 
 @Suite struct ScheduleTests {
-    private let start = ContinuousClock.now
+    private let start = Instant.now
 
     @Test func `requests are due at even distances, from the start to before the end`() {
         var schedule = ArrivalSchedule(start: start, rate: 4, duration: .seconds(1))

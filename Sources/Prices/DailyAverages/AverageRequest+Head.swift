@@ -6,6 +6,10 @@ extension AverageRequest {
     ///
     /// - Throws: 400 with the code of the first fault and all faults in the details.
     public init(of head: RequestHead, rangeDaysMax: Int) throws(APIError) {
+        if let query = head.queryBytes, let plain = Self(plain: query.span, rangeDaysMax: rangeDaysMax) {
+            self = plain
+            return
+        }
         let parameters: QueryParameters
         do {
             parameters = try head.queryParameters()

@@ -44,6 +44,37 @@ extension AverageRequest {
         self.init(range: range, symbol: symbol ?? nil)
     }
 
+    /// Reads a query that is right and in the form in which nearly every one comes: nothing escaped, nothing empty. nil
+    /// for any other, which is then read with care; so this decides nothing, and only saves the making of strings.
+    init?(plain query: Span<UInt8>, rangeDaysMax: Int) {
+        var first: CalendarDate?
+        var last: CalendarDate?
+        var symbol: Symbol?
+        var start = 0
+        while start < query.count {
+            let end = query.firstIndex(of: UInt8(ascii: "&"), from: start) ?? query.count
+            guard let equals = query.firstIndex(of: UInt8(ascii: "="), from: start), equals < end else { return nil }
+            let name = query.extracting(start..<equals)
+            let value = query.extracting(equals + 1..<end)
+            if name.equals(Field.startDate), first == nil {
+                first = CalendarDate(value)
+                guard first != nil else { return nil }
+            } else if name.equals(Field.endDate), last == nil {
+                last = CalendarDate(value)
+                guard last != nil else { return nil }
+            } else if name.equals(Field.symbol), symbol == nil {
+                symbol = Symbol(value)
+                guard symbol != nil else { return nil }
+            } else {
+                return nil
+            }
+            start = end + 1
+        }
+        guard let first, let last, let range = DateRange(first: first, last: last), range.dayCount <= rangeDaysMax
+        else { return nil }
+        self.init(range: range, symbol: symbol)
+    }
+
     /// What is wrong with two dates taken together; either could be changed, so both are named.
     private static func faults(of range: DateRange?, daysMax: Int) -> [FieldFault] {
         guard let range else {
@@ -113,6 +144,24 @@ extension QueryParameters {
         var seen = Set(known)
         return all.filter { seen.insert($0.name).inserted }
             .map { FieldFault(.unknownParameter, $0.name.shortened, "is not a parameter of this route") }
+    }
+}
+
+extension Span where Element == UInt8 {
+    fileprivate func firstIndex(of byte: UInt8, from start: Int) -> Int? {
+        var index = start
+        while index < count {
+            if self[index] == byte { return index }
+            index += 1
+        }
+        return nil
+    }
+
+    fileprivate func equals(_ text: String) -> Bool {
+        let other = text.utf8.span
+        guard count == other.count else { return false }
+        for index in indices where self[index] != other[index] { return false }
+        return true
     }
 }
 

@@ -33,7 +33,7 @@ public enum DailyAverages {
         _ requests: [AverageRequest],
         spans: [Int: TraceSpan] = [:],
         from pool: PostgresPool,
-        deadline: ContinuousClock.Instant,
+        deadline: Instant,
         _ answer: @escaping @ReactorActor (Int, Result<[UInt8], PostgresError>) -> Void
     ) {
         for batch in batches(of: requests) {

@@ -153,7 +153,7 @@ public struct PriceImport {
         return summary
     }
 
-    private var deadline: ContinuousClock.Instant { Reactor.now + Self.patience }
+    private var deadline: Instant { Reactor.now + Self.patience }
 
     private func query(
         _ sql: String,

@@ -16,7 +16,7 @@ public enum SamplePrices {
     public static func load(
         _ script: String,
         on session: PostgresSession,
-        deadline: ContinuousClock.Instant
+        deadline: Instant
     ) async throws(PostgresError) -> Bool {
         let before = try await session.query(loadedSamples, deadline: deadline).int64(0, 0)
         try await session.execute(script, deadline: deadline)

@@ -156,7 +156,7 @@ private final class QueueSample {
     let queue: String
     private let administration: TaskQueueAdministration
     private(set) var statistics: QueueStatistics?
-    private var askedAt: ContinuousClock.Instant?
+    private var askedAt: Instant?
 
     init(_ configuration: TaskQueueConfiguration, _ redis: RedisClient) {
         queue = configuration.name

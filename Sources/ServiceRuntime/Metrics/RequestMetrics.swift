@@ -85,8 +85,8 @@ final class RequestMetrics {
     }
 
     func record(_ answered: AnsweredRequest) {
-        let method = Self.methods.firstIndex(of: answered.head.method) ?? Self.methods.count
-        let place = (answered.resource ?? routes.count - 1) * (Self.methods.count + 1) + method
+        let method = Self.methods.firstIndex(of: answered.context.head.method) ?? Self.methods.count
+        let place = (answered.context.resource ?? routes.count - 1) * (Self.methods.count + 1) + method
         let counts = table[place] ?? makeCounts(at: place)
         counts.count(answered.status.rawValue)
         counts.latency.observe(answered.duration)
