@@ -1,5 +1,6 @@
 import JSONWire
 import Reactor
+import Supervision
 import TestSupport
 import Testing
 
@@ -35,7 +36,9 @@ extension EndToEndTests {
                 let response = try await system.ask(role, reader.exampleTarget(operation), operation.method)
                 #expect(reader.faults(of: response, to: operation) == [], "\(operation.method) \(operation.path)")
                 // The id of the example task is nobody's.
-                #expect(response.status < 300 || operation.path == "/tasks/{id}", "\(operation.path)")
+                let isPage = operation.path == "/docs" || operation.path.hasPrefix("/swagger-ui")
+                let mayBeMissing = operation.path == "/tasks/{id}" || isPage && !Self.hasSwaggerUI
+                #expect(response.status < 300 || mayBeMissing, "\(operation.path)")
             }
             let average = try #require(reader.operations.first { $0.path == "/prices/average" && $0.method == "GET" })
             let response = try await system.ask(role, reader.exampleTarget(average))
@@ -82,7 +85,11 @@ extension EndToEndTests {
             #expect(reader.faults(of: late, to: average) == [])
         }
 
-        @Test(arguments: Role.allCases) @ReactorActor
+        /// A machine without a network has everything else.
+        private static let hasSwaggerUI = Files.isRegularFile("\(packageFolder)/etc/swagger-ui/swagger-ui.css")
+
+        @Test(.enabled(if: hasSwaggerUI, "etc/fetch-swagger-ui has to run first"), arguments: Role.allCases)
+        @ReactorActor
         func `the page of Swagger UI is served whole from here`(role: Role) async throws {
             for path in ["/swagger-ui", "/swagger-ui/", "/v1/swagger-ui/"] + (role == .api ? ["/docs"] : []) {
                 #expect(try await system.ask(role, path).body.contains("<div id=\"swagger-ui\">"), "\(path)")
