@@ -29,6 +29,8 @@ protocol HiredisContextDelegate: AnyObject {
 /// - It has no timeouts (the owner has), and it resolves names with the blocking `getaddrinfo` (only numeric addresses
 ///   and paths are passed).
 /// - It leaves its sockets open across `exec`.
+/// - It reads 16 KiB at a time, and one such piece in each turn: a batch of results would take several turns. Here the
+///   socket is read into a larger buffer, and hiredis is fed from there.
 @ReactorActor
 @safe final class HiredisContext {
     private unowned let delegate: any HiredisContextDelegate
@@ -41,6 +43,11 @@ protocol HiredisContextDelegate: AnyObject {
     /// Why hiredis freed the context, until the delegate was told.
     private var fault: RedisFault?
     private var flush: EndOfTurn?
+
+    /// Bytes taken from a socket at once.
+    private static let inboxBytes = 256 * 1024
+    /// Where bytes are between the socket and hiredis; one for all connections, because hiredis copies them at once.
+    private static let inbox = UnsafeMutableRawBufferPointer.allocate(byteCount: inboxBytes, alignment: 16)
 
     /// Starts connecting.
     ///
@@ -135,8 +142,21 @@ protocol HiredisContextDelegate: AnyObject {
     private func ready(_ readiness: Readiness) {
         if readiness.contains(.write) { write() }
         if readiness.contains(.read), let context = unsafe context {
-            unsafe redisAsyncHandleRead(context)
+            unsafe receive(context)
             settle()
+        }
+    }
+
+    private func receive(_ context: UnsafeMutablePointer<redisAsyncContext>) {
+        let count = isConnected ? unsafe read(context.pointee.c.fd, Self.inbox.baseAddress, Self.inbox.count) : 0
+        if count > 0 {
+            let bytes = unsafe Self.inbox.baseAddress?.assumingMemoryBound(to: CChar.self)
+            // A failure is kept in the reader, where the next call finds it.
+            unsafe redisReaderFeed(context.pointee.c.reader, bytes, count)
+            unsafe redisProcessCallbacks(context)
+        } else {
+            // Connecting, the end of the stream, and errors: hiredis sees for itself.
+            unsafe redisAsyncHandleRead(context)
         }
     }
 

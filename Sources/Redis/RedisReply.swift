@@ -184,8 +184,8 @@ public enum RedisOutcome: ~Copyable {
 public typealias RedisReplyHandler = @ReactorActor (borrowing RedisOutcome) -> Void
 
 extension Array where Element == UInt8 {
-    /// Copies a span.
-    init(copying span: Span<UInt8>) {
+    /// Copies a span, all of it at once.
+    public init(copying span: Span<UInt8>) {
         self = unsafe span.withUnsafeBufferPointer { unsafe Array($0) }
     }
 }
