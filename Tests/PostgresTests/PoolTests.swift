@@ -46,6 +46,10 @@ private let process = PostgresStatement(reading: "select pg_backend_pid()")
         #expect(nulls.text(0, 0) == nil)
         #expect(nulls.isNull(0, 3))
         #expect(nulls.int64(0, 1) == 7)
+        let days = PostgresStatement(reading: "select $1::date[]::text")
+        let dates = try await pool.query(days, [.dates([-1, 0, 9137, -730_119])], deadline: soon)
+        #expect(dates.text(0, 0) == "{1999-12-31,2000-01-01,2025-01-06,0001-01-01}")
+        #expect(try await pool.query(days, [.dates([])], deadline: soon).text(0, 0) == "{}")
         pool.close()
     }
 

@@ -44,6 +44,9 @@ public struct CalendarDate: Hashable, Sendable {
         year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
     }
 
+    /// Days since 2000-01-01, as PostgreSQL counts them.
+    var daysSince2000: Int32 { Int32(ordinal - 730_119) }
+
     /// Days since 0001-01-01, which is 0; so that days can be counted.
     var ordinal: Int {
         let past = year - 1

@@ -37,9 +37,9 @@ public enum DailyAverages {
         _ answer: @escaping @ReactorActor (Int, Result<[UInt8], PostgresError>) -> Void
     ) {
         for batch in batches(of: requests) {
-            let ranges = batch.map { requests[$0].range }
             var parameters: [PostgresParameter] = [
-                .array(ranges.lazy.map(\.first.description)), .array(ranges.lazy.map(\.last.description)),
+                .dates(batch.map { requests[$0].range.first.daysSince2000 }),
+                .dates(batch.map { requests[$0].range.last.daysSince2000 }),
             ]
             let symbols = batch.compactMap { requests[$0].symbol?.text }
             if !symbols.isEmpty { parameters.append(.array(symbols)) }
