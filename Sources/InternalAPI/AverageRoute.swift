@@ -53,7 +53,7 @@ struct AverageRoute {
         let prefersToAskLater = Preferences(context.head.fields).respondsAsync
         var task = TaskRequest(
             name: AverageTask.name,
-            arguments: request.taskArguments,
+            encodedArguments: request.taskArguments,
             // Who asks later is in no hurry; who waits is gone at the deadline.
             deadline: prefersToAskLater ? nil : context.deadline,
             requestID: context.identity.requestID.description,

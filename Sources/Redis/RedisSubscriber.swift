@@ -17,6 +17,8 @@ public final class RedisSubscriber {
     public var onSubscribed: @ReactorActor () -> Void = {}
     /// Called with the channel and the payload of each message.
     public var onMessage: @ReactorActor (String, [UInt8]) -> Void = { _, _ in }
+    /// Called when the connection was lost; a new one is being made.
+    public var onLost: @ReactorActor () -> Void = {}
     private var confirmed = 0
 
     /// Makes a subscriber that is not connecting yet.
@@ -37,18 +39,28 @@ public final class RedisSubscriber {
             confirmed = 0
             connection.subscribe(to: channels)
         }
-        session.onLost = { [unowned self] in confirmed = 0 }
+        session.onLost = { [unowned self] in
+            confirmed = 0
+            onLost()
+        }
         session.onPublished = { [unowned self] message in received(message) }
     }
 
     /// Starts connecting, and keeps trying.
     public func start() { session.start() }
 
+    /// Gives the connection up and makes another: for owners who know that the server was lost. A connection that only
+    /// listens finds out late.
+    public func reconnect() { session.connection?.abandon(.timedOut) }
+
     /// Closes the connection for good.
     public func close() {
         confirmed = 0
         session.close()
     }
+
+    /// What the subscriber has done since it was made.
+    public var counters: RedisCounters { session.counters }
 
     /// Whether all channels are subscribed now.
     public var isSubscribed: Bool { confirmed == channels.count }

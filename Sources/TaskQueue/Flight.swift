@@ -6,7 +6,7 @@ final class Flight {
     /// What makes two questions the same.
     struct Key: Hashable {
         let name: String
-        /// Encoded, so that equal keys are equal bytes; as text, which hashes many times faster than an array.
+        /// Encoded, so that equal keys are equal bytes.
         let arguments: String
     }
 
@@ -21,20 +21,20 @@ final class Flight {
     let key: Key?
     /// What the first passenger asked for; the deadline is ``deadline``.
     var request: TaskRequest
-    let encodedArguments: [UInt8]
     private(set) var passengers: [Passenger] = []
     /// When it was sent; nil while it boards.
     var departure: Instant?
-    /// Whether the connection broke between sending it and hearing that it is in the queue.
+    /// Whether a connection broke since it was sent, so that the task or its result may be lost.
     var isUncertain = false
+    /// Whether it was sent more than once.
+    var isRepeated = false
     /// Whether it stopped holding up the next flight of its key, because it has been under way for too long.
     var isOverdue = false
 
-    init(id: TaskID, key: Key?, request: TaskRequest, encodedArguments: [UInt8]) {
+    init(id: TaskID, key: Key?, request: TaskRequest) {
         self.id = id
         self.key = key
         self.request = request
-        self.encodedArguments = encodedArguments
     }
 
     /// The task must not be dropped while anybody waits for it.

@@ -15,26 +15,7 @@ struct HeldTask: Sendable {
     /// What its handler gets to see.
     ///
     /// - Parameter span: Of this run.
-    @ReactorActor
-    func context(_ span: TraceSpan?) -> TaskContext {
-        TaskContext(
-            id: envelope.id,
-            name: envelope.name,
-            arguments: envelope.arguments,
-            attempt: attempt,
-            deadline: deadline,
-            createdAt: .milliseconds(envelope.createdAtMilliseconds),
-            requestID: envelope.requestID,
-            traceparent: envelope.traceparent,
-            span: span
-        )
-    }
-
-    /// The deadline by the loop's clock.
-    @ReactorActor
-    var deadline: Instant? {
-        envelope.deadlineMilliseconds.map { Reactor.now + (.milliseconds($0) - Reactor.unixTime) }
-    }
+    func context(_ span: TraceSpan?) -> TaskContext { TaskContext(envelope, attempt: attempt, span: span) }
 
     /// What becomes of the task after its handler has returned `result`.
     ///

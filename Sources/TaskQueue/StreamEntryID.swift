@@ -38,5 +38,15 @@ struct StreamEntryID: Hashable, Comparable, Sendable, CustomStringConvertible {
         (left.milliseconds, left.sequence) < (right.milliseconds, right.sequence)
     }
 
-    var description: String { "\(milliseconds)-\(sequence)" }
+    var description: String { String(decoding: text, as: UTF8.self) }
+
+    /// The text form; interpolation of strings would cost several times as much, for each task.
+    var text: [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(24)
+        text.append(decimal: milliseconds)
+        text.append(UInt8(ascii: "-"))
+        text.append(decimal: sequence)
+        return text
+    }
 }

@@ -2,7 +2,10 @@ internal import Logging
 internal import Reactor
 internal import Redis
 
-/// Writes the ends of tasks to Redis: those of a turn in one call, and again until they are written.
+/// Writes the ends of tasks to Redis: many in one call, and again until they are written.
+///
+/// While a call is unanswered the next one gathers, as in a database's group commit: so calls grow with the load, and
+/// while there is none, nothing waits.
 ///
 /// Writing twice is harmless, because only what is still pending is written. So after a lost connection everything
 /// unanswered is simply sent again. What waits here is bounded by the worker's concurrency: a task occupies its place
@@ -12,6 +15,7 @@ final class TaskFinisher {
     private let worker: WorkerIdentity
     private let logger: Logger
     private var waiting: [FinishScript.Ending] = []
+    private var unansweredCalls = 0
     private lazy var flush = EndOfTurn { [weak self] in self?.send() }
     private lazy var retryTimer = Timer { [unowned self] in send() }
     private var backoff = Backoff(first: .milliseconds(50), cap: .seconds(1))
@@ -37,13 +41,19 @@ final class TaskFinisher {
     }
 
     private func send() {
-        guard worker.redis.isReady, !waiting.isEmpty else { return }
+        guard worker.redis.isReady, !waiting.isEmpty, unansweredCalls == 0 else { return }
         retryTimer.cancel()
-        let endings = waiting
-        waiting = []
-        for first in stride(from: 0, to: endings.count, by: FinishScript.batchLimit) {
-            let batch = endings[first..<min(first + FinishScript.batchLimit, endings.count)]
+        var endings: [FinishScript.Ending] = []
+        swap(&endings, &waiting)
+        // Of one task there is one end, so that their order among each other means nothing.
+        let middle = endings.partition { $0.isPlainSuccess }
+        for batch in endings[..<middle].slices(of: FinishScript.batchLimit) {
+            unansweredCalls += 1
             FinishScript.run(batch, as: worker) { [weak self] result in self?.answered(batch, result) }
+        }
+        for batch in endings[middle...].slices(of: FinishScript.batchLimit) {
+            unansweredCalls += 1
+            DeliverScript.run(batch, as: worker) { [weak self] result in self?.answered(batch, result) }
         }
     }
 
@@ -51,6 +61,8 @@ final class TaskFinisher {
         _ batch: ArraySlice<FinishScript.Ending>,
         _ result: Result<FinishScript.Summary, RedisError>
     ) {
+        unansweredCalls -= 1
+        if unansweredCalls == 0, !waiting.isEmpty { flush.schedule() }
         switch result {
         case .success(let summary):
             backoff.reset()
@@ -60,5 +72,12 @@ final class TaskFinisher {
             logger.warning("task results not written yet", metadata: ["error": "\(error)", "tasks": "\(batch.count)"])
             if !retryTimer.isScheduled { retryTimer.schedule(after: backoff.next()) }
         }
+    }
+}
+
+extension ArraySlice {
+    /// The elements in slices of at most `length`.
+    fileprivate func slices(of length: Int) -> [ArraySlice] {
+        stride(from: startIndex, to: endIndex, by: length).map { self[$0..<Swift.min($0 + length, endIndex)] }
     }
 }

@@ -4,24 +4,38 @@ public import Tracing
 
 /// A task as its handler sees it.
 public struct TaskContext: Sendable {
-    /// The task's name for its whole life; a handler that must act once uses it to recognize a repetition.
-    public let id: TaskID
-    /// The name under which the handler is registered.
-    public let name: String
-    /// What the submitter passed.
-    public let arguments: JSONValue
+    private let envelope: TaskEnvelope
     /// Which run of the task this is, counted from 1; crashed runs are counted.
     public let attempt: Int
-    /// When nobody wants the result any more, by the loop's clock; nil for a task that is never too late.
-    public let deadline: Instant?
-    /// When it was submitted, as time since 1970-01-01T00:00:00Z.
-    public let createdAt: Duration
-    /// The id of the request that caused it, for logs.
-    public let requestID: String?
-    /// The W3C trace context of the request that caused it.
-    public let traceparent: String?
     /// The span of this run, if the trace is recorded; ended by the queue.
-    public var span: TraceSpan?
+    public let span: TraceSpan?
+
+    init(_ envelope: TaskEnvelope, attempt: Int, span: TraceSpan? = nil) {
+        self.envelope = envelope
+        self.attempt = attempt
+        self.span = span
+    }
+
+    /// The task's name for its whole life; a handler that must act once uses it to recognize a repetition.
+    public var id: TaskID { envelope.id }
+    /// The name under which the handler is registered.
+    public var name: String { envelope.name }
+    /// What the submitter passed; parsed each time it is asked for.
+    public var arguments: JSONValue { envelope.arguments }
+    /// What the submitter passed, as JSON.
+    public var encodedArguments: String { envelope.encodedArguments }
+    /// When it was submitted, as time since 1970-01-01T00:00:00Z.
+    public var createdAt: Duration { .milliseconds(envelope.createdAtMilliseconds) }
+    /// The id of the request that caused it, for logs.
+    public var requestID: String? { envelope.requestID }
+    /// The W3C trace context of the request that caused it.
+    public var traceparent: String? { envelope.traceparent }
+
+    /// When nobody wants the result any more, by the loop's clock; nil for a task that is never too late.
+    @ReactorActor
+    public var deadline: Instant? {
+        envelope.deadlineMilliseconds.map { Reactor.now + (.milliseconds($0) - Reactor.unixTime) }
+    }
 }
 
 /// What a handler makes of a task.

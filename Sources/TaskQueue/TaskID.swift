@@ -48,18 +48,26 @@ public struct TaskID: Hashable, Sendable {
 }
 
 extension TaskID: CustomStringConvertible {
+    /// Length of the usual text form.
+    static let textBytes = 36
+
     /// The usual text form, in lower case.
     public var description: String {
         var text: [UInt8] = []
-        text.reserveCapacity(36)
-        for nibble in 0..<32 {
-            if text.count == 8 || text.count == 13 || text.count == 18 || text.count == 23 {
-                text.append(UInt8(ascii: "-"))
-            }
-            let word = nibble < 16 ? high : low
-            let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - nibble % 16 * 4) & 0xF)
-            text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-        }
+        text.reserveCapacity(Self.textBytes)
+        append(to: &text)
         return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Appends the usual text form, in lower case.
+    func append(to text: inout [UInt8]) {
+        text.append(addingCapacity: Self.textBytes) { output in
+            for nibble in 0..<32 {
+                if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 { output.append(UInt8(ascii: "-")) }
+                let word = nibble < 16 ? high : low
+                let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - nibble % 16 * 4) & 0xF)
+                output.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            }
+        }
     }
 }

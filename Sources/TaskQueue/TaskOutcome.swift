@@ -1,4 +1,5 @@
 internal import JSONWire
+internal import Redis
 
 /// How a task ended.
 public enum TaskOutcome: Sendable, Equatable {
@@ -61,7 +62,7 @@ public struct TaskFailure: Error, Sendable, Equatable {
 
 extension TaskOutcome {
     /// One letter that says what follows, then JSON; so that a result passes through without being parsed.
-    private enum Tag {
+    enum Tag {
         static let success = UInt8(ascii: "+")
         static let failure = UInt8(ascii: "-")
         static let expired = UInt8(ascii: "!")
@@ -109,15 +110,5 @@ extension TaskFailure {
             let isRetryable = value["retryable"]?.bool
         else { return nil }
         self.init(code: code, message: message, isRetryable: isRetryable)
-    }
-}
-
-extension Array where Element == UInt8 {
-    /// Copies a span.
-    init(copying span: Span<UInt8>) {
-        self = []
-        append(addingCapacity: span.count) { output in
-            for index in span.indices { output.append(span[index]) }
-        }
     }
 }

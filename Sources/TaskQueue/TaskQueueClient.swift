@@ -17,11 +17,13 @@ internal import Tracing
 /// }
 /// ```
 ///
-/// - The tasks of one turn of the loop are sent in one call.
+/// - The tasks of one turn of the loop are sent in one call, and those that come while a call is unanswered in the
+///   next. So calls grow with the load, and while there is none, nothing waits.
 /// - Callers who want the same at the same time share one task; see ``SingleFlight`` for what "the same time" may mean.
 /// - Everything is bounded: tasks in the queue, callers that wait, and how long they wait.
-/// - While Redis is away, submissions fail at once; callers whose task was sent wait for
-///   ``TaskQueueConfiguration/lossGrace`` for its return, because the result may well arrive.
+/// - While Redis is away, submissions fail at once; callers whose task was accepted wait for its return, for
+///   ``TaskQueueConfiguration/lossGrace``. Then their tasks are sent again, because task or result may be lost. Twice
+///   in the queue a task is run twice and answered once.
 @ReactorActor
 public final class TaskQueueClient {
     /// What the client has done since it was made.
@@ -56,8 +58,9 @@ public final class TaskQueueClient {
     private let keys: QueueKeys
     private let redis: RedisClient
     private let logger: Logger
-    private let replies: ReplyReader
+    private let replies: ReplyListener
     private var departures: [Departure] = []
+    private var unansweredCalls = 0
     private lazy var departureTime = EndOfTurn { [weak self] in self?.depart() }
     private var flights: [TaskID: Flight] = [:]
     private var sharing = SingleFlight<Flight.Key, TaskID>()
@@ -79,12 +82,20 @@ public final class TaskQueueClient {
         redis = RedisClient(settings, logger: logger)
         // A name of this process alone: nobody else's old results can be waiting there.
         let name = TaskID(unixTime: Reactor.unixTime, using: &generator).description
-        replies = ReplyReader(key: keys.replyPrefix + name, redis: redis, settings: settings, logger: logger)
-        // Weak: a caller may drop the client from inside its callback.
-        replies.onReply = { [weak self] id, outcome in self?.replied(id, outcome) }
+        replies = ReplyListener(channel: keys.replyPrefix + name, settings: settings, logger: logger)
         lostAt = Reactor.now
-        redis.onStateChange { [weak self] _ in self?.noteConnections() }
-        replies.onStateChange { [weak self] in self?.noteConnections() }
+        // Weak: a caller may drop the client from inside its callback.
+        redis.onStateChange { [weak self] isReady in
+            // What took one connection has likely taken the other, which would notice much later.
+            if !isReady { self?.replies.reconnect() }
+            self?.noteConnections()
+        }
+        replies.onReply = { [weak self] id, outcome in self?.replied(id, outcome) }
+        replies.onLost = { [weak self] in self?.noteConnections() }
+        replies.onOpened = { [weak self] in
+            self?.distrustWhatWasSent()
+            self?.noteConnections()
+        }
     }
 
     /// Starts connecting.
@@ -179,13 +190,13 @@ public final class TaskQueueClient {
         let text = envelope.encoded()
         guard text.count <= TaskEnvelope.limitBytes else { throw .tooLarge }
         let unfinished = request.deadline.map { max(.zero, $0 - Reactor.now) + configuration.resultTimeToLive }
-        let submission = SubmitScript.Submission(
+        let state = SubmitScript.State(
             id: envelope.id,
             name: envelope.name,
-            envelope: text,
             createdAtMilliseconds: envelope.createdAtMilliseconds,
-            stateTimeToLive: isTracked ? unfinished ?? TaskQueueConfiguration.unfinishedTimeToLive : nil
+            timeToLive: unfinished ?? TaskQueueConfiguration.unfinishedTimeToLive
         )
+        let submission = SubmitScript.Submission(envelope: text, state: isTracked ? state : nil)
         let promise = Promise<Void, TaskQueueError>()
         departures.append(
             .unattended(submission) { error in
@@ -215,15 +226,14 @@ public final class TaskQueueClient {
     // MARK: Flights
 
     private func openFlight(for request: TaskRequest) -> Flight {
-        let flight = Flight(id: makeID(), key: nil, request: request, encodedArguments: request.arguments.encoded)
+        let flight = Flight(id: makeID(), key: nil, request: request)
         flights[flight.id] = flight
         schedule(flight)
         return flight
     }
 
     private func sharedFlight(for request: TaskRequest) -> Flight {
-        let encoded = request.arguments.encoded
-        let key = Flight.Key(name: request.name, arguments: String(decoding: encoded, as: UTF8.self))
+        let key = Flight.Key(name: request.name, arguments: request.encodedArguments)
         let (boarding, id) = sharing.board(key, orOpen: makeID())
         switch boarding {
         case .joins:
@@ -231,7 +241,7 @@ public final class TaskQueueClient {
             guard let flight = flights[id] else { preconditionFailure("a boarding flight is known") }
             return flight
         case .departs, .waits:
-            let flight = Flight(id: id, key: key, request: request, encodedArguments: encoded)
+            let flight = Flight(id: id, key: key, request: request)
             flights[id] = flight
             if boarding == .departs { schedule(flight) }
             return flight
@@ -243,58 +253,68 @@ public final class TaskQueueClient {
         departureTime.schedule()
     }
 
-    /// Sends what has gathered in this turn.
+    /// Sends what has gathered, unless a call is unanswered: then more gathers until it is.
     private func depart() {
-        let all = departures
-        departures.removeAll(keepingCapacity: true)
+        guard unansweredCalls == 0 else { return }
+        var all: [Departure] = []
+        swap(&all, &departures)
+        guard redis.isReady else { return postpone(all) }
         for first in stride(from: 0, to: all.count, by: SubmitScript.batchLimit) {
             send(all[first..<min(first + SubmitScript.batchLimit, all.count)])
         }
     }
 
     private func send(_ batch: ArraySlice<Departure>) {
-        var submissions: [SubmitScript.Submission] = []
-        var sent: [Departure] = []
+        var plain: [(Departure, SubmitScript.Submission)] = []
+        var tracked: [(Departure, SubmitScript.Submission)] = []
         for departure in batch {
             switch departure {
-            case .unattended(let submission, _):
-                submissions.append(submission)
+            case .unattended(let submission, _) where submission.state != nil: tracked.append((departure, submission))
+            case .unattended(let submission, _): plain.append((departure, submission))
             case .flight(let flight):
-                // Everybody may have left it while it waited for the one before.
-                guard flights[flight.id] != nil else { continue }
-                guard let submission = submission(of: flight) else {
-                    land(flight, .failure(.tooLarge))
-                    continue
-                }
-                submissions.append(submission)
-                flight.departure = Reactor.now
-                if let key = flight.key { sharing.departed(key, flight.id) }
+                if let submission = board(flight) { plain.append((departure, submission)) }
             }
-            sent.append(departure)
         }
-        guard !submissions.isEmpty else { return }
-        counters.submitted += submissions.count
-        SubmitScript.run(submissions, on: redis, keys: keys, depthLimit: configuration.depthLimit) {
-            [weak self] result in self?.submitted(sent, result)
+        let sent = plain + tracked
+        guard !sent.isEmpty else { return }
+        counters.submitted += sent.count
+        unansweredCalls += 1
+        SubmitScript.run(sent.map(\.1), on: redis, keys: keys, depthLimit: configuration.depthLimit) {
+            [weak self] result in self?.submitted(sent.map(\.0), result)
         }
     }
 
-    private func submission(of flight: Flight) -> SubmitScript.Submission? {
+    /// What to send for a flight, which has departed then; nil when there is nothing to send.
+    private func board(_ flight: Flight) -> SubmitScript.Submission? {
+        // Everybody may have left it while it waited.
+        guard flights[flight.id] != nil else { return nil }
         var request = flight.request
         request.deadline = flight.deadline
-        let envelope = request.envelope(id: flight.id, replyKey: replies.key)
-        let text = envelope.encoded(encodedArguments: flight.encodedArguments)
-        guard text.count <= TaskEnvelope.limitBytes else { return nil }
-        return SubmitScript.Submission(
-            id: flight.id,
-            name: request.name,
-            envelope: text,
-            createdAtMilliseconds: envelope.createdAtMilliseconds,
-            stateTimeToLive: nil
-        )
+        let envelope = request.envelope(id: flight.id, replyKey: replies.channel)
+        let text = envelope.encoded()
+        guard text.count <= TaskEnvelope.limitBytes else {
+            land(flight, .failure(.tooLarge))
+            return nil
+        }
+        flight.isRepeated = flight.departure != nil
+        flight.departure = Reactor.now
+        if let key = flight.key { sharing.departed(key, flight.id) }
+        return SubmitScript.Submission(envelope: text)
+    }
+
+    /// The connection broke while these gathered: callers who wait may wait for its return, the others are told.
+    private func postpone(_ all: [Departure]) {
+        for departure in all {
+            switch departure {
+            case .flight: departures.append(departure)
+            case .unattended: settle(departure, .unavailable(mayHaveRun: false))
+            }
+        }
     }
 
     private func submitted(_ sent: [Departure], _ result: Result<Int, RedisError>) {
+        unansweredCalls -= 1
+        if unansweredCalls == 0, !departures.isEmpty { departureTime.schedule() }
         switch result {
         case .success(let accepted):
             for (index, departure) in sent.enumerated() { settle(departure, index < accepted ? nil : .overloaded) }
@@ -315,10 +335,13 @@ public final class TaskQueueClient {
             then(error)
         case .flight(let flight):
             guard let error, flights[flight.id] != nil else { return }
-            guard error.mayHaveRun else { return land(flight, .failure(error)) }
-            // The task may be in the queue, or may have been lost on the way: whoever waits goes on waiting, and it is
-            // sent again, under the same id, when Redis is back. Twice in the queue it is run twice and answered once.
-            flight.isUncertain = true
+            if error.mayHaveRun {
+                // The task may be in the queue, or may have been lost on the way.
+                flight.isUncertain = true
+            } else {
+                // What is refused now may have been accepted when it was sent the first time.
+                land(flight, .failure(flight.isRepeated ? .unavailable(mayHaveRun: true) : error))
+            }
         }
     }
 
@@ -384,13 +407,19 @@ public final class TaskQueueClient {
         if !flights.isEmpty { sweepTimer.schedule(after: Self.sweepInterval) }
     }
 
+    /// Results may have been published while nobody listened.
+    private func distrustWhatWasSent() {
+        for flight in flights.values where flight.departure != nil { flight.isUncertain = true }
+    }
+
     private func noteConnections() {
-        if redis.isReady, replies.isConnected {
+        if redis.isReady, replies.isOpen {
             lostAt = nil
             for flight in flights.values where flight.isUncertain {
                 flight.isUncertain = false
                 schedule(flight)
             }
+            if !departures.isEmpty { departureTime.schedule() }
         } else if lostAt == nil {
             lostAt = Reactor.now
         }

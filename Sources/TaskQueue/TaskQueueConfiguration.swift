@@ -54,8 +54,6 @@ public struct TaskQueueConfiguration: Sendable {
     /// How often a worker looks for tasks to take over.
     var patrolInterval: Duration { lease / 10 }
 
-    /// How long a reply stream outlives its last entry: far longer than any caller waits.
-    static let replyTimeToLive = Duration.seconds(300)
     /// How long the state of a tracked task without a deadline is kept before it ends.
     static let unfinishedTimeToLive = Duration.seconds(7 * 24 * 3600)
 }
@@ -79,7 +77,7 @@ struct QueueKeys: Sendable {
     let control: String
     /// Before a task's id: its state.
     let taskPrefix: String
-    /// Before a submitter's name: its results.
+    /// Before a submitter's name: the channel of its results.
     let replyPrefix: String
 
     init(queue name: String) {

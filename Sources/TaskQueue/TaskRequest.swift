@@ -6,8 +6,8 @@ public import Tracing
 public struct TaskRequest: Sendable {
     /// The name of the handler.
     public var name: String
-    /// What the handler gets.
-    public var arguments: JSONValue
+    /// What the handler gets, as JSON.
+    public var encodedArguments: String
     /// When nobody wants the result any more; nil for a task that is never too late.
     public var deadline: Instant?
     /// The id of the request that causes the task, for logs.
@@ -27,8 +27,25 @@ public struct TaskRequest: Sendable {
         requestID: String? = nil,
         traceparent: String? = nil
     ) {
+        self.init(
+            name: name,
+            encodedArguments: arguments.description,
+            deadline: deadline,
+            requestID: requestID,
+            traceparent: traceparent
+        )
+    }
+
+    /// Asks for a task whose arguments are encoded already: one complete JSON value without white space around it.
+    public init(
+        name: String,
+        encodedArguments: String,
+        deadline: Instant? = nil,
+        requestID: String? = nil,
+        traceparent: String? = nil
+    ) {
         self.name = name
-        self.arguments = arguments
+        self.encodedArguments = encodedArguments
         self.deadline = deadline
         self.requestID = requestID
         self.traceparent = traceparent
@@ -40,7 +57,7 @@ public struct TaskRequest: Sendable {
         var envelope = TaskEnvelope(
             id: id,
             name: name,
-            arguments: arguments,
+            encodedArguments: encodedArguments,
             createdAtMilliseconds: Reactor.unixTime.wholeMilliseconds
         )
         envelope.deadlineMilliseconds = deadline.map { (Reactor.unixTime + ($0 - Reactor.now)).wholeMilliseconds }

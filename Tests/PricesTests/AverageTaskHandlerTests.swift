@@ -14,18 +14,16 @@ import Testing
     private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     @ReactorActor
-    private func task(_ arguments: JSONValue, deadline: Instant? = nil) -> TaskContext {
+    private func task(_ arguments: JSONValue, within limit: Duration? = nil) -> TaskContext {
         var generator = SystemRandomNumberGenerator()
-        return TaskContext(
+        var envelope = TaskEnvelope(
             id: TaskID(unixTime: Reactor.unixTime, using: &generator),
             name: AverageTask.name,
-            arguments: arguments,
-            attempt: 1,
-            deadline: deadline,
-            createdAt: Reactor.unixTime,
-            requestID: nil,
-            traceparent: nil
+            encodedArguments: arguments.description,
+            createdAtMilliseconds: Reactor.unixTime.wholeMilliseconds
         )
+        envelope.deadlineMilliseconds = limit.map { (Reactor.unixTime + $0).wholeMilliseconds }
+        return TaskContext(envelope, attempt: 1)
     }
 
     @Test @ReactorActor func `each task of a batch gets its own result, also beside one that makes no sense`()
@@ -44,7 +42,7 @@ import Testing
         let results = await handler.run([
             task(["start_date": "2025-01-01", "end_date": "2025-01-02"]),
             task(["start_date": "2025-01-01"]),
-            task(["start_date": "2025-01-01", "end_date": "2025-01-02", "symbol": "A"], deadline: soon),
+            task(["start_date": "2025-01-01", "end_date": "2025-01-02", "symbol": "A"], within: .seconds(30)),
             task([]),
             task(["start_date": "2025-01-02", "end_date": "2025-01-02"]),
         ])
@@ -66,6 +64,28 @@ import Testing
         #expect(await handler.run([]).isEmpty)
     }
 
+    @Test @ReactorActor func `tasks that come while statements run share the next ones`() async throws {
+        let database = try await PricesDatabase()
+        try await database.execute("insert into prices (symbol, recorded_at, price) values ('A', '2025-01-01Z', 1)")
+        let pool = database.pool()
+        defer { pool.close() }
+        let handler = AverageTaskHandler(pool, logger: quiet)
+        var bodies: [String] = []
+        for number in 0..<100 {
+            let symbol: JSONObject.Member? = number % 3 == 0 ? .init(name: "symbol", value: "A") : nil
+            let dates: [JSONObject.Member] = [
+                .init(name: "start_date", value: "2025-01-01"), .init(name: "end_date", value: "2025-01-01"),
+            ]
+            Reactor.spawn {
+                let results = await handler.run([task(.object(JSONObject(dates + [symbol].compactMap(\.self))))])
+                for case .success(let body) in results { bodies.append(String(decoding: body, as: UTF8.self)) }
+            }
+        }
+        try await eventually("all answers") { bodies.count == 100 }
+        #expect(Set(bodies) == [#"{"data":[{"date":"2025-01-01","average_price":1}]}"#])
+        #expect(pool.statistics.statements <= 3 * pool.configuration.connections)
+    }
+
     @Test @ReactorActor func `without a database a task fails at once, to be tried again`() async throws {
         let nobody = PostgresConfiguration(host: "127.0.0.1", port: 1, user: "nobody", database: "none")
         let pool = PostgresPool(nobody, logger: quiet)
@@ -76,6 +96,9 @@ import Testing
         guard case .failure(let failure) = results[0] else { return }
         #expect(failure.code == AverageFailure.unavailable)
         #expect(failure.isRetryable)
+        // The pool refuses before it returns now.
+        let many = (0..<200).map { _ in task(["start_date": "2025-01-01", "end_date": "2025-01-02"]) }
+        #expect(await handler.run(many).allSatisfy { (try? $0.get()) == nil })
     }
 
     @Test(arguments: [

@@ -91,11 +91,18 @@ final class QueueFixture {
 
 /// What a handler of a test has seen.
 @ReactorActor
-final class Recorder {
+final class Recorder: TaskHandler {
     var contexts: [TaskContext] = []
     var batches: [Int] = []
     /// Handlers that wait at the gate; nil while it is open.
     private var waiting: [Promise<Void, Never>]?
+
+    func run(_ batch: [TaskContext]) async -> [TaskResult] {
+        contexts += batch
+        batches.append(batch.count)
+        await pass()
+        return batch.map { .success($0.arguments.encoded) }
+    }
 
     func close() { waiting = [] }
 

@@ -11,12 +11,12 @@ public final class AverageTaskHandler: TaskHandler {
     /// How long a task without a deadline may take.
     private static let patience = Duration.seconds(30)
 
-    private let pool: PostgresPool
+    private let statements: AverageStatements
     private let logger: Logger
 
     /// Makes a handler that asks `pool`.
     public init(_ pool: PostgresPool, logger: Logger) {
-        self.pool = pool
+        statements = AverageStatements(pool)
         self.logger = logger
     }
 
@@ -27,7 +27,7 @@ public final class AverageTaskHandler: TaskHandler {
         var positions: [Int] = []
         var spans: [Int: TraceSpan] = [:]
         for (position, task) in batch.enumerated() {
-            guard let request = AverageRequest(taskArguments: task.arguments) else { continue }
+            guard let request = AverageRequest(taskArguments: task.encodedArguments) else { continue }
             if let span = task.span { spans[requests.count] = span }
             requests.append(request)
             positions.append(position)
@@ -38,7 +38,7 @@ public final class AverageTaskHandler: TaskHandler {
         let deadline = batch.map { $0.deadline ?? Reactor.now + Self.patience }.max() ?? Reactor.now
         let finished = Promise<Void, CancellationError>()
         var unanswered = requests.count
-        DailyAverages.answer(requests, spans: spans, from: pool, deadline: deadline) { [logger] index, outcome in
+        statements.answer(requests, spans: spans, deadline: deadline) { [logger] index, outcome in
             results[positions[index]] = outcome.mapError { error in
                 logger.error(
                     "daily averages failed",

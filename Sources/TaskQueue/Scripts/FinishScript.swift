@@ -7,6 +7,8 @@ internal import Redis
 /// what this worker has to say about it comes too late and is dropped. So of two workers that ran the same task, the
 /// first to finish wins. A failure needs more: it must not take the task from a worker that took it over and may
 /// succeed, so it counts only while the task is still this worker's.
+///
+/// What nearly every task is, a success that somebody waits for, takes a shorter way: ``DeliverScript``.
 enum FinishScript {
     /// What becomes of a task.
     enum Disposition: Equatable, Sendable {
@@ -34,7 +36,7 @@ enum FinishScript {
             -- For each task: entry, kind, reply key, id, outcome, attempt of a tracked task or '', envelope, number.
             local written, retried = 0, false
             local statuses = { succeeded = 'succeeded', failed = 'failed', dead = 'failed', expired = 'expired' }
-            for i = 7, #ARGV, 8 do
+            for i = 6, #ARGV, 8 do
               local entry, kind, key, id, outcome, tracked, envelope, number = unpack(ARGV, i, i + 7)
               local is_mine = true
               if kind ~= 'succeeded' and kind ~= 'expired' then
@@ -94,7 +96,7 @@ enum FinishScript {
     }
 
     private static func append(_ ending: Ending, to command: inout RedisCommand) {
-        command.append(ending.entry.description)
+        command.append(ending.entry.text)
         switch ending.disposition {
         case .ended(let envelope, let outcome):
             command.append(kind(of: outcome))

@@ -15,8 +15,8 @@ enum PatrolScript {
         ScriptPrelude.source + """
             -- KEYS[5]: paused. ARGV: idle ms for a take-over, most tasks to take, attempt limit, outcome of a lost
             -- task, idle ms after which consumers that hold nothing are removed, or ''.
-            local min_idle, limit, attempt_limit = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
-            local lost, stale = ARGV[10], ARGV[11]
+            local min_idle, limit, attempt_limit = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
+            local lost, stale = ARGV[9], ARGV[10]
             if redis.pcall('XPENDING', stream, group).err then
               redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
             end

@@ -4,33 +4,27 @@
 /// are Redis' own (`TIME`): the clocks of the workers' machines never decide about leases or due times.
 ///
 /// `KEYS`: stream, delayed, dead, totals, …
-/// `ARGV`: group, consumer, task prefix, time to live of results and of reply streams in ms, limit of dead letters, …
+/// `ARGV`: group, consumer, task prefix, time to live of results in ms, limit of dead letters, …
 enum ScriptPrelude {
     /// How many of `ARGV` the prelude takes.
-    static let argumentCount = 6
+    static let argumentCount = 5
 
     static let source = """
         local stream, delayed, dead, totals = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
         local group, consumer, task_prefix = ARGV[1], ARGV[2], ARGV[3]
-        local result_ttl, reply_ttl, dead_limit = ARGV[4], ARGV[5], tonumber(ARGV[6])
+        local result_ttl, dead_limit = ARGV[4], tonumber(ARGV[5])
         local time = redis.call('TIME')
         local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-        local replies, reply_keys, removed, counts = {}, {}, {}, {}
+        local replies, removed, counts = {}, {}, {}
 
         local function count(what) counts[what] = (counts[what] or 0) + 1 end
 
-        -- Results for one submitter are gathered, so that it gets one entry for the whole batch.
-        local function reply(key, id, outcome)
-          if key == '' then return end
-          local fields = replies[key]
-          if not fields then
-            fields = {}
-            replies[key] = fields
-            reply_keys[#reply_keys + 1] = key
-          end
-          fields[#fields + 1] = id
-          fields[#fields + 1] = outcome
+        -- Results for one submitter are gathered, so that it gets one message for the whole batch: see ReplyBatch.
+        local function reply(channel, id, outcome)
+          if channel == '' then return end
+          replies[channel] = replies[channel] or {}
+          table.insert(replies[channel], id .. #outcome .. ' ' .. outcome)
         end
 
         -- A state that has expired stays gone.
@@ -56,16 +50,10 @@ enum ScriptPrelude {
           return math.max(0, tonumber(first[2]) - now)
         end
 
-        -- Lua's stack takes a few thousand values at most, hence the slices. A key that holds something else than we
-        -- think must not stop the script half way, hence `pcall` where a key comes from an envelope.
+        -- Lua's stack takes a few thousand values at most, hence the slices. What comes from an envelope must not stop
+        -- the script half way, hence `pcall`.
         local function write_all()
-          for _, key in ipairs(reply_keys) do
-            local fields = replies[key]
-            for first = 1, #fields, 1000 do
-              redis.pcall('XADD', key, '*', unpack(fields, first, math.min(first + 999, #fields)))
-            end
-            redis.call('PEXPIRE', key, reply_ttl)
-          end
+          for channel, batch in pairs(replies) do redis.pcall('PUBLISH', channel, table.concat(batch)) end
           for first = 1, #removed, 1000 do
             redis.call('XDEL', stream, unpack(removed, first, math.min(first + 999, #removed)))
           end

@@ -19,7 +19,6 @@ struct WorkerIdentity {
         command.append(consumer)
         command.append(keys.taskPrefix)
         command.append(configuration.resultTimeToLive.wholeMilliseconds)
-        command.append(TaskQueueConfiguration.replyTimeToLive.wholeMilliseconds)
         command.append(configuration.deadLetterLimit)
     }
 }

@@ -1,0 +1,26 @@
+extension [UInt8] {
+    /// Appends a number in decimal digits.
+    mutating func append(decimal number: UInt64) {
+        if number >= 10 { append(decimal: number / 10) }
+        append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
+    }
+}
+
+extension Span<UInt8> {
+    /// Reads a decimal number and the byte behind it.
+    ///
+    /// - Parameter position: Where the number begins; afterwards behind the end mark.
+    /// - Returns: Nil for anything but 1 to 18 digits and then `end`.
+    func decimal(at position: inout Int, upTo end: UInt8) -> Int? {
+        let first = position
+        var number = 0
+        while position < count {
+            let byte = self[position]
+            position += 1
+            if byte == end { return position - 1 > first ? number : nil }
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9"), position - first <= 18 else { return nil }
+            number = number * 10 + Int(byte - UInt8(ascii: "0"))
+        }
+        return nil
+    }
+}
