@@ -28,18 +28,21 @@ enum OperationalRoutes {
     /// Longest time for `/ready` to find out; a part that needs longer is not ready.
     private static let checkTimeout = Duration.seconds(1)
 
-    static func routes(_ checks: [ReadinessCheck], _ metrics: MetricsRegistry) -> [Route] {
+    static func routes(_ checks: [ReadinessCheck]) -> [Route] {
         let alive = JSONValue.alive.encoded
         return [
             Route(.get, "/health", health) { _ in HTTPResponse(json: alive) },
             Route(.get, "/ready", readiness) { context async throws(APIError) in
                 try await ready(checks, deadline: min(context.deadline, Reactor.now + checkTimeout))
             },
-            Route(.get, "/metrics", measurements) { _ in
-                let fields: HTTPFields = ["Content-Type": MetricsPage.contentType]
-                return HTTPResponse(.ok, fields: fields, body: .bytes(await metrics.page()))
-            },
         ]
+    }
+
+    static func metrics(_ metrics: MetricsRegistry) -> Route {
+        Route(.get, "/metrics", measurements) { _ in
+            let fields: HTTPFields = ["Content-Type": MetricsPage.contentType]
+            return HTTPResponse(.ok, fields: fields, body: .bytes(await metrics.page()))
+        }
     }
 
     private static let health = RouteDocumentation(

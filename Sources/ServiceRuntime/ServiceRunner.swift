@@ -36,8 +36,10 @@ extension Service {
             )
             let service = try await start(environment)
             let server = try await listen(service, environment)
+            let metricsServer = try await listenForMetrics(environment)
             await signals.wait()
             await drain(server, service, environment)
+            metricsServer?.close()
             return 0
         } catch {
             logger.critical("could not start", metadata: ["reason": "\(error)"])
@@ -52,7 +54,10 @@ extension Service {
     ) async throws(StartupError) -> HTTPServer {
         let (configuration, logger, metrics) = (environment.configuration, environment.logger, environment.metrics)
         let accessLog = AccessRecorder(logger: logger, share: configuration[LoggingSettings.accessSample])
-        let routes = service.routes + OperationalRoutes.routes(service.readiness, metrics).map(\.untraced)
+        let tellsMetrics = configuration[ServerSettings.metricsListen].isEmpty
+        let operational =
+            OperationalRoutes.routes(service.readiness) + (tellsMetrics ? [OperationalRoutes.metrics(metrics)] : [])
+        let routes = service.routes + operational.map(\.untraced)
         let web = WebService(
             routes: service.documentation?.describing(routes, of: service, configuration, logger) ?? routes,
             requestTimeout: service.requestTimeout,
@@ -68,7 +73,32 @@ extension Service {
         metrics.addProcess(service: schema.service)
         metrics.add(server, web, requests)
         if let tracer = environment.tracer { metrics.add(tracer) }
-        for endpoint in configuration[ServerSettings.listen] {
+        try await listen(server, on: configuration[ServerSettings.listen], logger)
+        return server
+    }
+
+    /// A server of its own for `/metrics`, if the configuration wants one: where the other is the public's.
+    @ReactorActor
+    private func listenForMetrics(_ environment: ServiceEnvironment) async throws(StartupError) -> HTTPServer? {
+        let endpoints = environment.configuration[ServerSettings.metricsListen]
+        guard !endpoints.isEmpty else { return nil }
+        let web = WebService(
+            routes: [OperationalRoutes.metrics(environment.metrics)],
+            requestTimeout: .seconds(10),
+            takesDeadlineFromCaller: false
+        )
+        let server = HTTPServer(configuration: HTTPServerConfiguration(environment.configuration), handler: web)
+        try await listen(server, on: endpoints, environment.logger)
+        return server
+    }
+
+    @ReactorActor
+    private func listen(
+        _ server: HTTPServer,
+        on endpoints: [Endpoint],
+        _ logger: Logger
+    ) async throws(StartupError) {
+        for endpoint in endpoints {
             do {
                 let bound = try await server.listen(on: endpoint)
                 logger.info("listening", metadata: ["address": "\(bound)"])
@@ -76,7 +106,6 @@ extension Service {
                 throw StartupError("cannot listen on \(endpoint): \(error)")
             }
         }
-        return server
     }
 
     @ReactorActor

@@ -1,6 +1,36 @@
+import Glibc
 import Reactor
+import Supervision
 import TestSupport
 import Testing
+
+/// Metrics on an address of their own.
+@Suite struct MetricsAddressTests {
+    init() { loop }
+
+    @Test @ReactorActor func `metrics can be kept from those who may reach the rest`() async throws {
+        let port = try FreePort.choose()
+        let ours = Endpoint.tcp(host: "127.0.0.1", port: try FreePort.choose(except: [port]))
+        let publics = Endpoint.tcp(host: "127.0.0.1", port: port)
+        let simulator = try TickloopProcess(
+            ["simulator"],
+            environment: [
+                "TICKLOOP_SERVER_LISTEN": publics.description, "TICKLOOP_SERVER_METRICS_LISTEN": ours.description,
+            ]
+        )
+        try await simulator.waitUntilReady(.http(publics))
+        try await simulator.waitUntilReady(.http(ours, path: "/metrics"))
+        #expect(try await request("GET", "/metrics", on: publics).status == 404)
+        #expect(try await request("GET", "/health", on: ours).status == 404)
+        let metrics = MetricsText(try await request("GET", "/metrics", on: ours).body)
+        #expect(metrics.faults == [])
+        // What the other server counts, not this one.
+        #expect(metrics.value("tickloop_http_requests_total", ["route": "/ready"]).map { $0 >= 1 } == true)
+        #expect(metrics.value("tickloop_http_requests_total", ["route": "other", "status": "404"]) == 1)
+        simulator.send(SIGTERM)
+        #expect(try await simulator.waitForEnd() == .exited(0))
+    }
+}
 
 extension EndToEndTests {
     /// `/metrics` of every process, as Prometheus and an operator read it.
@@ -103,6 +133,27 @@ extension EndToEndTests {
                     #expect(try await sum(name, of: role) >= before + 1, "\(role): \(name)")
                 }
             }
+        }
+
+        @Test(arguments: ["etc/grafana/tickloop.json", "etc/prometheus/alerts.yml", "README.md"]) @ReactorActor
+        func `what is written for operators names only what there is`(file: String) async throws {
+            // Errors are told once there was one.
+            _ = try await system.ask(.gateway, "/nowhere")
+            var names: Set<String> = []
+            for endpoint in system.targets().values.joined() {
+                for family in try await system.metrics(of: endpoint).families {
+                    names.formUnion([family.name] + family.samples.map(\.name))
+                }
+            }
+            let text = try #require(Files.text("\(packageFolder)/\(file)"))
+            let used = Set(
+                text.split { !($0 == "_" || $0.isLetter && $0.isLowercase && $0.isASCII) }.map { String($0) }
+            )
+            .filter { $0.hasPrefix("tickloop_") || $0.hasPrefix("process_") }
+            #expect(used.count > 10)
+            // Told where there is a collector for traces, which is not here.
+            names.insert("tickloop_spans_total")
+            #expect(used.subtracting(names).sorted() == [])
         }
 
         @Test @ReactorActor func `the API and the workers tell how the queue is`() async throws {

@@ -61,16 +61,20 @@ final class RequestMetrics {
 
     /// The requests of one path and method.
     private final class Counts {
-        /// Seldom more than a few, so that a search from the front is the fastest; the newest is last.
-        var statuses: [(status: UInt16, count: Int)] = []
+        /// The status that came first, which is nearly always the one that nearly all have.
+        let common: UInt16
+        var commonCount = 0
+        var others: [UInt16: Int] = [:]
         let latency = Histogram()
 
+        init(common: UInt16) { self.common = common }
+
         func count(_ status: UInt16) {
-            for index in statuses.indices where statuses[index].status == status {
-                statuses[index].count += 1
-                return
-            }
-            statuses.append((status, 1))
+            if status == common { commonCount += 1 } else { others[status, default: 0] += 1 }
+        }
+
+        var statuses: [(status: UInt16, count: Int)] {
+            [(common, commonCount)] + others.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         }
     }
 
@@ -87,8 +91,9 @@ final class RequestMetrics {
     func record(_ answered: AnsweredRequest) {
         let method = Self.methods.firstIndex(of: answered.context.head.method) ?? Self.methods.count
         let place = (answered.context.resource ?? routes.count - 1) * (Self.methods.count + 1) + method
-        let counts = table[place] ?? makeCounts(at: place)
-        counts.count(answered.status.rawValue)
+        let status = answered.status.rawValue
+        let counts = table[place] ?? makeCounts(at: place, common: status)
+        counts.count(status)
         counts.latency.observe(answered.duration)
     }
 
@@ -102,8 +107,8 @@ final class RequestMetrics {
         }
     }
 
-    private func makeCounts(at place: Int) -> Counts {
-        let counts = Counts()
+    private func makeCounts(at place: Int, common: UInt16) -> Counts {
+        let counts = Counts(common: common)
         table[place] = counts
         return counts
     }

@@ -13,6 +13,16 @@ public enum ServerSettings {
         parse: Settings.endpoint
     )
 
+    /// Addresses that answer `/metrics`, if not those above.
+    public static let metricsListen = ConfigurationKey<[Endpoint]>.list(
+        "server.metrics_listen",
+        default: [],
+        count: 0...16,
+        form: Settings.endpointForm,
+        "Addresses that answer /metrics in the place of those above; none for the same",
+        parse: Settings.endpoint
+    )
+
     /// Whether several processes may listen on one port.
     public static let sharePort = ConfigurationKey<Bool>.boolean(
         "server.share_port",
@@ -106,6 +116,7 @@ public enum ServerSettings {
             "server",
             "Where the service listens, and the bounds of what it takes from a client",
             listen.defaulting(toTexts: addresses),
+            metricsListen,
             sharePort,
             backlog,
             maxConnections,
