@@ -191,6 +191,7 @@ extension HTTPClient {
                 statistics.reuses += 1
                 start(exchange, on: connection, now)
             case .wait(let id):
+                statistics.waits += 1
                 wait(exchange, id)
                 connectWhereNeeded(now)
             case .refuse:

@@ -4,6 +4,8 @@ public struct HTTPClientStatistics: Hashable, Sendable {
     public var requests = 0
     /// Requests that went out at once on a connection that was there.
     public var reuses = 0
+    /// Requests that had to wait for a connection: for one to be made, or to become free.
+    public var waits = 0
     /// Requests that were sent once more.
     public var retries = 0
     /// Requests that ended with an error; not those cancelled.

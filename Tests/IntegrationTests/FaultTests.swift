@@ -57,6 +57,7 @@ import Testing
         Glibc.kill(frozen, SIGCONT)
         expectNothingWrong(load)
         #expect(load.refusals == [:])
+        #expect(try await system.sum("tickloop_task_takeovers_total", of: "worker") >= 1)
         // It finds that its tasks are no longer its own, and goes on.
         let after = try await underLoad { _ in }
         expectNothingWrong(after)
@@ -153,6 +154,10 @@ import Testing
         try await askAtOnce()
         let pids = Self.services.map { system.pid($0) }
         let descriptors = Self.services.map(descriptorCount)
+        let reconnects =
+            server === system.redis ? "tickloop_redis_connects_total" : "tickloop_database_reconnects_total"
+        var before: [String: Double] = [:]
+        for role in ["api", "worker"] { before[role] = try await system.sum(reconnects, of: role) }
         let load = try await underLoad { load in
             await server.stop()
             try await eventually("refusals") { load.refusals.values.reduce(0, +) >= 100 }
@@ -168,6 +173,11 @@ import Testing
         #expect(Set(load.refusals.keys).isSubset(of: ["UNAVAILABLE", "UPSTREAM_TIMEOUT"]), "\(load.refusals)")
         try await system.waitUntilReady()
         #expect(Self.services.map { system.pid($0) } == pids, "nothing was restarted")
+        for (role, count) in before {
+            try await eventually("a count of what the \(role) had to connect again") {
+                try await system.sum(reconnects, of: role) > count
+            }
+        }
         for (service, count) in zip(Self.services, descriptors) {
             try await eventually("\(service) has no more than \(count) descriptors") {
                 descriptorCount(service) <= count

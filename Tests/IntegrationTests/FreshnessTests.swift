@@ -65,6 +65,13 @@ extension EndToEndTests {
                 let after = try await request("GET", target("KEPT"), on: endpoint)
                 #expect(after.body == answer(mean), "\(change.statement)")
             }
+            let lookups = "tickloop_cache_lookups_total"
+            try await eventually("an answer from the cache, counted") {
+                _ = try await request("GET", target("KEPT"), on: endpoint)
+                let metrics = try await system.metrics(of: endpoint)
+                #expect(metrics.value(lookups, ["result": "miss"]) ?? 0 >= Double(changes(of: "KEPT").count))
+                return metrics.value(lookups, ["result": "hit"]) ?? 0 >= 1
+            }
             try await gateway.kill()
         }
     }

@@ -32,6 +32,37 @@ import Testing
     }
 }
 
+/// The tool of Prometheus that judges metrics, alerts and configurations; not everywhere.
+private enum Promtool {
+    private static let program = Executable.find("promtool")
+    static var isInstalled: Bool { program != nil }
+
+    /// - Throws: With the most telling line of its output, when it finds a fault.
+    @ReactorActor
+    static func run(_ words: String..., input: String = "") async throws {
+        var command = Command(try #require(program), words, workingDirectory: packageFolder)
+        command.standardInput = "\(try TestFolder.make())/input"
+        try Files.write(input, to: command.standardInput)
+        try await ChildProcess.run(command, name: "promtool \(words.joined(separator: " "))")
+    }
+}
+
+/// What `etc/prometheus` has for a Prometheus.
+@Suite(.enabled(if: Promtool.isInstalled, "promtool is not there: Debian's package prometheus has it"))
+struct PrometheusFilesTests {
+    init() { loop }
+
+    @Test(arguments: [
+        ["check", "config", "etc/prometheus/prometheus.yml"], ["check", "rules", "etc/prometheus/alerts.yml"],
+        ["test", "rules", "etc/prometheus/alerts_test.yml"],
+    ])
+    @ReactorActor
+    func `Prometheus takes the configuration and the alerts, which fire when they should`(words: [String]) async throws
+    {
+        try await Promtool.run(words[0], words[1], words[2])
+    }
+}
+
 extension EndToEndTests {
     /// `/metrics` of every process, as Prometheus and an operator read it.
     @Suite struct MetricsTests {
@@ -58,6 +89,19 @@ extension EndToEndTests {
                     #expect(metrics.value("tickloop_loop_turn_duration_seconds_count").map { $0 > 0 } == true)
                     #expect(metrics.value("tickloop_http_requests_total", ["route": "/metrics"]).map { $0 > 0 } == true)
                 }
+            }
+        }
+
+        @Test(.enabled(if: Promtool.isInstalled, "promtool is not there: Debian's package prometheus has it"))
+        @ReactorActor
+        func `promtool finds no fault with the metrics of any process`() async throws {
+            // Also with what is only told once there was one of it.
+            for target in [Question.all[0].target, "/nowhere", Self.average] {
+                _ = try await system.ask(.gateway, target)
+            }
+            for endpoint in system.targets().values.joined() {
+                let response = try await request("GET", "/metrics", on: endpoint)
+                try await Promtool.run("check", "metrics", input: response.body)
             }
         }
 
@@ -115,22 +159,12 @@ extension EndToEndTests {
             ),
         ]
 
-        /// The sum over all processes of a role.
-        @ReactorActor
-        private func sum(_ name: String, of role: String) async throws -> Double {
-            var sum = 0.0
-            for endpoint in system.targets()[role] ?? [] {
-                sum += try await system.metrics(of: endpoint).value(name) ?? 0
-            }
-            return sum
-        }
-
         @Test @ReactorActor func `a request is measured at every hop`() async throws {
             for (role, names) in Self.hops {
                 for name in names {
-                    let before = try await sum(name, of: role)
+                    let before = try await system.sum(name, of: role)
                     #expect(try await system.ask(.gateway, Question.all[1].target).status == 200)
-                    #expect(try await sum(name, of: role) >= before + 1, "\(role): \(name)")
+                    #expect(try await system.sum(name, of: role) >= before + 1, "\(role): \(name)")
                 }
             }
         }

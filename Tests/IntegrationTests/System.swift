@@ -90,6 +90,13 @@ final class System {
         return MetricsText(response.body)
     }
 
+    /// The sum of a metric over all processes of a role.
+    func sum(_ metric: String, of role: String) async throws -> Double {
+        var sum = 0.0
+        for endpoint in targets()[role] ?? [] { sum += try await metrics(of: endpoint).value(metric) ?? 0 }
+        return sum
+    }
+
     /// One request on a connection of its own.
     func ask(_ role: Role, _ target: String, _ method: String = "GET", fields: [String] = []) async throws
         -> TestResponse

@@ -29,6 +29,11 @@ extension Metric {
         "Requests that found a connection waiting for them.",
         labels: "upstream"
     )
+    fileprivate static let waits = counter(
+        "tickloop_upstream_waits_total",
+        "Requests that had to wait for a connection, to be made or to become free.",
+        labels: "upstream"
+    )
     fileprivate static let connects = counter(
         "tickloop_upstream_connects_total",
         "Attempts to connect.",
@@ -77,6 +82,7 @@ extension MetricsRegistry {
             }
             page.add(.retries, statistics.retries, [name])
             page.add(.reuses, statistics.reuses, [name])
+            page.add(.waits, statistics.waits, [name])
             page.add(.connects, statistics.connects, [name])
             page.add(.connectFailures, statistics.connectFailures, [name])
             page.add(.connections, load.connecting, [name, "connecting"])
