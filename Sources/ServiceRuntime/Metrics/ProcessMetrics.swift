@@ -11,7 +11,7 @@ extension Metric {
     )
     fileprivate static let turns = histogram(
         "tickloop_loop_turn_duration_seconds",
-        "Time that the event loop was busy between two waits: its lag, as what becomes ready meanwhile waits for the end."
+        "Time that the event loop was busy between two waits: its lag, as what becomes ready meanwhile has to wait."
     )
     // These names, and what they mean, are the same for every program.
     fileprivate static let cpu = counter("process_cpu_seconds_total", "User and system CPU time spent in seconds.")
