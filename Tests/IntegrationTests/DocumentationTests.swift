@@ -88,9 +88,16 @@ extension EndToEndTests {
         /// A machine without a network has everything else.
         private static let hasSwaggerUI = Files.isRegularFile("\(packageFolder)/etc/swagger-ui/swagger-ui.css")
 
-        @Test(.enabled(if: hasSwaggerUI, "etc/fetch-swagger-ui has to run first"), arguments: Role.allCases)
-        @ReactorActor
-        func `the page of Swagger UI is served whole from here`(role: Role) async throws {
+        @Test(arguments: Role.allCases) @ReactorActor
+        func `the page of Swagger UI is served whole from here, or says why not`(role: Role) async throws {
+            guard Self.hasSwaggerUI else {
+                // Not a failure, because nothing of ours is at fault; and not a silence: the run's summary counts it.
+                withKnownIssue { Issue.record("the page was not looked at: etc/fetch-swagger-ui has to run first") }
+                let answer = try await system.ask(role, "/swagger-ui/")
+                expectError(answer, 404, "NOT_FOUND")
+                #expect(answer.body.contains("The files of Swagger UI are not"))
+                return
+            }
             for path in ["/swagger-ui", "/swagger-ui/", "/v1/swagger-ui/"] + (role == .api ? ["/docs"] : []) {
                 #expect(try await system.ask(role, path).body.contains("<div id=\"swagger-ui\">"), "\(path)")
             }
