@@ -6,6 +6,7 @@ internal import Reactor
 extension HTTPConnection {
     /// `exchange` has an answer, or the beginning of one.
     func answered(_ exchange: HTTPExchange) {
+        server.answered(exchange)
         if exchanges.first === exchange { advance() }
     }
 

@@ -65,7 +65,7 @@ extension HTTPConnection {
         server.opened(exchange)
         if head.framing.hasBytes { expectBody(of: exchange) }
         if !head.keepsAlive && !head.framing.hasBytes { ignoresInput = true }
-        if isRefused || server.isOverloaded {
+        if isRefused || !server.admits(exchange) {
             exchange.respond(server.refusal(.overloaded))
         } else {
             server.handle(exchange)

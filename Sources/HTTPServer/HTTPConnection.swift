@@ -297,7 +297,8 @@ final class HTTPConnection {
         exchanges = []
         let body = receiving?.request.body
         receiving = nil
-        server.closed(self, abandonedRequests: abandoned.count)
+        for exchange in abandoned { server.abandoned(exchange) }
+        server.closed(self)
         body?.fail(.clientGone)
         for exchange in abandoned {
             exchange.clientLeft()

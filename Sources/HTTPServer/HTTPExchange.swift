@@ -35,6 +35,8 @@ public final class HTTPExchange {
     private var connection: HTTPConnection?
 
     private(set) var answer = Answer.none
+    /// Since when the server counts it among those that wait; nil when it does not, or no longer.
+    var admittedAt: Instant?
     /// Whether `100 Continue` is to be sent when this exchange's turn to answer comes.
     var wantsContinue = false
 

@@ -56,6 +56,7 @@ public final class HTTPServer {
     private var working: [HTTPConnection] = []
     private var endOfTurn: EndOfTurn?
     private var dateField = DateField()
+    private var admission: AdmissionControl
 
     /// Whether ``drain(within:)`` was called.
     public private(set) var isDraining = false
@@ -70,6 +71,7 @@ public final class HTTPServer {
     public init(configuration: HTTPServerConfiguration = HTTPServerConfiguration(), handler: any HTTPHandler) {
         self.configuration = configuration
         self.handler = handler
+        admission = AdmissionControl(ceiling: configuration.requestLimit, targetWait: configuration.targetWait)
         endOfTurn = EndOfTurn { [unowned self] in turnEnds() }
         resumeTimer = Timer { [unowned self] in resumeAccepting() }
     }
@@ -177,7 +179,31 @@ public final class HTTPServer {
 
     // MARK: The connections' side
 
-    var isOverloaded: Bool { counters.openRequests > configuration.requestLimit }
+    /// How many requests may be unanswered now; see ``HTTPServerConfiguration/targetWait``.
+    public var requestLimit: Int { admission.limit }
+
+    /// Whether there is room for one more request.
+    func admits(_ exchange: HTTPExchange) -> Bool {
+        guard counters.openRequests <= configuration.requestLimit, admission.admit() else { return false }
+        exchange.admittedAt = Reactor.now
+        return true
+    }
+
+    /// An answer was given, or begun.
+    func answered(_ exchange: HTTPExchange) {
+        guard let admittedAt = exchange.admittedAt else { return }
+        exchange.admittedAt = nil
+        admission.answered(after: Reactor.now - admittedAt, now: Reactor.now)
+    }
+
+    /// The connection closed before the answer.
+    func abandoned(_ exchange: HTTPExchange) {
+        counters.abandonedRequests += 1
+        counters.openRequests -= 1
+        guard exchange.admittedAt != nil else { return }
+        exchange.admittedAt = nil
+        admission.abandoned()
+    }
 
     /// The `Date` field line of this second.
     var dateLine: [UInt8] { dateField.line(unixSeconds: Int(Reactor.unixTime.components.seconds)) }
@@ -205,11 +231,9 @@ public final class HTTPServer {
 
     func finished(_ exchange: HTTPExchange) { counters.openRequests -= 1 }
 
-    func closed(_ connection: HTTPConnection, abandonedRequests: Int) {
+    func closed(_ connection: HTTPConnection) {
         connections[ObjectIdentifier(connection)] = nil
         counters.openConnections -= 1
-        counters.openRequests -= abandonedRequests
-        counters.abandonedRequests += abandonedRequests
         if !isDraining { resumeAccepting() }
         if connections.isEmpty { drained?.succeed(()) }
     }

@@ -17,6 +17,10 @@ public struct HTTPServerConfiguration: Sendable {
     /// Most requests whose answers are being made, over all connections. Those beyond it get a 503.
     public var requestLimit = 8192
 
+    /// How long requests should wait for their answers at most. While all of them wait longer, new ones get a 503 as
+    /// far as needed to bring that down; but the first 256 never. Zero for no such refusals.
+    public var targetWait = Duration.milliseconds(100)
+
     /// Most requests of one connection that are answered at a time. Reading stops at it.
     public var pipelineLimit = 16
 

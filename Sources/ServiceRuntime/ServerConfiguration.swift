@@ -13,6 +13,7 @@ extension HTTPServerConfiguration {
         )
         connectionLimit = configuration[ServerSettings.maxConnections]
         requestLimit = configuration[ServerSettings.maxRequestsInFlight]
+        targetWait = configuration[ServerSettings.targetWait]
         backlog = configuration[ServerSettings.backlog]
         isPortShared = configuration[ServerSettings.sharePort]
         headTimeout = configuration[ServerSettings.headerTimeout]

@@ -124,7 +124,7 @@ extension MetricsRegistry {
             }
             let counters = server.counters
             page.add(.inFlight, counters.openRequests)
-            page.add(.inFlightLimit, server.configuration.requestLimit)
+            page.add(.inFlightLimit, server.requestLimit)
             page.add(.refused, counters.malformed, ["malformed"])
             page.add(.refused, counters.tooLarge, ["too_large"])
             page.add(.refused, counters.tooSlow, ["too_slow"])

@@ -54,6 +54,14 @@ public enum ServerSettings {
         "Requests being answered at once; further ones get 503 OVERLOADED"
     )
 
+    /// How long requests should wait for their answers at most.
+    public static let targetWait = ConfigurationKey<Duration>.milliseconds(
+        "server.target_wait_ms",
+        default: 100,
+        in: 0...600_000,
+        "While all answers take longer and over 256 requests wait, further ones get 503 OVERLOADED; 0: never"
+    )
+
     /// Longest request line and header section, in bytes.
     public static let headerBytes = ConfigurationKey<Int>.integer(
         "server.header_bytes",
@@ -121,6 +129,7 @@ public enum ServerSettings {
             backlog,
             maxConnections,
             maxRequestsInFlight,
+            targetWait,
             headerBytes,
             uriBytes,
             bodyBytes,
