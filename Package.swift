@@ -97,7 +97,7 @@ let package = Package(
         module(
             "ServiceRuntime",
             [
-                "Reactor", "Configuration", "Observability", "Tracing", "HTTPServer", "HTTPClient", "WebAPI",
+                "CLinux", "Reactor", "Configuration", "Observability", "Tracing", "HTTPServer", "HTTPClient", "WebAPI",
                 "OpenAPI", "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", logging,
             ]
         ),

@@ -4,7 +4,11 @@
 // Linux calls that Swift's Glibc module leaves out, because it is built without _GNU_SOURCE.
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -47,6 +51,25 @@ static inline int clinux_wait_pidfd(int pidfd, int *code, int *status) {
     *code = info.si_code;
     *status = info.si_status;
     return 1;
+}
+
+extern int madvise(void *address, size_t bytes, int advice);
+
+/// Unmaps the pages of code that are in memory, and returns free heap to the kernel.
+///
+/// Code is never written to, so a page that is needed again is mapped again from the page cache: `MADV_DONTNEED` (4) of
+/// madvise(2) on a private mapping of a file.
+static inline void clinux_release_startup_memory(void) {
+    malloc_trim(0);
+    FILE *maps = fopen("/proc/self/maps", "re");
+    if (!maps) return;
+    char line[512], permissions[5];
+    unsigned long start, end, inode;
+    while (fgets(line, sizeof line, maps)) {
+        int fields = sscanf(line, "%lx-%lx %4s %*x %*s %lu", &start, &end, permissions, &inode);
+        if (fields == 4 && inode != 0 && strcmp(permissions, "r-xp") == 0) madvise((void *)start, end - start, 4);
+    }
+    fclose(maps);
 }
 
 #endif

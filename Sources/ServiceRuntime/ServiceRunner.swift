@@ -37,6 +37,7 @@ extension Service {
             let service = try await start(environment)
             let server = try await listen(service, environment)
             let metricsServer = try await listenForMetrics(environment)
+            StartupMemory.releaseWhenStarted()
             await signals.wait()
             await drain(server, service, environment)
             metricsServer?.close()
