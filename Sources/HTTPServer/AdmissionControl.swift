@@ -10,6 +10,8 @@ internal import Reactor
 struct AdmissionControl {
     /// Over which waits are judged.
     private static let window = Duration.milliseconds(100)
+    /// A window that took longer says nothing: for most of it nothing was answered.
+    private static let longestWindow = Duration.milliseconds(200)
 
     /// So many may always wait: a queue this short is not worth refusing anybody, however slow the service is.
     static let floor = 256
@@ -47,16 +49,13 @@ struct AdmissionControl {
     /// A request that was admitted gets its answer.
     mutating func answered(after wait: Duration, now: Instant) {
         waiting -= 1
-        guard targetWait > .zero else { return }
+        // What was answered at once, such as from a cache, says nothing about the queue, and only ends a limit.
+        guard targetWait > .zero, wait > .zero || limit < ceiling else { return }
         let elapsed = now - windowStart
-        if elapsed > Self.window * 2 {
-            // Nothing was answered for a while: what has changed meanwhile is unknown.
-            beginWindow(now)
-        } else if elapsed >= Self.window {
-            judge(elapsed)
+        if elapsed >= Self.window {
+            if elapsed <= Self.longestWindow { judge(elapsed) }
             beginWindow(now)
         }
-        // What was answered at once, such as from a cache, says nothing about the queue.
         guard wait > .zero else { return }
         shortestWait = awaitedAnswers == 0 ? wait : min(shortestWait, wait)
         awaitedAnswers += 1

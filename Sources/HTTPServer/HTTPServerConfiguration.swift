@@ -15,7 +15,7 @@ public struct HTTPServerConfiguration: Sendable {
     public var refusedConnectionLimit = 64
 
     /// Most requests whose answers are being made, over all connections. Those beyond it get a 503.
-    public var requestLimit = 8192
+    public var requestLimit = 1024
 
     /// How long requests should wait for their answers at most. While all of them wait longer, new ones get a 503 as
     /// far as needed to bring that down; but the first 256 never. Zero for no such refusals.

@@ -16,7 +16,7 @@ public final class RedisSubscriber {
     /// Called after each (re)connect, when all channels are subscribed.
     public var onSubscribed: @ReactorActor () -> Void = {}
     /// Called with the channel and the payload of each message.
-    public var onMessage: @ReactorActor (String, [UInt8]) -> Void = { _, _ in }
+    public var onMessage: @ReactorActor (String, Span<UInt8>) -> Void = { _, _ in }
     /// Called when the connection was lost; a new one is being made.
     public var onLost: @ReactorActor () -> Void = {}
     private var confirmed = 0
@@ -73,7 +73,7 @@ public final class RedisSubscriber {
             confirmed += 1
             if isSubscribed { onSubscribed() }
         case "message":
-            onMessage(channel, message[2].bytes)
+            message[2].withBytes { payload in onMessage(channel, payload) }
         default:
             break
         }

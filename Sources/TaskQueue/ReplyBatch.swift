@@ -21,7 +21,6 @@ struct ReplyBatch {
     }
 
     private mutating func beginReply(to id: TaskID, lengthBytes: Int) {
-        bytes.reserveCapacity(max(bytes.count * 2, bytes.count + TaskID.textBytes + 20 + lengthBytes))
         id.append(to: &bytes)
         bytes.append(decimal: UInt64(lengthBytes))
         bytes.append(UInt8(ascii: " "))

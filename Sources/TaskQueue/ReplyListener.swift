@@ -25,7 +25,7 @@ final class ReplyListener {
         subscriber.onSubscribed = { [unowned self] in onOpened() }
         subscriber.onLost = { [unowned self] in onLost() }
         subscriber.onMessage = { [unowned self] _, message in
-            let isComplete = ReplyBatch.read(message.span, onReply)
+            let isComplete = ReplyBatch.read(message, onReply)
             if !isComplete { logger.error("results cannot be read", metadata: ["bytes": "\(message.count)"]) }
         }
     }

@@ -448,8 +448,8 @@ public final class TaskWorker {
         patrolTimer.schedule(at: due)
     }
 
-    private func controlled(_ message: [UInt8]) {
-        switch ControlMessage(rawValue: String(decoding: message, as: UTF8.self)) {
+    private func controlled(_ message: Span<UInt8>) {
+        switch ControlMessage(rawValue: String(decoding: [UInt8](copying: message), as: UTF8.self)) {
         case .pause?:
             pauseChanges += 1
             setPaused(true)

@@ -119,7 +119,7 @@ import Testing
         )
         subscriber.onSubscribed = { subscriptions += 1 }
         subscriber.onMessage = { channel, payload in
-            messages.append(channel + "=" + String(decoding: payload, as: UTF8.self))
+            messages.append(channel + "=" + String(decoding: [UInt8](copying: payload), as: UTF8.self))
         }
         subscriber.start()
         try await eventually("subscribed") { subscriptions == 1 }

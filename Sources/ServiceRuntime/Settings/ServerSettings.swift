@@ -49,7 +49,7 @@ public enum ServerSettings {
     /// Requests being answered at once.
     public static let maxRequestsInFlight = ConfigurationKey<Int>.integer(
         "server.max_requests_in_flight",
-        default: 4096,
+        default: 1024,
         in: 1...1_000_000,
         "Requests being answered at once; further ones get 503 OVERLOADED"
     )

@@ -17,6 +17,9 @@ enum DeliverScript {
         """
     )
 
+    /// A message that is as long takes no more results: longer ones save nothing, and cost memory at every hop.
+    private static let messageBytes = 64 * 1024
+
     /// What a batch says to whom.
     private struct Message {
         let channel: String
@@ -35,7 +38,9 @@ enum DeliverScript {
     ) {
         var publishingFailed: RedisError?
         for message in messages(of: endings) {
-            var command: RedisCommand = ["PUBLISH", .string(message.channel)]
+            var command = RedisCommand(capacityBytes: message.replies.bytes.count + 128)
+            command.append("PUBLISH")
+            command.append(message.channel)
             command.append(message.replies.bytes)
             worker.redis.send(&command) { outcome in publishingFailed = outcome.error ?? publishingFailed }
         }
@@ -60,9 +65,9 @@ enum DeliverScript {
             guard case .ended(let envelope, .success(let result)) = ending.disposition, let channel = envelope.replyKey
             else { continue }
             // There are as many submitters as there are processes of the API: a search is faster than a dictionary.
-            let index = messages.firstIndex { $0.channel == channel } ?? messages.endIndex
-            if index == messages.endIndex { messages.append(Message(channel: channel)) }
-            messages[index].replies.append(envelope.id, success: result)
+            let index = messages.lastIndex { $0.channel == channel && $0.replies.bytes.count < messageBytes }
+            if index == nil { messages.append(Message(channel: channel)) }
+            messages[index ?? messages.endIndex - 1].replies.append(envelope.id, success: result)
         }
         return messages
     }
