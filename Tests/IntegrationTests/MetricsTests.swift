@@ -187,6 +187,8 @@ extension EndToEndTests {
             #expect(used.count > 10)
             // Told where there is a collector for traces, which is not here.
             names.insert("tickloop_spans_total")
+            // A network of docker-compose.yaml.
+            names.insert("tickloop_back")
             #expect(used.subtracting(names).sorted() == [])
         }
 
