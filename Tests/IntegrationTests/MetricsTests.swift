@@ -171,8 +171,6 @@ extension EndToEndTests {
 
         @Test(arguments: ["etc/grafana/tickloop.json", "etc/prometheus/alerts.yml", "README.md"]) @ReactorActor
         func `what is written for operators names only what there is`(file: String) async throws {
-            // Errors are told once there was one.
-            _ = try await system.ask(.gateway, "/nowhere")
             var names: Set<String> = []
             for endpoint in system.targets().values.joined() {
                 for family in try await system.metrics(of: endpoint).families {

@@ -119,9 +119,8 @@ extension MetricsRegistry {
     func add(_ server: HTTPServer, _ web: WebService, _ requests: RequestMetrics) {
         add { page in
             requests.collect(into: &page)
-            for code in ErrorCode.allCases {
-                if let count = web.errors[code] { page.add(.errors, count, [code.rawValue]) }
-            }
+            // Also those that did not happen: the rate of a series that begins with its first error does not show it.
+            for code in ErrorCode.allCases { page.add(.errors, web.errors[code] ?? 0, [code.rawValue]) }
             let counters = server.counters
             page.add(.inFlight, counters.openRequests)
             page.add(.inFlightLimit, server.requestLimit)
