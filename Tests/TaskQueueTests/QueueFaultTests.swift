@@ -40,8 +40,9 @@ import Testing
             try await killConnections(of: queue, named: [":tasks", ":control", ":replies"][round % 3])
         }
         try await eventually("all answers") { answers == 200 }
+        // Tasks that were sent twice may still be on their way.
+        try await eventually("the stream is empty") { try await queue.length(queue.keys.stream) == 0 }
         try await eventually("nothing is held") { worker.taskCount == 0 }
-        #expect(try await queue.length(queue.keys.stream) == 0)
         queue.close()
     }
 
