@@ -83,7 +83,7 @@ let package = Package(
         module("Tracing", ["Reactor", "HTTPClient", "HTTPWire", "JSONWire", logging]),
         module("TaskQueue", ["Reactor", "Redis", "JSONWire", "Tracing", "Metrics", logging]),
         module("WebAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", logging]),
-        module("OpenAPI", ["WebAPI", "HTTPWire", "HTTPServer", "JSONWire"]),
+        module("OpenAPI", ["Reactor", "WebAPI", "HTTPWire", "HTTPServer", "JSONWire"]),
         module("Migrations", ["Reactor", "Postgres"]),
         module("Supervision", ["Reactor", "CLinux", "Observability"]),
 

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Reads whole files at the start of a process.
+/// Reads whole files, which blocks.
 enum SmallFile {
     /// Why a file cannot be used.
     enum Failure: Error, CustomStringConvertible {
@@ -14,6 +14,14 @@ enum SmallFile {
             case .tooLong(let path, let limit): "\(path): longer than \(limit) bytes"
             }
         }
+    }
+
+    /// Finds out whether a file can be read.
+    static func check(_ path: String, atMost limitBytes: Int) throws(Failure) {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .unreadable(path: path, errno: errno) }
+        defer { close(descriptor) }
+        guard lseek(descriptor, 0, SEEK_END) <= limitBytes else { throw .tooLong(path: path, limitBytes: limitBytes) }
     }
 
     static func read(_ path: String, atMost limitBytes: Int) throws(Failure) -> [UInt8] {

@@ -1,13 +1,14 @@
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
+internal import Reactor
 internal import WebAPI
 
 /// Swagger UI, the page on which people read the description of a service and try its routes.
 ///
 /// Its own files come from a package (see `etc/fetch-swagger-ui`); the page around them and the script that starts it
-/// are ours. All is read once and kept, 1.8 MB together. Nothing comes from another host, and no script is inline, so
-/// that the content security policy can forbid both.
+/// are ours. Nothing comes from another host, and no script is inline, so that the content security policy can forbid
+/// both.
 public struct SwaggerUI: Sendable {
     /// Where the page is; its files are below.
     static let path: PathTemplate = "/swagger-ui"
@@ -19,13 +20,10 @@ public struct SwaggerUI: Sendable {
         (name: "favicon-32x32.png", mediaType: "image/png"),
     ]
 
-    /// No file of the package is larger; 4 MiB.
-    private static let longestFileBytes = 4 << 20
-
     /// The page and everything below it; nil if the package's files are not there.
-    private let installed: (page: StaticContent, files: [String: StaticContent])?
+    private let installed: (page: StaticContent, made: [String: StaticContent], packaged: [String: PackagedFile])?
 
-    /// Reads the files.
+    /// Looks whether the files are there.
     ///
     /// This blocks, as files do: it is for the start of a process only.
     ///
@@ -34,13 +32,10 @@ public struct SwaggerUI: Sendable {
     ///   - title: Of the page.
     ///   - onMissing: Called with what is wrong if they are not there; then the page answers 404 and says so.
     public init(folder: String, title: String, onMissing: (String) -> Void) {
-        var files = [
-            "swagger-initializer.js": Self.content(Array(SwaggerPage.script.utf8), "text/javascript; charset=utf-8")
-        ]
+        var packaged: [String: PackagedFile] = [:]
         do {
             for (name, mediaType) in Self.packaged {
-                let bytes = try SmallFile.read("\(folder)/\(name)", atMost: Self.longestFileBytes)
-                files[name] = Self.content(bytes, mediaType)
+                packaged[name] = try PackagedFile("\(folder)/\(name)", mediaType: mediaType)
             }
         } catch {
             onMissing(error.description)
@@ -48,11 +43,11 @@ public struct SwaggerUI: Sendable {
             return
         }
         let page = Self.content(Array(SwaggerPage.html(title: title).utf8), "text/html; charset=utf-8")
-        files["index.html"] = page
-        installed = (page, files)
+        let script = Self.content(Array(SwaggerPage.script.utf8), "text/javascript; charset=utf-8")
+        installed = (page, ["index.html": page, "swagger-initializer.js": script], packaged)
     }
 
-    private static func content(_ bytes: [UInt8], _ mediaType: String) -> StaticContent {
+    fileprivate static func content(_ bytes: [UInt8], _ mediaType: String) -> StaticContent {
         StaticContent(bytes, mediaType: mediaType, fields: [SwaggerPage.policyField: SwaggerPage.policy])
     }
 
@@ -68,8 +63,11 @@ public struct SwaggerUI: Sendable {
         }
         let files = Route(.get, "/swagger-ui/{file}", Self.fileDocumentation) { context async throws(APIError) in
             guard let installed else { throw .pageMissing }
-            guard let file = installed.files[context.parameters["file"]] else { throw .notFound }
-            return file.response(to: context.head)
+            let name = context.parameters["file"]
+            if let made = installed.made[name] { return made.response(to: context.head) }
+            guard let file = installed.packaged[name] else { throw .notFound }
+            guard let content = file.content else { throw .pageMissing }
+            return content.response(to: context.head)
         }
         return page + [files]
     }
@@ -106,6 +104,32 @@ public struct SwaggerUI: Sendable {
         ],
         errors: [.notFound, .pageMissing]
     )
+}
+
+/// A file of the package: read when it is first asked for, and then kept.
+///
+/// Together they are 1.8 MB, which most processes are never asked for. Reading stops the loop for some milliseconds,
+/// once, for a page that people look at while they develop.
+@ReactorActor
+private final class PackagedFile {
+    /// No file is larger; 4 MiB.
+    nonisolated private static let longestBytes = 4 << 20
+
+    private let path: String
+    private let mediaType: String
+
+    /// The file; nil if it has vanished since the start.
+    private(set) lazy var content = try? SwaggerUI.content(
+        SmallFile.read(path, atMost: Self.longestBytes),
+        mediaType
+    )
+
+    /// - Throws: If the file cannot be opened.
+    nonisolated init(_ path: String, mediaType: String) throws(SmallFile.Failure) {
+        try SmallFile.check(path, atMost: Self.longestBytes)
+        self.path = path
+        self.mediaType = mediaType
+    }
 }
 
 extension APIError {
