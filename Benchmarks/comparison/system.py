@@ -62,7 +62,8 @@ class System:
         say(f"making {rows:,} prices")
         self.run([self.program, "seed", "--rows", rows, "--from", FIRST_DAY, "--to", LAST_DAY])
         # Now, so that PostgreSQL does not do it in the middle of a measurement.
-        self.run(["psql", "-qX", self.database_url, "-c", "vacuum analyze prices, daily_prices, daily_symbol_prices"])
+        tables = "prices, daily_prices, daily_symbol_prices, monthly_prices"
+        self.run(["psql", "-qX", self.database_url, "-c", f"vacuum analyze {tables}"])
 
     def run(self, arguments):
         done = subprocess.run(

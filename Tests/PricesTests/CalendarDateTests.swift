@@ -51,6 +51,31 @@ import Testing
     }
 
     @Test(arguments: [
+        ("2025-01-01", "2025-01-31", "2025-01-01", "2025-02-01"),
+        ("2025-01-02", "2025-02-27", "2025-02-01", "2025-02-01"),
+        ("2025-01-31", "2025-03-01", "2025-02-01", "2025-03-01"),
+        ("2024-01-31", "2024-02-28", "2024-02-01", "2024-02-01"),
+        ("2024-02-01", "2024-02-29", "2024-02-01", "2024-03-01"),
+        ("2025-03-05", "2025-03-09", "2025-04-01", "2025-04-01"),
+        ("2024-12-31", "2026-01-01", "2025-01-01", "2026-01-01"),
+        ("1999-12-01", "2000-01-01", "1999-12-01", "2000-01-01"),
+    ])
+    func `a range knows its whole months`(first: String, last: String, start: String, end: String) throws {
+        let first = try #require(CalendarDate(first))
+        let last = try #require(CalendarDate(last))
+        let start = try #require(CalendarDate(start))
+        let end = try #require(CalendarDate(end))
+        let range = try #require(DateRange(first: first, last: last))
+        #expect(range.daysOfWholeMonths == start.daysSince2000..<end.daysSince2000)
+    }
+
+    @Test func `the last month of all is whole, too`() throws {
+        let first = try #require(CalendarDate("9999-12-01"))
+        let last = try #require(CalendarDate("9999-12-31"))
+        #expect(DateRange(first: first, last: last)?.daysOfWholeMonths.count == 31)
+    }
+
+    @Test(arguments: [
         ("2025-01-06", "2025-01-06", 1), ("2025-01-06", "2025-01-07", 2), ("2024-02-28", "2024-03-01", 3),
         ("2023-02-28", "2023-03-01", 2), ("2024-01-01", "2024-12-31", 366), ("0001-01-01", "9999-12-31", 3_652_059),
     ])

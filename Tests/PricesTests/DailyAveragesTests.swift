@@ -106,23 +106,27 @@ import Testing
         let database = try await PricesDatabase()
         let pool = database.pool()
         defer { pool.close() }
+        // Nearly three years; some days without prices, one whole month among them.
         try await database.execute(
             """
             insert into prices (symbol, recorded_at, price)
-            select 'S' || number % 3, timestamptz '2024-01-01Z' + number * interval '1 day', number
-            from generate_series(0, 365) as number
+            select 'S' || number % 3, timestamptz '2023-01-15Z' + number * interval '1 day', number
+            from generate_series(0, 1000) as number;
+            delete from prices where price % 19 = 0 or price_month(price_day(recorded_at)) = '2024-02-01'
             """
         )
         var random = SeededGenerator(seed: 7)
-        let dates = try await database.rows("select day from daily_prices order by day")
+        let dates = try await database.rows("select date '2023-01-15' + number from generate_series(0, 1000) as number")
+        let priced = Set(try await database.rows("select price from prices"))
         var requests: [AverageRequest] = []
         var expected: [String] = []
-        for _ in 0..<300 {
-            let first = Int.random(in: 0..<366, using: &random)
-            let last = Int.random(in: first..<366, using: &random)
-            let symbol = Int.random(in: 0..<4, using: &random)
+        for number in 0..<600 {
+            // Ranges of all lengths, most of them long enough to hold whole months.
+            let first = Int.random(in: 0...1000, using: &random)
+            let last = min(1000, first + Int.random(in: 0...(number.isMultiple(of: 2) ? 150 : 1000), using: &random))
+            let symbol = number.isMultiple(of: 3) ? Int.random(in: 0..<3, using: &random) : 3
             requests.append(try request(dates[first], dates[last], symbol == 3 ? nil : "S\(symbol)"))
-            let days = (first...last).filter { symbol == 3 || $0 % 3 == symbol }
+            let days = (first...last).filter { (symbol == 3 || $0 % 3 == symbol) && priced.contains("\($0)") }
             expected.append(
                 "{\"data\":["
                     + days.map { "{\"date\":\"\(dates[$0])\",\"average_price\":\($0)}" }.joined(separator: ",") + "]}"
@@ -160,7 +164,34 @@ import Testing
         #expect(!plan.contains { $0.contains("Rows Removed by Filter") })
     }
 
-    @Test func `requests are split by symbol, by number and by days`() throws {
+    @Test @ReactorActor func `a long range reads whole months, and only the days around them`() async throws {
+        let database = try await PricesDatabase()
+        try await database.execute(
+            """
+            insert into prices (symbol, recorded_at, price)
+            select 'A', timestamptz '2018-01-01Z' + day * interval '1 day', 1.125 from generate_series(0, 2999) as day;
+            analyze
+            """
+        )
+        let result = try await database.session.query(
+            "explain (analyze, costs off, timing off, summary off) \(DailyAverages.byMonth.sql)",
+            ["{2020-01-15}", "{2022-01-14}", "{2020-02-01}", "{2022-01-01}"],
+            deadline: soon
+        )
+        let plan = (0..<result.count).compactMap { result.text($0, 0) }
+        let scans = plan.filter { $0.contains("Index Scan using") && $0.contains("_pkey") }
+        #expect(plan.filter { $0.contains("Scan") && $0.contains("ly_") }.count == 3)
+        #expect(scans.count == 3)
+        for (scan, read) in zip(
+            scans,
+            ["daily_prices (actual rows=17 ", "monthly_prices (actual rows=23 ", "rows=14 "]
+        ) {
+            #expect(scan.contains(read))
+        }
+        #expect(!plan.contains { $0.contains("Rows Removed by Filter") })
+    }
+
+    @Test func `requests are split by symbol, by length, by number and by days`() throws {
         let day = try #require(CalendarDate("2025-01-01"))
         let later = try #require(CalendarDate("2034-12-31"))
         let one = AverageRequest(range: try #require(DateRange(first: day, last: day)))
@@ -170,11 +201,11 @@ import Testing
         #expect(DailyAverages.batches(of: []) == [])
         #expect(DailyAverages.batches(of: [one, named, one]) == [[0, 2], [1]])
         #expect(DailyAverages.batches(of: Array(repeating: one, count: 150)).map(\.count) == [64, 64, 22])
-        #expect(DailyAverages.batches(of: [one, long, long, one, long]) == [[0, 1, 2, 3], [4]])
+        #expect(DailyAverages.batches(of: [one, long, long, one, named, long]) == [[0, 3], [1, 2], [5], [4]])
         let whole = AverageRequest(
             range: try #require(CalendarDate("9999-12-31").flatMap { DateRange(first: day, last: $0) })
         )
-        #expect(DailyAverages.batches(of: [whole, one, whole]) == [[0], [1], [2]])
+        #expect(DailyAverages.batches(of: [whole, one, whole]) == [[1], [0], [2]])
     }
 
     @Test func `a task's arguments are read as they were written`() throws {

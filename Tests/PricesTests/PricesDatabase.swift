@@ -56,6 +56,19 @@ final class PricesDatabase {
     /// What the rollups should hold and do not.
     func differences() async throws -> [String] { try await rows("select * from prices_rollup_differences()") }
 
+    /// Waits until a connection to this database waits for a lock.
+    func waitForLockWait() async throws {
+        let observer = try await connect()
+        defer { observer.close() }
+        try await eventually("a connection that waits for a lock", within: .seconds(60)) {
+            let waiting = try? await observer.query(
+                "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+                deadline: soon
+            )
+            return waiting?.count == 1
+        }
+    }
+
     /// The days and means over all symbols, as `DAY MEAN` or, for a symbol, of that one.
     func means(of symbol: Symbol? = nil) async throws -> [String] {
         let table = symbol.map { "daily_symbol_prices where symbol = '\($0)' and" } ?? "daily_prices where"
@@ -63,6 +76,19 @@ final class PricesDatabase {
             """
             select concat_ws(' ', average_json::json ->> 'date', average_json::json ->> 'average_price')
             from \(table) count > 0 order by day
+            """
+        )
+    }
+
+    /// What each month holds, as `DAY MEAN,DAY MEAN,…`; those without prices are left out.
+    func months() async throws -> [String] {
+        try await rows(
+            """
+            select (
+                select string_agg(concat_ws(' ', day ->> 'date', day ->> 'average_price'), ',' order by number)
+                from json_array_elements(('[' || averages_json || ']')::json) with ordinality as days (day, number)
+            )
+            from monthly_prices where averages_json <> '' order by month
             """
         )
     }

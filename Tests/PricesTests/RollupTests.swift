@@ -71,6 +71,88 @@ import Testing
         }
     }
 
+    private static let statementsOnMonths: [(sql: String, months: [String])] = [
+        (
+            """
+            insert into prices (symbol, recorded_at, price) values
+                ('A', '2025-03-01Z', 3), ('A', '2025-02-28T23:59:59Z', 2), ('B', '2024-12-31Z', 1),
+                ('A', '2025-01-01Z', 4)
+            """,
+            ["2024-12-31 1", "2025-01-01 4", "2025-02-28 2", "2025-03-01 3"]
+        ),
+        (
+            "update prices set recorded_at = recorded_at + interval '1 day' where symbol = 'A'",
+            ["2024-12-31 1", "2025-01-02 4", "2025-03-01 2,2025-03-02 3"]
+        ),
+        (
+            "update prices set symbol = 'C' where symbol = 'B'",
+            ["2024-12-31 1", "2025-01-02 4", "2025-03-01 2,2025-03-02 3"]
+        ),
+        (
+            "begin; delete from prices where price = 4; savepoint a; delete from prices; rollback to a; commit",
+            ["2024-12-31 1", "2025-03-01 2,2025-03-02 3"]
+        ),
+        ("delete from prices where price = 3", ["2024-12-31 1", "2025-03-01 2"]),
+        ("truncate prices", []),
+    ]
+
+    @Test @ReactorActor func `the months follow their days`() async throws {
+        let database = try await PricesDatabase()
+        for (sql, months) in Self.statementsOnMonths {
+            try await database.execute(sql)
+            #expect(try await database.months() == months, "\(sql)")
+            #expect(try await database.differences() == [], "\(sql)")
+        }
+    }
+
+    @Test @ReactorActor func `a month keeps what two writers of different days of it commit`() async throws {
+        let database = try await PricesDatabase()
+        let second = try await database.connect()
+        // Of a month that is new to both, then of one that is there.
+        for days in [("01", "02"), ("03", "04")] {
+            let insert = "insert into prices (symbol, recorded_at, price) values"
+            try await database.execute("begin; \(insert) ('A', '2025-01-\(days.1)Z', 2)")
+            var isDone = false
+            var failure: (any Error)?
+            Reactor.spawn {
+                do { try await second.execute("\(insert) ('A', '2025-01-\(days.0)Z', 1)", deadline: soon) } catch {
+                    failure = error
+                }
+                isDone = true
+            }
+            try await database.waitForLockWait()
+            try await database.execute("commit")
+            try await eventually("the end of the second writer", within: .seconds(120)) { isDone }
+            #expect(failure == nil)
+            #expect(try await database.differences() == [])
+        }
+        #expect(try await database.months() == ["2025-01-01 1,2025-01-02 2,2025-01-03 1,2025-01-04 2"])
+    }
+
+    @Test(arguments: ["repeatable read", "serializable"])
+    @ReactorActor func `a writer with an old snapshot of a month is refused`(isolation: String) async throws {
+        let database = try await PricesDatabase()
+        let old = try await database.connect()
+        // A month that the snapshot does not have, then one that it has.
+        for day in ["01", "03"] {
+            try await old.execute("begin isolation level \(isolation); select count(*) from prices", deadline: soon)
+            try await database.execute(
+                "insert into prices (symbol, recorded_at, price) values ('A', '2025-01-\(day)Z', 1)"
+            )
+            let error = try await #require(throws: PostgresError.self) {
+                try await old.execute(
+                    "insert into prices (symbol, recorded_at, price) values ('B', '2025-01-02Z', 2)",
+                    deadline: soon
+                )
+            }
+            guard case .server(let refusal) = error else { throw error }
+            #expect(refusal.sqlState.code == "40001")
+            try await old.execute("rollback", deadline: soon)
+            #expect(try await database.differences() == [])
+        }
+        #expect(try await database.means() == ["2025-01-01 1", "2025-01-03 1"])
+    }
+
     @Test @ReactorActor func `the rollups follow COPY`() async throws {
         let database = try await PricesDatabase()
         let copy = try await database.session.copyIn(
@@ -189,8 +271,10 @@ import Testing
         case 0..<5:
             let rows = (0..<4).map { _ in
                 let symbol = "ABC".randomElement(using: &random) ?? "A"
-                let day = Int.random(in: 1...5, using: &random)
-                return "('\(symbol)', '2025-01-0\(day)Z', \(Int.random(in: -999...999, using: &random)) * 0.001)"
+                // From 30 January to 3 February.
+                let day = Int.random(in: 0...4, using: &random)
+                let price = Int.random(in: -999...999, using: &random)
+                return "('\(symbol)', timestamptz '2025-01-30Z' + \(day) * interval '1 day', \(price) * 0.001)"
             }
             return "insert into prices (symbol, recorded_at, price) values \(rows.joined(separator: ", "))"
         case 5: return "update prices set price = price + 0.125 where \(some)"
@@ -234,8 +318,10 @@ import Testing
         let sql = "insert into prices (symbol, recorded_at, price) values ('A', '2025-01-01Z', 1)"
         try await writer.execute(sql, deadline: soon)
         #expect(try await database.means() == ["2025-01-01 1"])
-        await #expect(throws: PostgresError.self) {
-            try await writer.execute("update public.daily_prices set total = 2", deadline: soon)
+        for update in ["daily_prices set total = 2", "monthly_prices set averages_json = null"] {
+            await #expect(throws: PostgresError.self) {
+                try await writer.execute("update public.\(update)", deadline: soon)
+            }
         }
     }
 
@@ -247,16 +333,28 @@ import Testing
             update daily_prices set total = 7 where day = '2025-01-01';
             update daily_prices set average_json = '{}' where day = '2025-01-02';
             delete from daily_symbol_prices where symbol = 'A';
-            insert into daily_symbol_prices (symbol, day, total, count) values ('C', '2025-01-03', 1, 1)
+            insert into daily_symbol_prices (symbol, day, total, count) values ('C', '2025-01-03', 1, 1);
+            insert into prices (symbol, recorded_at, price) values ('A', '2025-02-01Z', 1), ('A', '2025-03-01Z', 1);
+            update monthly_prices set averages_json = '{}' where month = '2025-02-01';
+            delete from monthly_prices where month = '2025-03-01';
+            insert into monthly_prices values ('2025-04-01', '{}'), ('2025-05-01', null)
             """
         )
         #expect(
-            try await database.rows("select symbol, day from prices_rollup_differences() order by symbol, day")
-                == ["A|2025-01-01", "C|2025-01-03", "null|2025-01-01", "null|2025-01-02"]
+            try await database.rows("select rollup, symbol, day from prices_rollup_differences() order by 1, 2, 3")
+                == [
+                    "daily_prices|null|2025-01-01", "daily_prices|null|2025-01-02",
+                    "daily_symbol_prices|A|2025-01-01", "daily_symbol_prices|C|2025-01-03",
+                    "monthly_prices|null|2025-02-01", "monthly_prices|null|2025-03-01",
+                    "monthly_prices|null|2025-04-01",
+                ]
         )
         try await database.execute("call rebuild_price_rollups()")
         #expect(try await database.differences() == [])
-        #expect(try await database.means() == ["2025-01-01 1", "2025-01-02 2"])
+        #expect(
+            try await database.means() == ["2025-01-01 1", "2025-01-02 2", "2025-02-01 1", "2025-03-01 1"]
+        )
+        #expect(try await database.months() == ["2025-01-01 1,2025-01-02 2", "2025-02-01 1", "2025-03-01 1"])
     }
 }
 

@@ -47,6 +47,12 @@ public struct CalendarDate: Hashable, Sendable {
     /// Days since 2000-01-01, as PostgreSQL counts them.
     var daysSince2000: Int32 { Int32(ordinal - 730_119) }
 
+    /// The first day of its month, counted in the same way.
+    var startOfMonthSince2000: Int32 { daysSince2000 - Int32(day - 1) }
+
+    /// The first day of the month after it, counted in the same way: a day in the year 10000 for the last month of all.
+    var endOfMonthSince2000: Int32 { startOfMonthSince2000 + Int32(Self.dayCount(ofMonth: month, year: year)) }
+
     /// Days since 0001-01-01, which is 0; so that days can be counted.
     var ordinal: Int {
         let past = year - 1

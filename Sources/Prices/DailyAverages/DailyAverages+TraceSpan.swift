@@ -15,7 +15,14 @@ extension DailyAverages {
         _ statement: PostgresStatement,
         _ pool: PostgresPool
     ) -> TraceSpan? {
-        let table = statement === overAllSymbols ? "daily_prices" : "daily_symbol_prices"
+        let table =
+            if statement === overAllSymbols {
+                "daily_prices"
+            } else if statement === byMonth {
+                "monthly_prices"
+            } else {
+                "daily_symbol_prices"
+            }
         guard let span = TraceSpan.child(ofAll: spans, "SELECT \(table)", .client) else { return nil }
         span.set("db.system.name", "postgresql")
         span.set("db.namespace", .text(pool.database))

@@ -14,4 +14,12 @@ public struct DateRange: Hashable, Sendable {
 
     /// How many days there are, 1 for a range of a single day.
     public var dayCount: Int { last.ordinal - first.ordinal + 1 }
+
+    /// The days of the calendar months that lie in the range from their first day to their last, since 2000-01-01 as
+    /// PostgreSQL counts them; empty if no month does.
+    var daysOfWholeMonths: Range<Int32> {
+        let start = first.day == 1 ? first.daysSince2000 : first.endOfMonthSince2000
+        let end = last.daysSince2000 + 1
+        return start..<max(start, end == last.endOfMonthSince2000 ? end : last.startOfMonthSince2000)
+    }
 }

@@ -1,6 +1,8 @@
--- Sums and counts at the two grains that GET /prices/average asks for, kept exact by triggers on `prices`.
+-- What GET /prices/average reads, kept exact by triggers on `prices`: sums, counts and means by day, for each symbol
+-- and over all; and the days over all symbols once more, joined by month, for long ranges.
 --
--- A month of raw prices is hundreds of thousands of rows; a month of a rollup is thirty, in one index range scan.
+-- A month of raw prices is hundreds of thousands of rows; a month of days is thirty, in one index range scan; and two
+-- years of months are twenty-four.
 --
 -- What keeps them exact:
 --
@@ -8,17 +10,28 @@
 -- * Each statement on `prices`, be it INSERT, UPDATE, DELETE, MERGE or COPY, becomes one upsert of net changes per
 --   rollup (transition tables). An upsert adds to what is there, so that of two concurrent writers the second waits for
 --   the first one's row and adds to its new value. A change commits or rolls back together with the prices it counts.
--- * Every statement locks in one order, first by (symbol, day), then by (day): two statements cannot deadlock here.
--- * A day whose last price is deleted keeps its row, with count 0 and no mean. Deleting the row would race with a
---   writer that is about to add to it.
+-- * A month is made anew from its days, which is right only if no other writer is at one of them. So its row is locked
+--   before the first day is changed, and read in later statements of the trigger, whose snapshots are taken when the
+--   lock is held: they see whatever the lock's last holder committed. A transaction that keeps one snapshot (REPEATABLE
+--   READ) would not; there PostgreSQL refuses to change, or to lock, a row that is newer than the snapshot.
+-- * Every statement locks in one order, first months, then (symbol, day), then days, each in the order of its key: two
+--   statements cannot deadlock here. Transactions of several statements can, unless they too take months in order; and
+--   a MERGE that both inserts and updates is like two statements.
+-- * A day whose last price is deleted keeps its row, with count 0 and no mean, and so does its month. Deleting the row
+--   would race with a writer that is about to add to it.
 --
--- What it costs: a statement pays about 0.2 ms more, and a row next to nothing; writers of one day take turns from
--- their statement to their commit. So write many rows per statement, and keep transactions that write today's short.
+-- What it costs: a statement pays about 0.3 ms more, and a row next to nothing; writers of one month take turns from
+-- their statement to their commit. So write many rows per statement, and keep transactions that write this month short.
 
 -- The UTC day, whatever the session's TimeZone is.
 create function price_day(recorded_at timestamptz) returns date
     language sql immutable strict parallel safe
     return (recorded_at at time zone 'UTC')::date;
+
+-- The first day of the month. By way of timestamp: of a date, date_trunc() makes a timestamptz in the session's zone.
+create function price_month(day date) returns date
+    language sql immutable strict parallel safe
+    return date_trunc('month', day::timestamp)::date;
 
 -- The mean, rounded half away from zero to 6 decimals, trailing zeros dropped; null when nothing was counted.
 --
@@ -64,8 +77,18 @@ create table daily_symbol_prices (
     primary key (symbol, day)
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 
+-- Over all symbols, by month: the `average_json` of its days, in order, with commas between; null if there is none.
+--
+-- `month` is its first day. A row is 1.6 kB at most while means are under a million, and so below the 2 kB from which
+-- TOAST would compress it; a page holds two of them, and room for new versions.
+create table monthly_prices (
+    month date primary key,
+    averages_json text
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
+
 comment on table daily_prices is 'Exact sum and count of each UTC day''s prices over all symbols. Written by triggers.';
 comment on table daily_symbol_prices is 'The same for each symbol. Written by triggers.';
+comment on table monthly_prices is 'The JSON of daily_prices, joined by month. Written by triggers.';
 
 -- What one statement added to (or, if negative, took from) a symbol's day.
 create type daily_price_change as (symbol text collate "C", day date, total numeric, count bigint);
@@ -74,9 +97,10 @@ create type daily_price_change as (symbol text collate "C", day date, total nume
 --
 -- The changes are held in an array, one element per (symbol, day) and not per row; it may hold some 8 million.
 --
--- SECURITY DEFINER, so that who may write prices needs no right to write the rollups, and cannot falsify them.
+-- SECURITY DEFINER, so that who may write prices needs no right to write the rollups, and cannot falsify them. Generic
+-- plans, because to plan for each array anew gives the same plans, and takes two fifths of the function's time.
 create function roll_up_prices() returns trigger
-    language plpgsql security definer set search_path = public, pg_temp
+    language plpgsql security definer set search_path = public, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
     changes daily_price_change[];
@@ -107,6 +131,13 @@ begin
             );
     end case;
 
+    -- `where false` locks a row that is there without making a new version of it.
+    insert into monthly_prices as kept (month)
+    select distinct price_month(day) as month
+    from unnest(changes)
+    order by month
+    on conflict (month) do update set averages_json = null where false;
+
     insert into daily_symbol_prices as kept (symbol, day, total, count, average_json)
     select symbol, day, total, count, daily_average_json(day, total, count)
     from unnest(changes)
@@ -126,6 +157,18 @@ begin
         count = kept.count + excluded.count,
         average_json = daily_average_json(kept.day, kept.total + excluded.total, kept.count + excluded.count);
 
+    update monthly_prices
+    set averages_json = (
+        select string_agg(average_json, ',')
+        from (
+            select average_json
+            from daily_prices
+            where day >= month and day < month + interval '1 month'
+            order by day
+        ) as days
+    )
+    where month in (select price_month(day) from unnest(changes));
+
     return null;
 end
 $$;
@@ -136,7 +179,7 @@ create function truncate_price_rollups() returns trigger
     language plpgsql security definer set search_path = public, pg_temp
 as $$
 begin
-    truncate daily_symbol_prices, daily_prices;
+    truncate daily_symbol_prices, daily_prices, monthly_prices;
     return null;
 end
 $$;
@@ -156,10 +199,12 @@ create trigger prices_deleted after delete on prices
 create trigger prices_truncated after truncate on prices
     for each statement execute function truncate_price_rollups();
 
--- Every day on which a rollup differs from the prices themselves; no row when all is exact. Reads everything: about 1 s
--- per million prices. `symbol` is null for `daily_prices`. One statement, so one snapshot: it may run at any time.
+-- Every row of a rollup that differs from the prices themselves; no row when all is exact. Reads everything: about 1 s
+-- per million prices. `symbol` is null over all symbols; `monthly_prices` has no sums, and its `day` is the first one.
+-- One statement, so one snapshot: it may run at any time.
 create function prices_rollup_differences()
     returns table (
+        rollup text,
         symbol text,
         day date,
         stored_total numeric,
@@ -175,12 +220,20 @@ begin atomic
         select p.symbol, price_day(p.recorded_at) as day, sum(p.price) as total, count(*) as count
         from prices as p
         group by grouping sets ((p.symbol, price_day(p.recorded_at)), (price_day(p.recorded_at)))
+    ), exact_months as (
+        select
+            price_month(day) as month,
+            string_agg(daily_average_json(day, total, count), ',' order by day) as averages_json
+        from exact
+        where symbol is null
+        group by price_month(day)
     ), stored as (
         select s.symbol, s.day, s.total, s.count, s.average_json from daily_symbol_prices as s
         union all
         select null, d.day, d.total, d.count, d.average_json from daily_prices as d
     )
     select
+        case when coalesce(stored.symbol, exact.symbol) is null then 'daily_prices' else 'daily_symbol_prices' end,
         coalesce(stored.symbol, exact.symbol), coalesce(stored.day, exact.day),
         stored.total, coalesce(exact.total, 0),
         stored.count, coalesce(exact.count, 0),
@@ -189,17 +242,22 @@ begin atomic
     full join stored on coalesce(stored.symbol, '') = coalesce(exact.symbol, '') and stored.day = exact.day
     where stored.total is distinct from coalesce(exact.total, 0)
         or stored.count is distinct from coalesce(exact.count, 0)
-        or stored.average_json is distinct from daily_average_json(exact.day, exact.total, exact.count);
+        or stored.average_json is distinct from daily_average_json(exact.day, exact.total, exact.count)
+    union all
+    select 'monthly_prices', null, month, null, null, null, null, stored.averages_json, exact.averages_json
+    from exact_months as exact
+    full join monthly_prices as stored using (month)
+    where stored.averages_json is distinct from exact.averages_json;
 end;
 
--- Makes both rollups anew from `prices`, for the owner, after prices were changed with the triggers switched off (as
+-- Makes the rollups anew from `prices`, for the owner, after prices were changed with the triggers switched off (as
 -- pg_restore --disable-triggers does). Writers wait until the transaction ends; readers wait from the TRUNCATE on.
 create procedure rebuild_price_rollups()
     language plpgsql set search_path = public, pg_temp
 as $$
 begin
     lock table prices in share row exclusive mode;
-    truncate daily_symbol_prices, daily_prices;
+    truncate daily_symbol_prices, daily_prices, monthly_prices;
 
     insert into daily_symbol_prices (symbol, day, total, count, average_json)
     select symbol, day, total, count, daily_average_json(day, total, count)
@@ -216,5 +274,10 @@ begin
         from daily_symbol_prices
         group by day
     ) as exact;
+
+    insert into monthly_prices (month, averages_json)
+    select price_month(day), string_agg(average_json, ',' order by day)
+    from daily_prices
+    group by price_month(day);
 end
 $$;
