@@ -35,6 +35,15 @@ extension PrivatePostgres {
         return ["-D", cluster] + options.sorted { $0.key < $1.key }.flatMap { ["-c", "\($0.key)=\($0.value)"] }
     }
 
+    /// Lets a connection keep 4 MiB that its last statement freed, unless told otherwise; mallopt(3).
+    ///
+    /// As glibc comes, it gives memory above 128 KiB back to the kernel at the end of each statement, and the next one
+    /// gets it again page by page: more than half of the time of an answer of 40 KiB.
+    static func environment(_ inherited: [String: String]) -> [String: String] {
+        let allocator = ["MALLOC_TRIM_THRESHOLD_": "4194304", "MALLOC_MMAP_THRESHOLD_": "4194304"]
+        return allocator.merging(inherited) { $1 }
+    }
+
     /// UTF-8 with the C locale: sorts by bytes, the same on every machine and through every upgrade of the C library.
     static func initdbArguments(cluster: String, passwordFile: String, _ settings: Settings) -> [String] {
         [

@@ -81,7 +81,7 @@ public struct PrivatePostgres: Sendable {
         var command = Command(
             installation.path(of: "postgres"),
             Self.arguments(cluster: cluster, address: address, settings: settings),
-            environment: environment,
+            environment: Self.environment(environment),
             workingDirectory: "/",
             parentDeathSignal: settings.isDurable ? .interrupt : .quit
         )
