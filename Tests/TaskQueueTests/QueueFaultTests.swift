@@ -185,10 +185,10 @@ import Testing
         try await eventually("the worker is back") { worker.isReady && queue.redis.isReady }
         let second = try await queue.echo()
         #expect(second.isPaused)
+        // Sent again, because its result could have been published to the connection that was lost.
+        try await eventually("the task was sent again") { try await administration.statistics().queued == 2 }
         let statistics = try await administration.statistics()
         #expect(statistics.isPaused)
-        // Sent again, because its result could have been published to the connection that was lost.
-        #expect(statistics.queued == 2)
         #expect(statistics.running == 0)
         #expect(result == nil)
         #expect(try await administration.resume())
