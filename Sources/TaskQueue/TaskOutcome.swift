@@ -58,7 +58,7 @@ public struct TaskFailure: Error, Sendable, Equatable {
     )
 }
 
-// MARK: - The form in reply streams and task states
+// MARK: - The form in messages to submitters and in task states
 
 extension TaskOutcome {
     /// One letter that says what follows, then JSON; so that a result passes through without being parsed.

@@ -1,7 +1,8 @@
 internal import Reactor
 internal import Redis
 
-/// Ends a batch of tasks: stores and announces the results, then acknowledges, all or nothing.
+/// Ends a batch of tasks: acknowledges, stores the states of those that are asked for later, and publishes the results
+/// that somebody waits for, all in one step.
 ///
 /// Only what this call acknowledges is written. A task that was taken over and ended elsewhere is no longer pending;
 /// what this worker has to say about it comes too late and is dropped. So of two workers that ran the same task, the
