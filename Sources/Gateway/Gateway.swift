@@ -84,7 +84,7 @@ final class AverageForwarder {
         _ context: RequestContext,
         onSuccess: @escaping @ReactorActor ([UInt8]) -> Void
     ) throws(APIError) {
-        _ = try AverageRequest(of: context.head, rangeDaysMax: rangeDaysMax)
+        _ = try AverageRequest(context.content, rangeDaysMax: rangeDaysMax)
         api.get(context, path: Self.path.description) { result in
             switch result {
             case .success(let response):

@@ -1,11 +1,5 @@
-/// Why a query could not be read as parameters.
-///
-/// Nothing of it is to be used.
+/// Why a query could not be read as parameters at all.
 public enum QueryError: Error, Hashable, Sendable {
-    /// A broken percent escape in the parameter `name`; the name is as it came if the escape is in it.
-    case malformedEscape(name: String)
-    /// The name or value of the parameter `name` is not UTF-8 once decoded.
-    case invalidUTF8(name: String)
     /// More than `limit` parameters.
     case tooManyParameters(limit: Int)
 }
@@ -15,14 +9,17 @@ public enum QueryError: Error, Hashable, Sendable {
 /// A name that is given twice is there twice: what that means is for the route to say.
 ///
 /// Form rules (URL Standard, `application/x-www-form-urlencoded`), but strict: `+` is a space, `a` is `a` with an empty
-/// value, `a=b=c` is `a` with `b=c`, empty pieces (`a=1&&b=2`) are passed over, a broken escape is an error.
+/// value, `a=b=c` is `a` with `b=c`, empty pieces (`a=1&&b=2`) are passed over, a broken escape is a
+/// fault of its parameter.
 public struct QueryParameters: Sendable, Hashable {
     /// One parameter, decoded.
     public struct Parameter: Sendable, Hashable {
-        /// May be empty: `?=1`.
+        /// May be empty: `?=1`. As it came if it cannot be decoded.
         public let name: String
-        /// May be empty.
+        /// May be empty. As it came if it cannot be decoded.
         public let value: String
+        /// Why the name or the value cannot be decoded; nothing of the parameter is to be used then.
+        public let fault: PercentEncoding.Fault?
     }
 
     /// All of them, in order.
@@ -47,28 +44,27 @@ public struct QueryParameters: Sendable, Hashable {
             let end = query.firstIndex(of: ASCII.ampersand, from: start) ?? query.count
             if start < end {
                 guard parameters.count < limit else { throw .tooManyParameters(limit: limit) }
-                parameters.append(try Self.parameter(query.extracting(start..<end)))
+                parameters.append(Self.parameter(query.extracting(start..<end)))
             }
             start = end + 1
         }
         all = parameters
     }
 
-    private static func parameter(_ pair: Span<UInt8>) throws(QueryError) -> Parameter {
+    private static func parameter(_ pair: Span<UInt8>) -> Parameter {
         let nameEnd = pair.firstIndex(of: ASCII.equals, from: 0) ?? pair.count
-        let name = try decode(pair.extracting(0..<nameEnd), of: pair.extracting(0..<nameEnd).text)
-        let value = try decode(pair.extracting(min(nameEnd + 1, pair.count)..<pair.count), of: name)
-        return Parameter(name: name, value: value)
-    }
-
-    private static func decode(_ bytes: Span<UInt8>, of name: String) throws(QueryError) -> String {
-        do {
-            return try PercentEncoding.decode(bytes, plusIsSpace: true)
-        } catch {
-            switch error {
-            case .malformedEscape: throw .malformedEscape(name: name)
-            case .invalidUTF8: throw .invalidUTF8(name: name)
+        let name = pair.extracting(0..<nameEnd)
+        let value = pair.extracting(min(nameEnd + 1, pair.count)..<pair.count)
+        do throws(PercentEncoding.Fault) {
+            let name = try PercentEncoding.decode(name, plusIsSpace: true)
+            do throws(PercentEncoding.Fault) {
+                let value = try PercentEncoding.decode(value, plusIsSpace: true)
+                return Parameter(name: name, value: value, fault: nil)
+            } catch {
+                return Parameter(name: name, value: value.text, fault: error)
             }
+        } catch {
+            return Parameter(name: name.text, value: value.text, fault: error)
         }
     }
 
@@ -83,12 +79,5 @@ public struct QueryParameters: Sendable, Hashable {
     /// Every value of the parameter `name`, in order.
     public func values(_ name: String) -> [String] {
         all.filter { $0.name == name }.map(\.value)
-    }
-
-    /// The first name that is given more than once, or nil.
-    public var repeatedName: String? {
-        var seen: Set<String> = []
-        for parameter in all where !seen.insert(parameter.name).inserted { return parameter.name }
-        return nil
     }
 }

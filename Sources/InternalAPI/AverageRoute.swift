@@ -49,7 +49,7 @@ struct AverageRoute {
     }
 
     private func answer(_ context: RequestContext) throws(APIError) {
-        let request = try AverageRequest(of: context.head, rangeDaysMax: rangeDaysMax)
+        let request = try AverageRequest(context.content, rangeDaysMax: rangeDaysMax)
         let prefersToAskLater = Preferences(context.head.fields).respondsAsync
         var task = TaskRequest(
             name: AverageTask.name,

@@ -55,12 +55,32 @@ public struct JSONLocatedObject: Sendable {
     }
 }
 
+/// A parsed value of somebody else, who may have named a member twice, and is to be told of everything that is wrong.
+public struct JSONTolerantValue: Sendable {
+    /// The value; of members of the same name, the first.
+    public let value: JSONValue
+    /// The members of the outermost object that are there twice, or that hold an object in which one is; each once, and
+    /// at most ``repeatedNamesMax``.
+    public let repeatedNames: [String]
+
+    /// Most names that are noted: enough for a person, and few enough to be searched.
+    public static let repeatedNamesMax = 64
+
+    /// Parses one JSON text as strictly as ``JSONValue`` does, but for the names.
+    public init(parsing text: [UInt8], limits: JSONLimits) throws(JSONParseError) {
+        var parser = JSONParser(limits: limits, toleratesRepeats: true)
+        value = try parser.document(text.span)
+        repeatedNames = parser.repeatedNames
+    }
+}
+
 /// A recursive-descent parser: one method for each rule of the grammar.
 ///
 /// The text is an argument of each, because a `Span` cannot be stored.
 struct JSONParser {
     private let limits: JSONLimits
     private let locatesMembers: Bool
+    private let toleratesRepeats: Bool
 
     /// Bytes consumed.
     private var position = 0
@@ -71,9 +91,15 @@ struct JSONParser {
     /// Where the values of the outermost object's members stand, in order; filled when `locatesMembers`.
     private(set) var memberRanges: [Range<Int>] = []
 
-    init(limits: JSONLimits, locatesMembers: Bool = false) {
+    /// Names of the outermost object's members with a repetition, or one inside; filled when `toleratesRepeats`.
+    private(set) var repeatedNames: [String] = []
+    /// Whether the outermost member at hand is there twice, or something in it is.
+    private var hasRepeat = false
+
+    init(limits: JSONLimits, locatesMembers: Bool = false, toleratesRepeats: Bool = false) {
         self.limits = limits
         self.locatesMembers = locatesMembers
+        self.toleratesRepeats = toleratesRepeats
     }
 
     /// One value with nothing but white space around it.
@@ -143,7 +169,18 @@ struct JSONParser {
             let valueOffset = position
             let value = try value(text, depth: depth)
             if locatesMembers, depth == 1 { memberRanges.append(valueOffset..<position) }
-            guard members.append(name, value) else { throw JSONParseError(.duplicateName, at: nameOffset) }
+            if !members.append(name, value) {
+                guard toleratesRepeats else { throw JSONParseError(.duplicateName, at: nameOffset) }
+                hasRepeat = true
+            }
+            if depth == 1, hasRepeat {
+                hasRepeat = false
+                if repeatedNames.count < JSONTolerantValue.repeatedNamesMax,
+                    !repeatedNames.contains(where: { $0.hasSameBytes(as: name) })
+                {
+                    repeatedNames.append(name)
+                }
+            }
             skipWhitespace(text)
             guard try separator(text, orEnd: UInt8(ascii: "}")) else { return JSONObject(members.members) }
             skipWhitespace(text)

@@ -67,7 +67,8 @@ public struct OpenAPIDocument {
     private var schemas: [(String, JSONValue?)] {
         let documentations = resources.flatMap(\.routes).map(\.documentation)
         let used = documentations.flatMap { documentation in
-            documentation.parameters.map(\.schema) + documentation.answers.flatMap(\.contents).map(\.schema)
+            documentation.parameters.map(\.schema) + (documentation.body.map { [$0.schema] } ?? [])
+                + documentation.answers.flatMap(\.contents).map(\.schema)
         }
         var schemas: [(String, JSONValue?)] = []
         for definition in (used + [APIError.schema]).flatMap(\.definitions) {

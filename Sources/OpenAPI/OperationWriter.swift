@@ -34,6 +34,7 @@ struct OperationWriter {
             ("summary", .string(documentation.summary)),
             ("description", documentation.details.isEmpty ? nil : .string(documentation.details)),
             ("parameters", parameters(documentation.parameters)),
+            ("requestBody", documentation.body.map(Self.requestBody)),
             ("responses", responses(answers: documentation.answers, errors: documentation.errors, hasBodies: true)),
         ])
     }
@@ -92,6 +93,16 @@ struct OperationWriter {
             ("required", parameter.isRequired ? true : nil), ("description", .string(parameter.meaning)),
             ("schema", parameter.schema.json), ("example", parameter.example),
         ])
+    }
+
+    private static func requestBody(_ body: RequestBody) -> JSONValue {
+        let examples = body.examples.enumerated().map { number, example in
+            ("example-\(number + 1)", Optional(["value": example] as JSONValue))
+        }
+        return [
+            "required": true,
+            "content": ["application/json": ["schema": body.schema.json, "examples": .members(examples)]],
+        ]
     }
 
     // MARK: Responses

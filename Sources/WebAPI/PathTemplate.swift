@@ -40,14 +40,14 @@ public struct PathTemplate: Hashable, Sendable, CustomStringConvertible, Express
     func match(_ path: Substring) -> PathParameters? {
         let parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         guard path.first == "/", parts.count == segments.count else { return nil }
-        var values: [PathParameters.Value] = []
+        var values: [PathParameters.Entry] = []
         for (part, segment) in zip(parts, segments) {
             switch segment {
             case .literal(let literal):
                 guard part == literal else { return nil }
             case .parameter(let name):
                 guard !part.isEmpty else { return nil }
-                values.append(PathParameters.Value(name: name, text: String(part)))
+                values.append(PathParameters.Entry(name: name, text: String(part)))
             }
         }
         return PathParameters(values: values)
@@ -55,16 +55,23 @@ public struct PathTemplate: Hashable, Sendable, CustomStringConvertible, Express
 }
 
 /// What stood in the path where the template has parameters.
-public struct PathParameters: Hashable, Sendable {
-    struct Value: Hashable {
+public struct PathParameters: Hashable, Sendable, ExpressibleByDictionaryLiteral {
+    struct Entry: Hashable {
         let name: String
         let text: String
     }
 
     /// Of a path without parameters.
-    static let none = PathParameters(values: [])
+    public static let none = PathParameters(values: [])
 
-    let values: [Value]
+    let values: [Entry]
+
+    init(values: [Entry]) { self.values = values }
+
+    /// What stands under each name, for tests.
+    public init(dictionaryLiteral elements: (String, String)...) {
+        self.init(values: elements.map { Entry(name: $0.0, text: $0.1) })
+    }
 
     /// The value of a parameter that the route's template names.
     public subscript(name: String) -> String {

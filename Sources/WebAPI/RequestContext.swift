@@ -19,6 +19,8 @@ public final class RequestContext: HTTPAnswerFields {
 
     let start: Instant
     private let exchange: HTTPExchange
+    /// The body, once it is there, of a route that takes one.
+    private var body: [UInt8]?
     /// nil once the request is answered.
     private var service: WebService?
 
@@ -46,12 +48,31 @@ public final class RequestContext: HTTPAnswerFields {
     /// The request as it came.
     public var request: HTTPRequest { exchange.request }
 
+    /// What the request carries, complete.
+    public var content: RequestContent { RequestContent(head, parameters: parameters, body: body) }
+
     /// The head of the request.
     public var head: RequestHead { exchange.request.head }
 
     /// The whole milliseconds that are left until the deadline, at least 0.
     public var remainingMilliseconds: Int {
         max(0, Int((deadline - Reactor.now) / .milliseconds(1)))
+    }
+
+    /// Reads the body, then calls `then`; if it does not come, or is too long, the request is answered here.
+    func collectBody(limitBytes: Int, then: @escaping @ReactorActor () -> Void) {
+        request.body.collect(limitBytes: limitBytes) { [self] result in
+            switch result {
+            case .success(let bytes):
+                body = bytes
+                then()
+            case .failure(.tooLarge(let limitBytes)):
+                fail(APIError(.payloadTooLarge, "The body may have at most \(limitBytes) bytes."))
+            case .failure(.malformed), .failure(.timedOut), .failure(.clientGone), .failure(.answered):
+                // The server has answered, or nobody is there any more; this one only ends the request's count.
+                fail(.requestTimeout)
+            }
+        }
     }
 
     /// Answers the request. The first answer counts; later ones are ignored.

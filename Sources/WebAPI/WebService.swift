@@ -83,7 +83,12 @@ public final class WebService: HTTPHandler {
         )
         requestsInFlight += 1
         switch match {
-        case .route(let route, _, _): run(route.handler, context)
+        case .route(let route, _, _):
+            if let body = route.documentation.body {
+                context.collectBody(limitBytes: body.limitBytes) { [self] in run(route.handler, context) }
+            } else {
+                run(route.handler, context)
+            }
         case .otherMethod(let allowed, _): context.respond(response(toMethod: request.head.method, allowed: allowed))
         case .nothing: context.fail(.notFound)
         }

@@ -142,6 +142,7 @@ private func rewritten(_ head: RequestHead) -> [UInt8] {
 private func checkQuery(_ head: RequestHead) {
     guard let parameters = try? head.queryParameters(limit: 16) else { return }
     precondition(parameters.all.count <= 16, "the parameters passed their limit")
+    guard parameters.all.allSatisfy({ $0.fault == nil }) else { return }
     let encoded = parameters.all.map { PercentEncoding.encode($0.name) + "=" + PercentEncoding.encode($0.value) }
     guard let again = try? QueryParameters(parsing: encoded.joined(separator: "&"), limit: 16) else {
         fatalError("a query that was written is not read back")

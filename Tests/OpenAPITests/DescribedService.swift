@@ -33,6 +33,9 @@ struct DescribedService {
 
     static let order = Schema.object(["id": .integer(in: 1...999), "state": .word(["new", "paid"])]).named("Order")
 
+    private static let count = Field.member("count", .wholeNumber(in: 1...9), "How many.", isRequired: true, example: 8)
+    private static let note = Field.member("note", .text(of: .alphanumeric, length: 1...900), "For us.")
+
     static var routes: [Route] {
         let orders = RouteGroup("Orders", "What was bought.")
         return [
@@ -53,8 +56,20 @@ struct DescribedService {
             Route(
                 .post,
                 "/orders",
-                RouteDocumentation("Buys", in: orders, answers: [.json(.created, "Bought.", order, example: nil)])
-            ) { _ in HTTPResponse(json: Array(#"{"id":8,"state":"new"}"#.utf8), status: .created) },
+                RouteDocumentation(
+                    "Buys",
+                    in: orders,
+                    body: .json("NewOrder", [count.documentation, note.documentation], limitBytes: 1000),
+                    answers: [.json(.created, "Bought.", order, example: nil)],
+                    errors: [APIError([FieldFault(.content, field: "count", message: "count is required")])]
+                )
+            ) { context throws(APIError) in
+                var fields = try Fields(context.content)
+                let count = fields.read(count)
+                _ = fields.read(note)
+                let id = try fields.finish(count)
+                return HTTPResponse(json: Array(#"{"id":\#(id),"state":"new"}"#.utf8), status: .created)
+            },
             Route(
                 .get,
                 "/orders",
@@ -65,6 +80,10 @@ struct DescribedService {
 
     func ask(_ target: String, _ method: String = "GET", _ fields: String...) async throws -> TestResponse {
         try await request(method, target, on: endpoint, fields: fields)
+    }
+
+    func buy(_ body: String, _ field: String = "Content-Type: application/json") async throws -> TestResponse {
+        try await request("POST", "/orders", on: endpoint, fields: [field], body: body)
     }
 }
 

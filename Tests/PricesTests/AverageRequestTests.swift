@@ -1,5 +1,5 @@
-import HTTPWire
 import Testing
+import WebAPI
 
 @testable import Prices
 
@@ -7,21 +7,18 @@ import Testing
     private static let dates = "start_date=2025-01-06&end_date=2025-01-07"
 
     private func read(_ query: String, rangeDaysMax: Int = 3660) throws -> AverageRequest {
-        try AverageRequest(QueryParameters(parsing: query), rangeDaysMax: rangeDaysMax)
+        try AverageRequest(try #require(RequestContent(target: "/?\(query)")), rangeDaysMax: rangeDaysMax)
     }
 
     /// `CODE field field …`: the code of the answer, and every field at fault.
     private func faults(_ query: String, rangeDaysMax: Int = 3660) -> String {
-        do throws(FieldFaults) {
-            let parameters: QueryParameters
-            do { parameters = try QueryParameters(parsing: query) } catch { throw FieldFaults(error) }
-            _ = try AverageRequest(parameters, rangeDaysMax: rangeDaysMax)
-            return "none"
-        } catch {
-            #expect(error.all.allSatisfy { $0.message.hasPrefix($0.field) })
-            #expect(error.message == error.all.first { $0.code == error.code }?.message)
-            return ([error.code.rawValue] + error.all.map(\.field)).joined(separator: " ")
+        let refusal = RequestContent(target: "/?\(query)")?.refusal { request throws(APIError) in
+            _ = try AverageRequest(request, rangeDaysMax: rangeDaysMax)
         }
+        guard let refusal else { return "none" }
+        #expect(refusal.details.allSatisfy { $0.message.hasPrefix($0.field) })
+        #expect(refusal.details.contains { $0.message == refusal.message })
+        return ([refusal.code.rawValue] + refusal.details.map(\.field)).joined(separator: " ")
     }
 
     @Test func `two dates make a request over all symbols`() throws {
@@ -107,14 +104,16 @@ import Testing
             "INVALID_DATE_RANGE start_date end_date symbol page"
         ),
         ("\(dates)&page=1&symbol=", "INVALID_PARAMETER symbol page"),
+        ("symbol=%zz", "MISSING_PARAMETER start_date end_date symbol"),
+        ("page=%&start_date=%FF&end_date=2025-02-30", "INVALID_DATE start_date end_date page"),
     ])
     func `of several faults every field is named, and the gravest names the answer`(query: String, expected: String) {
         #expect(faults(query) == expected)
     }
 
     @Test func `a long unknown name is not repeated in full`() throws {
-        let name = String(repeating: "é", count: 1000)
-        let error = try #require(throws: FieldFaults.self) { try read("\(Self.dates)&\(name)=1") }
-        #expect(error.all.map(\.field.count) == [64])
+        let name = String(repeating: "%C3%A9", count: 1000)
+        let error = try #require(throws: APIError.self) { try read("\(Self.dates)&\(name)=1") }
+        #expect(error.details.map(\.field.count) == [64])
     }
 }

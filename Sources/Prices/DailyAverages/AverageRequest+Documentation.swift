@@ -6,7 +6,7 @@ extension AverageRequest {
     /// What callers may know of `GET /prices/average`, wherever it is served.
     ///
     /// - Parameters:
-    ///   - rangeDaysMax: As in ``init(of:rangeDaysMax:)``.
+    ///   - rangeDaysMax: As in ``init(_:rangeDaysMax:)``.
     ///   - parameters: What a request may carry there besides.
     ///   - answers: What is answered there besides.
     ///   - errors: What may go wrong there once the request is known to be in order.
@@ -25,22 +25,11 @@ extension AverageRequest {
                 days from one to the other, both counted.
                 """,
             in: .prices,
-            parameters: self.parameters + parameters,
+            parameters: [startDate.documentation, endDate.documentation, symbol.documentation] + parameters,
             answers: [averages(rangeDaysMax: rangeDaysMax)] + answers,
             errors: refusals(rangeDaysMax: rangeDaysMax) + errors
         )
     }
-
-    private static let parameters: [RouteParameter] = [
-        .query(Field.startDate, "The first day.", isRequired: true, .date, example: "2025-01-06"),
-        .query(Field.endDate, "The last day.", isRequired: true, .date, example: "2025-01-07"),
-        .query(
-            Field.symbol,
-            "Only the prices of this symbol. Without it, the mean is over every price of the day.",
-            .string(pattern: "^[A-Za-z0-9.^=-]+$", length: 1...Symbol.lengthMax),
-            example: "AAPL"
-        ),
-    ]
 
     private static func averages(rangeDaysMax: Int) -> RouteAnswer {
         let day = Schema.object(["date": .date, "average_price": .number]).named("DailyAverage")
@@ -66,13 +55,8 @@ extension AverageRequest {
             "start_date=2025-01-06&end_date=2025-01-06&limit=5",
         ]
         .compactMap { query in
-            do {
-                _ = try AverageRequest(QueryParameters(parsing: query), rangeDaysMax: rangeDaysMax)
-                return nil
-            } catch let faults as FieldFaults {
-                return APIError(faults)
-            } catch {
-                return nil
+            RequestContent(target: "/?\(query)")?.refusal { request throws(APIError) in
+                _ = try AverageRequest(request, rangeDaysMax: rangeDaysMax)
             }
         }
     }
@@ -80,7 +64,7 @@ extension AverageRequest {
 
 extension Schema {
     /// A day, as ``CalendarDate`` reads it.
-    fileprivate static let date = Schema.string(
+    static let date = Schema.string(
         format: "date",
         pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
         length: 10...10

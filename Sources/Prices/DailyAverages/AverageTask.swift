@@ -13,9 +13,9 @@ extension AverageRequest {
     public var taskArguments: String {
         var writer = JSONWriter(capacity: 64)
         writer.object { writer in
-            writer.member(Field.startDate, range.first.description)
-            writer.member(Field.endDate, range.last.description)
-            if let symbol { writer.member(Field.symbol, symbol.text) }
+            writer.member(Name.startDate, range.first.description)
+            writer.member(Name.endDate, range.last.description)
+            if let symbol { writer.member(Name.symbol, symbol.text) }
         }
         return String(decoding: writer.bytes, as: UTF8.self)
     }
@@ -46,18 +46,18 @@ extension AverageRequest {
     }
 
     private enum Layout {
-        static let prefix = Array("{\"\(Field.startDate)\":\"".utf8)
-        static let middle = Array("\",\"\(Field.endDate)\":\"".utf8)
+        static let prefix = Array("{\"\(Name.startDate)\":\"".utf8)
+        static let middle = Array("\",\"\(Name.endDate)\":\"".utf8)
         static let suffix = Array("\"}".utf8)
     }
 
     private init?(taskArguments arguments: JSONValue) {
         guard let object = arguments.object,
-            let first = object[Field.startDate]?.string.flatMap({ CalendarDate($0) }),
-            let last = object[Field.endDate]?.string.flatMap({ CalendarDate($0) }),
+            let first = object[Name.startDate]?.string.flatMap({ CalendarDate($0) }),
+            let last = object[Name.endDate]?.string.flatMap({ CalendarDate($0) }),
             let range = DateRange(first: first, last: last)
         else { return nil }
-        switch object[Field.symbol] {
+        switch object[Name.symbol] {
         case nil:
             guard object.members.count == 2 else { return nil }
             self.init(range: range)

@@ -24,6 +24,8 @@ public final class RouteDocumentation: Sendable {
     public let group: RouteGroup
     /// What a request may carry, besides what any may.
     public let parameters: [RouteParameter]
+    /// The body that a request must have; nil for none. Only where there is one are its bytes read.
+    public let body: RequestBody?
     /// The answers that are no errors.
     public let answers: [RouteAnswer]
     /// The errors that the route may answer with, each with the words of an example. A code may be there repeatedly.
@@ -35,18 +37,59 @@ public final class RouteDocumentation: Sendable {
         details: String = "",
         in group: RouteGroup,
         parameters: [RouteParameter] = [],
+        body: RequestBody? = nil,
         answers: [RouteAnswer],
         errors: [APIError] = []
     ) {
+        precondition(parameters.allSatisfy { $0.place != .member }, "members stand in the body")
         precondition(!answers.isEmpty, "a route answers something")
         precondition(Set(answers.map(\.status)).count == answers.count, "one answer for each status")
         self.summary = summary
         self.details = details
         self.group = group
         self.parameters = parameters
+        self.body = body
         self.answers = answers
-        self.errors = errors
+        self.errors = errors + (body == nil ? [] : RequestBody.errors)
     }
+}
+
+/// The body that the requests of a route have: one JSON object.
+public struct RequestBody: Sendable {
+    /// Most bytes that are read; a longer body is refused with 413.
+    public let limitBytes: Int
+    /// What the object looks like.
+    public let schema: Schema
+    /// Bodies that can be tried at once.
+    public let examples: [JSONValue]
+
+    /// An object of some members.
+    ///
+    /// - Parameters:
+    ///   - name: Of its schema.
+    ///   - members: Those that it may have; there are no others.
+    ///   - examples: Bodies; one of the members' own examples if there are none.
+    public static func json(
+        _ name: String,
+        _ members: [RouteParameter],
+        examples: [JSONValue] = [],
+        limitBytes: Int = 64 * 1024
+    ) -> RequestBody {
+        precondition(members.allSatisfy { $0.place == .member }, "a body has members")
+        let schema = Schema.object(
+            members.map { ($0.name, $0.isRequired ? $0.schema.described($0.meaning) : $0.nullableSchema) },
+            optional: Set(members.filter { !$0.isRequired }.map(\.name))
+        )
+        let whole = JSONValue.members(members.map { ($0.name, $0.example) })
+        return RequestBody(
+            limitBytes: limitBytes,
+            schema: schema.named(name),
+            examples: examples.isEmpty ? [whole] : examples
+        )
+    }
+
+    /// What is answered to a body that cannot be read as an object.
+    static let errors: [APIError] = [.malformedJSON("unexpected byte at byte 0"), .unsupportedMediaType]
 }
 
 /// Routes that are shown together.
@@ -71,6 +114,8 @@ public struct RouteParameter: Sendable {
     /// Where it stands.
     public enum Place: String, Sendable {
         case query, path, header
+        /// Of the JSON object in the body.
+        case member
     }
 
     /// As it stands in the request.
@@ -86,7 +131,7 @@ public struct RouteParameter: Sendable {
     /// A value that can be tried at once.
     public let example: JSONValue?
 
-    private init(
+    init(
         _ name: String,
         _ place: Place,
         _ meaning: String,
@@ -101,6 +146,9 @@ public struct RouteParameter: Sendable {
         self.schema = schema
         self.example = example
     }
+
+    /// The schema of a member that may be absent.
+    fileprivate var nullableSchema: Schema { schema.orNull.described("\(meaning) `null` is the same as its absence.") }
 
     /// A parameter of the query.
     public static func query(

@@ -55,6 +55,18 @@ public struct Schema: Hashable, Sendable {
     /// A number.
     public static let number = Schema([("type", "number")])
 
+    /// A number in a range, all of them texts of JSON numbers.
+    ///
+    /// - Parameter step: What it is a multiple of.
+    public static func number(from least: String, to most: String, stepping step: String) -> Schema {
+        Schema([
+            ("type", "number"), ("minimum", .number(least)), ("maximum", .number(most)), ("multipleOf", .number(step)),
+        ])
+    }
+
+    /// `true` or `false`.
+    public static let flag = Schema([("type", "boolean")])
+
     /// A whole number.
     public static func integer(in range: ClosedRange<Int>) -> Schema {
         Schema([
@@ -89,15 +101,24 @@ public struct Schema: Hashable, Sendable {
         optional: Set<String> = [],
         isOpen: Bool = false
     ) -> Schema {
-        let required = members.map(\.key).filter { !optional.contains($0) }
+        object(members.map { ($0.key, $0.value) }, optional: optional, isOpen: isOpen)
+    }
+
+    /// An object with these members.
+    static func object(
+        _ members: [(name: String, schema: Schema)],
+        optional: Set<String>,
+        isOpen: Bool = false
+    ) -> Schema {
+        let required = members.map(\.name).filter { !optional.contains($0) }
         return Schema(
             [
                 ("type", "object"),
                 ("required", required.isEmpty ? nil : .array(required.map { .string($0) })),
-                ("properties", members.isEmpty ? nil : .members(members.map { ($0.key, $0.value.json) })),
+                ("properties", members.isEmpty ? nil : .members(members.map { ($0.name, $0.schema.json) })),
                 ("additionalProperties", isOpen ? nil : false),
             ],
-            definitions: members.flatMap(\.value.definitions)
+            definitions: members.flatMap(\.schema.definitions)
         )
     }
 
@@ -115,6 +136,11 @@ public struct Schema: Hashable, Sendable {
     public func described(_ meaning: String) -> Schema {
         let members = (json.object?.members ?? []).map { ($0.name, Optional($0.value)) }
         return Schema(members + [("description", .string(meaning))], definitions: definitions)
+    }
+
+    /// This schema, or `null`.
+    var orNull: Schema {
+        Schema([("anyOf", [json, ["type": "null"]])], definitions: definitions)
     }
 
     /// This schema with a member of its values narrowed down.

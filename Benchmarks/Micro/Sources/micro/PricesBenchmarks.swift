@@ -1,8 +1,8 @@
-internal import HTTPWire
 internal import Prices
+internal import WebAPI
 
 extension Benchmark {
-    /// What a request for averages is checked for, after its query was decoded.
+    /// What a request for averages is checked for.
     static let prices = [
         Benchmark(name: "prices/check-request", kind: .core { checking(Example.query) }),
         Benchmark(
@@ -12,10 +12,10 @@ extension Benchmark {
     ]
 
     private static func checking(_ query: String) -> Workload {
-        let parameters = sure { try QueryParameters(parsing: query) }
+        let request = RequestContent(target: "/prices/average?\(query)")!
         return { count in
             for _ in 0..<count {
-                keep(Result { () throws(FieldFaults) in try AverageRequest(parameters, rangeDaysMax: 3660) })
+                keep(Result { () throws(APIError) in try AverageRequest(request, rangeDaysMax: 3660) })
             }
         }
     }
