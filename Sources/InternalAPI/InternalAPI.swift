@@ -36,7 +36,7 @@ extension Service {
             ),
             readiness: [
                 ReadinessCheck(.database) { _ in database.isReady },
-                ReadinessCheck(.broker) { _ in queue.isReady },
+                ReadinessCheck(.broker) { deadline in await queue.isReady(by: deadline) },
             ],
             stop: { _ in
                 queue.close()

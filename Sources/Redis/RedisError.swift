@@ -10,7 +10,7 @@ public enum RedisError: Error, Equatable, Sendable {
     case connectionLost(RedisFault)
     /// No reply came in time; the command may have been, or may still be, executed.
     case timedOut
-    /// Redis answered with an error; nothing was executed, except what a script did before it failed.
+    /// Redis answered with an error; nothing was executed, except what a script may have done before it failed.
     case refused(RedisServerError)
     /// The command was executed, but its reply has another shape than the caller can read.
     case unexpectedReply
@@ -19,7 +19,7 @@ public enum RedisError: Error, Equatable, Sendable {
     public var mayHaveHappened: Bool {
         switch self {
         case .disconnected, .overloaded: false
-        case .refused(let error): error.isFromScript
+        case .refused(let error): error.isFromScript && !error.refusesWrites
         case .connectionLost, .timedOut, .unexpectedReply: true
         }
     }
@@ -96,6 +96,8 @@ public struct RedisServerError: Error, Equatable, Sendable {
         case outOfMemory
         /// Redis cannot persist, and therefore refuses writes.
         case cannotPersist
+        /// Fewer replicas are connected than Redis must have to take writes.
+        case tooFewReplicas
         /// Another script is running for too long.
         case busy
         /// A key holds another type than the command needs.
@@ -106,7 +108,7 @@ public struct RedisServerError: Error, Equatable, Sendable {
 
     /// The kind of error.
     public let code: Code
-    /// Whether a script failed half way; what it had written stays.
+    /// Whether it happened inside a script; what that had written before stays.
     public let isFromScript: Bool
     /// The whole text, cut after ``messageLimitBytes`` bytes.
     public let message: String
@@ -122,13 +124,24 @@ public struct RedisServerError: Error, Equatable, Sendable {
         isFromScript = reply.contains("@user_script")
     }
 
+    /// Whether Redis takes no writes at the moment, and so has written nothing. That is also what it means inside a
+    /// script: Redis looks at its own state before the first write of a script, and lets it finish after that.
+    public var refusesWrites: Bool {
+        switch code {
+        case .outOfMemory, .cannotPersist, .tooFewReplicas, .readOnly: true
+        case .loading, .notAllowed, .tooManyClients, .noScript, .noGroup, .busyGroup, .unblocked, .busy, .wrongType,
+            .other:
+            false
+        }
+    }
+
     /// Whether the connection is of no use after this error: another one, later or elsewhere, may be.
     var endsConnection: Bool {
         switch code {
         case .loading, .readOnly, .tooManyClients: true
         case .notAllowed: message.hasPrefix("NOAUTH")
-        case .noScript, .noGroup, .busyGroup, .unblocked, .outOfMemory, .cannotPersist, .busy, .wrongType,
-            .other:
+        case .noScript, .noGroup, .busyGroup, .unblocked, .outOfMemory, .cannotPersist, .tooFewReplicas, .busy,
+            .wrongType, .other:
             false
         }
     }
@@ -145,6 +158,7 @@ public struct RedisServerError: Error, Equatable, Sendable {
         case "UNBLOCKED": return .unblocked
         case "OOM": return .outOfMemory
         case "MISCONF": return .cannotPersist
+        case "NOREPLICAS": return .tooFewReplicas
         case "BUSY": return .busy
         case "WRONGTYPE": return .wrongType
         default:

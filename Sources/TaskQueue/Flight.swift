@@ -24,7 +24,12 @@ final class Flight {
     private(set) var passengers: [Passenger] = []
     /// When it was sent; nil while it boards.
     var departure: Instant?
-    /// Whether a connection broke since it was sent, so that the task or its result may be lost.
+    /// Where in the stream it is; nil until Redis has said so.
+    var entry: StreamEntryID?
+    /// Whether its entry was not there when it was looked for.
+    var isMissed = false
+    /// Whether a connection broke since it was sent, or the call was not answered, so that the task or its result may
+    /// be lost.
     var isUncertain = false
     /// Whether it was sent more than once.
     var isRepeated = false

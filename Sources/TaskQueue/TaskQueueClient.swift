@@ -21,9 +21,11 @@ internal import Tracing
 ///   next. So calls grow with the load, and while there is none, nothing waits.
 /// - Callers who want the same at the same time share one task; see ``SingleFlight`` for what "the same time" may mean.
 /// - Everything is bounded: tasks in the queue, callers that wait, and how long they wait.
-/// - While Redis is away, submissions fail at once; callers whose task was accepted wait for its return, for
-///   ``TaskQueueConfiguration/lossGrace``. Then their tasks are sent again, because task or result may be lost. Twice
-///   in the queue a task is run twice and answered once.
+/// - While Redis is away, or takes no writes, submissions fail at once; callers whose task was accepted wait for its
+///   return, for ``TaskQueueConfiguration/lossGrace``. Then their tasks are sent again, because task or result may be
+///   lost. Twice in the queue a task is run twice and answered once.
+/// - The client looks again and again whether what it waits for is still in the stream, and sends again what is not:
+///   somebody may have emptied Redis without any connection noticing.
 @ReactorActor
 public final class TaskQueueClient {
     /// What the client has done since it was made.
@@ -53,12 +55,20 @@ public final class TaskQueueClient {
     /// How late a caller may be told that its deadline has passed; one timer serves them all.
     private static let sweepInterval = Duration.milliseconds(20)
 
+    /// How long after it was sent a task is looked for, and how often. One that is gone in two looks was lost: the
+    /// result of one that has ended is published before its entry goes.
+    private static let lookInterval = Duration.milliseconds(500)
+    /// How long after it was sent a task is sent again if nobody said whether it was accepted.
+    private static let resendInterval = Duration.seconds(1)
+
     /// The limits.
     public let configuration: TaskQueueConfiguration
     private let keys: QueueKeys
     private let redis: RedisClient
     private let logger: Logger
     private let replies: ReplyListener
+    private let probe: WriteProbe
+    private var nextLook = Instant.now
     private var departures: [Departure] = []
     private var unansweredCalls = 0
     private lazy var departureTime = EndOfTurn { [weak self] in self?.depart() }
@@ -80,6 +90,7 @@ public final class TaskQueueClient {
         self.logger = logger
         keys = QueueKeys(queue: configuration.name)
         redis = RedisClient(settings, logger: logger)
+        probe = WriteProbe(redis, keys: keys)
         // A name of this process alone: nobody else's old results can be waiting there.
         let name = TaskID(unixTime: Reactor.unixTime, using: &generator).description
         replies = ReplyListener(channel: keys.replyPrefix + name, settings: settings, logger: logger)
@@ -112,8 +123,16 @@ public final class TaskQueueClient {
         sweepTimer.cancel()
     }
 
-    /// Whether tasks can be submitted and results can arrive.
+    /// Whether the connections are there over which tasks leave and results arrive.
     public var isReady: Bool { lostAt == nil }
+
+    /// Whether tasks can be submitted now: the connections are there, and Redis takes writes.
+    ///
+    /// - Parameter deadline: Until when an answer is of use; without one by then the answer is no.
+    public func isReady(by deadline: Instant) async -> Bool {
+        guard isReady else { return false }
+        return await probe.isWritable(by: deadline)
+    }
 
     /// The client for commands that go beside the queue.
     public var commands: RedisClient { redis }
@@ -298,6 +317,8 @@ public final class TaskQueueClient {
         }
         flight.isRepeated = flight.departure != nil
         flight.departure = Reactor.now
+        flight.entry = nil
+        flight.isMissed = false
         if let key = flight.key { sharing.departed(key, flight.id) }
         return SubmitScript.Submission(envelope: text)
     }
@@ -312,15 +333,26 @@ public final class TaskQueueClient {
         }
     }
 
-    private func submitted(_ sent: [Departure], _ result: Result<Int, RedisError>) {
+    private func submitted(_ sent: [Departure], _ result: Result<[StreamEntryID], RedisError>) {
         unansweredCalls -= 1
         if unansweredCalls == 0, !departures.isEmpty { departureTime.schedule() }
         switch result {
         case .success(let accepted):
-            for (index, departure) in sent.enumerated() { settle(departure, index < accepted ? nil : .overloaded) }
+            for (index, departure) in sent.enumerated() {
+                guard index < accepted.count else {
+                    settle(departure, .overloaded)
+                    continue
+                }
+                if case .flight(let flight) = departure { flight.entry = accepted[index] }
+                settle(departure, nil)
+            }
         case .failure(let error):
             logger.warning("submitting tasks failed", metadata: ["error": "\(error)", "tasks": "\(sent.count)"])
-            for departure in sent { settle(departure, .unavailable(mayHaveRun: error.mayHaveHappened)) }
+            // The script writes all or nothing.
+            let isRefused = if case .refused = error { true } else { false }
+            for departure in sent {
+                settle(departure, .unavailable(mayHaveRun: error.mayHaveHappened && !isRefused))
+            }
         }
     }
 
@@ -404,7 +436,49 @@ public final class TaskQueueClient {
                 release(key, flight)
             }
         }
+        resendDoubted(now)
+        if nextLook <= now { look(now) }
         if !flights.isEmpty { sweepTimer.schedule(after: Self.sweepInterval) }
+    }
+
+    /// Sends again what nobody said about whether it was accepted. A connection that is lost comes first: see
+    /// `noteConnections`.
+    private func resendDoubted(_ now: Instant) {
+        guard lostAt == nil, unansweredCalls == 0 else { return }
+        for flight in flights.values where flight.isUncertain {
+            guard let departure = flight.departure, now - departure >= Self.resendInterval else { continue }
+            flight.isUncertain = false
+            schedule(flight)
+        }
+    }
+
+    /// Asks whether what has been under way for a while is still in the stream.
+    private func look(_ now: Instant) {
+        nextLook = now + Self.lookInterval
+        guard lostAt == nil else { return }
+        let old = flights.values.filter { flight in
+            guard flight.entry != nil, !flight.isUncertain, let departure = flight.departure else { return false }
+            return now - departure >= Self.lookInterval
+        }
+        for first in stride(from: 0, to: old.count, by: LookScript.batchLimit) {
+            let batch = Array(old[first..<min(first + LookScript.batchLimit, old.count)])
+            let entries = batch.compactMap(\.entry)
+            LookScript.run(entries, on: redis, keys: keys) { [weak self] gone in
+                for index in gone { self?.missed(batch[index], entry: entries[index]) }
+            }
+        }
+    }
+
+    private func missed(_ flight: Flight, entry: StreamEntryID) {
+        // It may have landed, or have been sent again, since it was looked for.
+        guard flights[flight.id] != nil, flight.entry == entry else { return }
+        guard flight.isMissed else {
+            flight.isMissed = true
+            return
+        }
+        logger.warning("a task was lost from the queue and is sent again", metadata: ["task_id": "\(flight.id)"])
+        flight.entry = nil
+        schedule(flight)
     }
 
     /// Results may have been published while nobody listened.

@@ -73,6 +73,8 @@ struct QueueKeys: Sendable {
     let paused: String
     /// Counters since the beginning.
     let totals: String
+    /// Written to find out whether Redis takes writes.
+    let probe: String
     /// Pub/sub channel for ``ControlMessage``.
     let control: String
     /// Before a task's id: its state.
@@ -87,6 +89,7 @@ struct QueueKeys: Sendable {
         delayed = base + "delayed"
         paused = base + "paused"
         totals = base + "totals"
+        probe = base + "probe"
         control = base + "control"
         taskPrefix = base + "task:"
         replyPrefix = base + "reply:"

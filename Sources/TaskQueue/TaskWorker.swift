@@ -71,6 +71,7 @@ public final class TaskWorker {
     private let redis: RedisClient
     let reader: RedisBlockingReader
     private let logger: Logger
+    private let probe: WriteProbe
     private let finisher: TaskFinisher
     private let runner: TaskRunner
     private let subscriber: RedisSubscriber
@@ -126,6 +127,7 @@ public final class TaskWorker {
             consumer: TaskID(unixTime: Reactor.unixTime, using: &generator).description,
             configuration: configuration
         )
+        probe = WriteProbe(redis, keys: identity.keys)
         finisher = TaskFinisher(identity, logger: logger)
         runner = TaskRunner(configuration, tracer: tracer, logger: logger)
         subscriber = RedisSubscriber(
@@ -182,6 +184,14 @@ public final class TaskWorker {
 
     /// Whether the worker is connected and takes tasks, or would if the queue were not paused.
     public var isReady: Bool { phase == .running && redis.isReady && isAttended }
+
+    /// Whether the worker is ready, and Redis takes the ends of its tasks.
+    ///
+    /// - Parameter deadline: Until when an answer is of use; without one by then the answer is no.
+    public func isReady(by deadline: Instant) async -> Bool {
+        guard isReady else { return false }
+        return await probe.isWritable(by: deadline)
+    }
 
     /// The client for commands that go beside the queue.
     public var commands: RedisClient { redis }

@@ -23,7 +23,7 @@ extension Service {
         return RunningService(
             readiness: [
                 ReadinessCheck(.database) { _ in database.isReady },
-                ReadinessCheck(.broker) { _ in worker.isReady },
+                ReadinessCheck(.broker) { deadline in await worker.isReady(by: deadline) },
             ],
             stop: { deadline in
                 await worker.drain(within: max(.zero, deadline - Reactor.now))

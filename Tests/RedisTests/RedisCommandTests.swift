@@ -91,6 +91,18 @@ import Testing
         #expect(!RedisError.refused(RedisServerError(reply: "NOGROUP No such key 'x'")).mayHaveHappened)
     }
 
+    @Test(arguments: [
+        "OOM command not allowed when used memory > 'maxmemory'.", "MISCONF Errors writing to the AOF file: No space",
+        "NOREPLICAS Not enough good replicas to write.", "READONLY You can't write against a read only replica.",
+    ])
+    func `a refusal to take writes says that nothing was written, also from a script`(text: String) {
+        for reply in [text, text + " script: 3a25, on @user_script:12."] {
+            let error = RedisServerError(reply: reply)
+            #expect(error.refusesWrites)
+            #expect(!RedisError.refused(error).mayHaveHappened)
+        }
+    }
+
     @Test func `the text is bounded`() {
         let error = RedisServerError(reply: "ERR " + String(repeating: "x", count: 10_000))
         #expect(error.message.utf8.count == RedisServerError.messageLimitBytes)

@@ -129,6 +129,101 @@ import Testing
         queue.close()
     }
 
+    @Test(
+        arguments: [
+            (["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]),
+            (["CONFIG", "SET", "min-replicas-to-write", "1"], ["CONFIG", "SET", "min-replicas-to-write", "0"]),
+        ] as [([RedisArgument], [RedisArgument])]
+    )
+    @ReactorActor
+    func `a redis that takes no writes refuses at once, is not ready, and is both again by itself`(
+        fault: [RedisArgument],
+        end: [RedisArgument]
+    ) async throws {
+        let server = try await TestServers.startRedis()
+        let queue = try await QueueFixture(server: server)
+        let client = try await queue.client()
+        let worker = try await queue.echo()
+        #expect(try await client.submitAndWait(queue.request("echo", 1)) == .success(Array("1".utf8)))
+        #expect(await client.isReady(by: Reactor.now + .seconds(10)))
+        #expect(await worker.isReady(by: Reactor.now + .seconds(10)))
+        _ = try await queue.redis.command(fault)
+        await #expect(throws: TaskQueueError.unavailable(mayHaveRun: false)) {
+            try await client.submitAndWait(queue.request("echo", 2))
+        }
+        await #expect(throws: TaskQueueError.unavailable(mayHaveRun: false)) {
+            try await client.submitTracked(queue.request("echo", 2))
+        }
+        // The answer of a moment ago may still hold.
+        try await eventually("the client notices") { await !client.isReady(by: Reactor.now + .seconds(10)) }
+        try await eventually("the worker notices") { await !worker.isReady(by: Reactor.now + .seconds(10)) }
+        #expect(client.isReady && worker.isReady, "no connection was lost")
+        _ = try await queue.redis.command(end)
+        #expect(try await client.submitAndWait(queue.request("echo", 3)) == .success(Array("3".utf8)))
+        try await eventually("the client is ready") { await client.isReady(by: Reactor.now + .seconds(10)) }
+        try await eventually("the worker is ready") { await worker.isReady(by: Reactor.now + .seconds(10)) }
+        queue.close()
+        await server.stop()
+    }
+
+    @Test @ReactorActor func `a key of another type in the queue's place refuses at once, and writes nothing`()
+        async throws
+    {
+        let queue = try await QueueFixture()
+        let client = try await queue.client()
+        _ = try await queue.redis.command(["SET", .string(queue.keys.delayed), "x"])
+        await #expect(throws: TaskQueueError.unavailable(mayHaveRun: false)) {
+            try await client.submitAndWait(queue.request("echo"))
+        }
+        #expect(try await queue.length(queue.keys.stream) == 0)
+        _ = try await queue.redis.command(["DEL", .string(queue.keys.delayed)])
+        // What is only counted is no reason to fail: not for who submits, and not for who ends the task.
+        _ = try await queue.redis.command(["SET", .string(queue.keys.totals), "x"])
+        let worker = try await queue.echo()
+        #expect(try await client.submitAndWait(queue.request("echo", 1)) == .success(Array("1".utf8)))
+        let id = try await client.submitTracked(queue.request("echo", 2))
+        try await eventually("both ends are written") { worker.counters.written == 2 }
+        #expect(try await client.status(of: id)?.state == .succeeded(Array("2".utf8)))
+        queue.close()
+    }
+
+    @Test @ReactorActor func `what was lost with the stream is sent again, though no connection broke`() async throws {
+        let queue = try await QueueFixture()
+        let client = try await queue.client()
+        var results: [Int: Result<TaskOutcome, TaskQueueError>] = [:]
+        for number in 0..<300 {
+            client.submitAndWait(queue.request("echo", .integer(number))) { results[number] = $0 }
+        }
+        for round in 1...2 {
+            try await eventually("all wait") { try await queue.length(queue.keys.stream) == 300 }
+            #expect(client.counters.submitted == round * 300, "what is there is not sent again")
+            _ = try await queue.redis.command(["DEL", .string(queue.keys.stream)])
+        }
+        _ = try await queue.echo()
+        try await eventually("all answers") { results.count == 300 }
+        for (number, result) in results { #expect(result == .success(.success(Array("\(number)".utf8)))) }
+        queue.close()
+    }
+
+    @Test @ReactorActor func `a task is sent again when nobody says whether it was accepted`() async throws {
+        let server = try await TestServers.startRedis()
+        let queue = try await QueueFixture(server: server)
+        queue.settings.commandTimeout = .milliseconds(100)
+        queue.settings.stallTimeout = .seconds(600)
+        let client = try await queue.client()
+        server.freeze()
+        var result: Result<TaskOutcome, TaskQueueError>?
+        client.submitAndWait(queue.request("echo", 1)) { result = $0 }
+        try await eventually("it was sent again") { client.counters.submitted >= 2 }
+        #expect(client.isReady, "no connection was lost")
+        server.thaw()
+        _ = try await queue.echo()
+        try await eventually("an answer") { result != nil }
+        #expect(result == .success(.success(Array("1".utf8))))
+        queue.close()
+        await server.stop()
+    }
+
     @Test @ReactorActor func `a redis that is frozen and thawed answers what was asked`() async throws {
         let server = try await TestServers.startRedis()
         let queue = try await QueueFixture(server: server)

@@ -13,7 +13,7 @@ import Tracing
 @ReactorActor
 final class QueueFixture {
     var configuration: TaskQueueConfiguration
-    let settings: RedisConfiguration
+    var settings: RedisConfiguration
     /// For looking at the keys, independently of the code under test.
     let redis: RedisClient
     let keys: QueueKeys

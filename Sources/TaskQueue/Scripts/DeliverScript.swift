@@ -12,7 +12,7 @@ enum DeliverScript {
         -- KEYS: stream, totals. ARGV: group, entries. Returns how many of the tasks were ended by this call.
         local ended = redis.call('XACK', KEYS[1], unpack(ARGV))
         redis.call('XDEL', KEYS[1], unpack(ARGV, 2))
-        redis.call('HINCRBY', KEYS[2], 'succeeded', ended)
+        redis.pcall('HINCRBY', KEYS[2], 'succeeded', ended)
         return ended
         """
     )

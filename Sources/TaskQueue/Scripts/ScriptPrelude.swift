@@ -57,7 +57,7 @@ enum ScriptPrelude {
           for first = 1, #removed, 1000 do
             redis.call('XDEL', stream, unpack(removed, first, math.min(first + 999, #removed)))
           end
-          for what, n in pairs(counts) do redis.call('HINCRBY', totals, what, n) end
+          for what, n in pairs(counts) do redis.pcall('HINCRBY', totals, what, n) end
         end
 
         """

@@ -5,6 +5,9 @@ internal import Redis
 ///
 /// Room is counted and taken in the same script, so that the bound is exact however many submitters there are. A work
 /// stream must never be trimmed instead: trimming removes tasks that wait or run.
+///
+/// All or nothing: whatever can be refused is refused before the first write. So an error reply means that no task was
+/// added.
 enum SubmitScript {
     /// A task as the script takes it.
     struct Submission {
@@ -35,16 +38,20 @@ enum SubmitScript {
         local offered = plain + (#ARGV - 3 - plain) / 5
         local room = ARGV[1] - call('XLEN', stream) - call('ZCARD', KEYS[2])
         local accepted = math.max(0, math.min(offered, room))
-        for i = first, first + math.min(plain, accepted) - 1 do call('XADD', stream, '*', 'e', ARGV[i]) end
+        local entries = {}
+        for i = first, first + math.min(plain, accepted) - 1 do
+          entries[#entries + 1] = call('XADD', stream, '*', 'e', ARGV[i])
+        end
         for i = tracked, tracked + (accepted - plain) * 5 - 1, 5 do
-          call('XADD', stream, '*', 'e', ARGV[i])
+          entries[#entries + 1] = call('XADD', stream, '*', 'e', ARGV[i])
           local key = ARGV[2] .. ARGV[i + 1]
-          call('HSET', key, 'status', 'queued', 'name', ARGV[i + 2], 'created_at', ARGV[i + 3], 'attempt', 1)
+          redis.pcall('HSET', key, 'status', 'queued', 'name', ARGV[i + 2], 'created_at', ARGV[i + 3], 'attempt', 1)
           call('PEXPIRE', key, ARGV[i + 4])
         end
-        if accepted > 0 then call('HINCRBY', KEYS[3], 'submitted', accepted) end
-        if accepted < offered then call('HINCRBY', KEYS[3], 'refused', offered - accepted) end
-        return accepted
+        -- A counter that cannot be counted is no reason to fail.
+        if accepted > 0 then redis.pcall('HINCRBY', KEYS[3], 'submitted', accepted) end
+        if accepted < offered then redis.pcall('HINCRBY', KEYS[3], 'refused', offered - accepted) end
+        return entries
         """
     )
 
@@ -52,14 +59,14 @@ enum SubmitScript {
     ///
     /// - Parameters:
     ///   - submissions: Those without a state first: they cost the script a fraction of the others.
-    ///   - handler: Gets how many of the tasks, from the front, were accepted.
+    ///   - handler: Gets the stream entries of the tasks that were accepted, which are the first ones.
     @ReactorActor
     static func run(
         _ submissions: [Submission],
         on redis: RedisClient,
         keys: QueueKeys,
         depthLimit: Int,
-        then handler: @escaping @ReactorActor (Result<Int, RedisError>) -> Void
+        then handler: @escaping @ReactorActor (Result<[StreamEntryID], RedisError>) -> Void
     ) {
         script.run(on: redis, keys: [keys.stream, keys.delayed, keys.totals]) { command in
             command.append(depthLimit)
@@ -76,7 +83,15 @@ enum SubmitScript {
         } then: { outcome in
             switch outcome {
             case .reply(let reply):
-                handler(reply.integer.map { .success(Int($0)) } ?? .failure(.unexpectedReply))
+                var entries: [StreamEntryID] = []
+                entries.reserveCapacity(reply.count)
+                for index in 0..<reply.count {
+                    guard let entry = reply[index].withBytes({ text in StreamEntryID(text) }) else {
+                        return handler(.failure(.unexpectedReply))
+                    }
+                    entries.append(entry)
+                }
+                handler(.success(entries))
             case .failed(let error): handler(.failure(error))
             }
         }
