@@ -121,11 +121,11 @@ extension APIError {
 
     /// What a client is told when the task itself failed.
     init(_ failure: TaskFailure) {
-        switch failure.code {
-        case AverageFailure.unavailable, TaskFailure.workerLost.code: self = .unavailable
-        case AverageFailure.overloaded: self = .overloaded
-        case AverageFailure.timedOut, TaskFailure.timedOut.code: self = .upstreamTimeout
-        default: self = .internalError
+        switch failure.kind {
+        case .unavailable: self = .unavailable
+        case .overloaded: self = .overloaded
+        case .timedOut: self = .upstreamTimeout
+        case .internalError: self = .internalError
         }
     }
 }

@@ -149,7 +149,8 @@ public struct DeadLetter: Sendable, Equatable {
     var replayed: [UInt8]? {
         guard var envelope else { return nil }
         envelope.attempt = 1
-        envelope.deadlineMilliseconds = nil
+        envelope.timeLimitMilliseconds = nil
+        envelope.ageMilliseconds = 0
         envelope.replyKey = nil
         return envelope.encoded()
     }

@@ -10,7 +10,8 @@ struct PlainEnvelopeReader {
         static let arguments = Array(#","arguments":"#.utf8)
         static let attempt = Array(#","attempt":"#.utf8)
         static let createdAt = Array(#","created_at":"#.utf8)
-        static let deadline = Array(#","deadline":"#.utf8)
+        static let timeLimit = Array(#","time_limit":"#.utf8)
+        static let age = Array(#","age":"#.utf8)
         static let reply = Array(#","reply":""#.utf8)
         static let requestID = Array(#","request_id":""#.utf8)
         static let traceparent = Array(#","traceparent":""#.utf8)
@@ -44,9 +45,13 @@ struct PlainEnvelopeReader {
             createdAtMilliseconds: createdAt
         )
         envelope.attempt = attempt
-        if skip(Key.deadline, in: text) {
-            guard let deadline = number(in: text) else { return nil }
-            envelope.deadlineMilliseconds = deadline
+        if skip(Key.timeLimit, in: text) {
+            guard let timeLimit = number(in: text) else { return nil }
+            envelope.timeLimitMilliseconds = timeLimit
+        }
+        if skip(Key.age, in: text) {
+            guard let age = number(in: text) else { return nil }
+            envelope.ageMilliseconds = age
         }
         if skip(Key.reply, in: text) { envelope.replyKey = self.text(in: text) }
         if skip(Key.requestID, in: text) { envelope.requestID = self.text(in: text) }

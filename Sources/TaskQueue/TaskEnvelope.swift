@@ -3,10 +3,14 @@ internal import JSONWire
 /// A task as it travels through Redis: one JSON object in one field of a stream entry.
 ///
 ///     {"id":"…","name":"prices.average","arguments":{…},"attempt":1,"created_at":1736121600000,
-///      "deadline":1736121605000,"reply":"q:{tasks}:reply:…","request_id":"…","traceparent":"…","tracked":true}
+///      "time_limit":5000,"reply":"q:{tasks}:reply:…","request_id":"…","traceparent":"…","tracked":true}
 ///
 /// Members without a value are left out. Names are stable: workers of an older version read envelopes of a newer one,
 /// so unknown members are ignored.
+///
+/// How old a task is, and so whether it is too late, is told by Redis' clock alone: by the time in its entry's id, and
+/// ``ageMilliseconds`` for the entries that it had before. Clocks of the machines that submit and run it are never
+/// compared.
 public struct TaskEnvelope: Equatable, Sendable {
     /// Longest envelope that is read or written, in bytes.
     static let limitBytes = 1024 * 1024
@@ -17,24 +21,19 @@ public struct TaskEnvelope: Equatable, Sendable {
     let encodedArguments: String
     /// Counted from 1; deliveries to workers that died are counted by the stream and come on top.
     var attempt = 1
-    /// Unix time in milliseconds, by the submitter's clock.
+    /// Unix time in milliseconds, by the submitter's clock; only shown.
     let createdAtMilliseconds: Int
-    /// Unix time in milliseconds after which nobody wants the result; nil for a task that is never too late.
-    var deadlineMilliseconds: Int?
-    /// The stream on which somebody waits; nil when nobody does.
+    /// How old the task may become before nobody wants the result; nil for a task that is never too late.
+    var timeLimitMilliseconds: Int?
+    /// How old the task was when this entry was added to the stream: more than nothing after a retry.
+    var ageMilliseconds = 0
+    /// The channel on which somebody waits; nil when nobody does.
     var replyKey: String?
     var requestID: String?
     var traceparent: String?
     var tracestate: String?
     /// Whether a state can be asked for by id.
     var isTracked = false
-
-    /// Whether the deadline has passed at a wall-clock time. Clocks of different machines are compared here; they are
-    /// assumed to be synchronized to well under the length of a deadline.
-    func isExpired(at unixTime: Duration) -> Bool {
-        guard let deadlineMilliseconds else { return false }
-        return unixTime.wholeMilliseconds >= deadlineMilliseconds
-    }
 
     /// What the handler gets.
     var arguments: JSONValue {
@@ -51,7 +50,8 @@ public struct TaskEnvelope: Equatable, Sendable {
             writer.raw(encodedArguments.utf8.span)
             writer.member("attempt", attempt)
             writer.member("created_at", createdAtMilliseconds)
-            if let deadlineMilliseconds { writer.member("deadline", deadlineMilliseconds) }
+            if let timeLimitMilliseconds { writer.member("time_limit", timeLimitMilliseconds) }
+            if ageMilliseconds > 0 { writer.member("age", ageMilliseconds) }
             if let replyKey { writer.member("reply", replyKey) }
             if let requestID { writer.member("request_id", requestID) }
             if let traceparent { writer.member("traceparent", traceparent) }
@@ -81,7 +81,8 @@ public struct TaskEnvelope: Equatable, Sendable {
             case "arguments": parts.arguments = member.value
             case "attempt": parts.attempt = member.value.integer
             case "created_at": parts.createdAt = member.value.integer
-            case "deadline": optional.deadline = member.value.integer
+            case "time_limit": optional.timeLimit = member.value.integer
+            case "age": optional.age = max(0, member.value.integer ?? 0)
             case "reply": optional.replyKey = member.value.string
             case "request_id": optional.requestID = member.value.string
             case "traceparent": optional.traceparent = member.value.string
@@ -95,7 +96,8 @@ public struct TaskEnvelope: Equatable, Sendable {
         else { return nil }
         self.init(id: id, name: name, encodedArguments: arguments.description, createdAtMilliseconds: createdAt)
         self.attempt = attempt
-        deadlineMilliseconds = optional.deadline
+        timeLimitMilliseconds = optional.timeLimit
+        ageMilliseconds = optional.age
         replyKey = optional.replyKey
         requestID = optional.requestID
         traceparent = optional.traceparent
@@ -105,7 +107,8 @@ public struct TaskEnvelope: Equatable, Sendable {
 
     /// The members that may be absent.
     private struct Optionals {
-        var deadline: Int?
+        var timeLimit: Int?
+        var age = 0
         var replyKey: String?
         var requestID: String?
         var traceparent: String?

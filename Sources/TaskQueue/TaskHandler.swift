@@ -10,8 +10,12 @@ public struct TaskContext: Sendable {
     /// The span of this run, if the trace is recorded; ended by the queue.
     public let span: TraceSpan?
 
-    init(_ envelope: TaskEnvelope, attempt: Int, span: TraceSpan? = nil) {
+    /// When nobody wants the result any more, by the loop's clock; nil for a task that is never too late.
+    public let deadline: Instant?
+
+    init(_ envelope: TaskEnvelope, attempt: Int, deadline: Instant?, span: TraceSpan? = nil) {
         self.envelope = envelope
+        self.deadline = deadline
         self.attempt = attempt
         self.span = span
     }
@@ -24,18 +28,12 @@ public struct TaskContext: Sendable {
     public var arguments: JSONValue { envelope.arguments }
     /// What the submitter passed, as JSON.
     public var encodedArguments: String { envelope.encodedArguments }
-    /// When it was submitted, as time since 1970-01-01T00:00:00Z.
+    /// When it was submitted, as time since 1970-01-01T00:00:00Z, by the submitter's clock.
     public var createdAt: Duration { .milliseconds(envelope.createdAtMilliseconds) }
     /// The id of the request that caused it, for logs.
     public var requestID: String? { envelope.requestID }
     /// The W3C trace context of the request that caused it.
     public var traceparent: String? { envelope.traceparent }
-
-    /// When nobody wants the result any more, by the loop's clock; nil for a task that is never too late.
-    @ReactorActor
-    public var deadline: Instant? {
-        envelope.deadlineMilliseconds.map { Reactor.now + (.milliseconds($0) - Reactor.unixTime) }
-    }
 }
 
 /// What a handler makes of a task.

@@ -13,6 +13,20 @@ public enum TaskOutcome: Sendable, Equatable {
 
 /// Why a task has no result.
 public struct TaskFailure: Error, Sendable, Equatable {
+    /// What kind of failure it is, for those who do not know the handler's codes.
+    public enum Kind: String, Sendable, CaseIterable {
+        /// Something that the task needs is away: later, or elsewhere, it may succeed.
+        case unavailable
+        /// Something that the task needs has too much to do: later it may succeed.
+        case overloaded
+        /// It took too long.
+        case timedOut = "timed_out"
+        /// It cannot be done; the fault is ours.
+        case internalError = "internal"
+    }
+
+    /// What kind of failure it is.
+    public var kind: Kind
     /// A constant from the handler's own list, or one of ``TaskFailure/Code``; for programs.
     public var code: String
     /// One sentence for a person. It may reach clients: nothing internal belongs into it.
@@ -21,10 +35,19 @@ public struct TaskFailure: Error, Sendable, Equatable {
     public var isRetryable: Bool
 
     /// Describes a failure.
-    public init(code: String, message: String, isRetryable: Bool) {
+    public init(_ kind: Kind = .internalError, code: String, message: String, isRetryable: Bool) {
+        self.kind = kind
         self.code = code
         self.message = message
         self.isRetryable = isRetryable
+    }
+
+    /// Whether the surroundings of the task caused it, and not the task: then it costs no attempt.
+    public var isOfSurroundings: Bool {
+        switch kind {
+        case .unavailable, .overloaded: isRetryable
+        case .timedOut, .internalError: false
+        }
     }
 
     // MARK: The queue's own
@@ -38,6 +61,7 @@ public struct TaskFailure: Error, Sendable, Equatable {
 
     /// The handler did not answer within its time.
     public static let timedOut = TaskFailure(
+        .timedOut,
         code: "TASK_TIMED_OUT",
         message: "The task took too long.",
         isRetryable: true
@@ -45,6 +69,7 @@ public struct TaskFailure: Error, Sendable, Equatable {
 
     /// Every worker that ran the task was lost with it.
     public static let workerLost = TaskFailure(
+        .unavailable,
         code: "WORKER_LOST",
         message: "Every worker that ran the task was lost.",
         isRetryable: false
@@ -97,6 +122,7 @@ extension TaskFailure {
     var encoded: [UInt8] {
         var writer = JSONWriter(capacity: 64 + code.utf8.count + message.utf8.count)
         writer.object { writer in
+            writer.member("kind", kind.rawValue)
             writer.member("code", code)
             writer.member("message", message)
             writer.member("retryable", isRetryable)
@@ -109,6 +135,8 @@ extension TaskFailure {
             let code = value["code"]?.string, let message = value["message"]?.string,
             let isRetryable = value["retryable"]?.bool
         else { return nil }
-        self.init(code: code, message: message, isRetryable: isRetryable)
+        // Workers of an older version do not say it.
+        let kind = value["kind"]?.string.flatMap { Kind(rawValue: $0) }
+        self.init(kind ?? .internalError, code: code, message: message, isRetryable: isRetryable)
     }
 }

@@ -204,7 +204,7 @@ public final class TaskQueueClient {
 
     private func submitUnattended(_ request: TaskRequest, isTracked: Bool) async throws(TaskQueueError) -> TaskID {
         if let refusal = refusal(of: request) { throw refusal }
-        let envelope = request.envelope(id: makeID(), isTracked: isTracked)
+        let envelope = request.envelope(id: makeID(), at: configuration.wallClock(), isTracked: isTracked)
         request.span?.set("messaging.message.id", .text(envelope.id.description))
         let text = envelope.encoded()
         guard text.count <= TaskEnvelope.limitBytes else { throw .tooLarge }
@@ -240,7 +240,7 @@ public final class TaskQueueClient {
         return nil
     }
 
-    private func makeID() -> TaskID { TaskID(unixTime: Reactor.unixTime, using: &generator) }
+    private func makeID() -> TaskID { TaskID(unixTime: configuration.wallClock(), using: &generator) }
 
     // MARK: Flights
 
@@ -309,7 +309,7 @@ public final class TaskQueueClient {
         guard flights[flight.id] != nil else { return nil }
         var request = flight.request
         request.deadline = flight.deadline
-        let envelope = request.envelope(id: flight.id, replyKey: replies.channel)
+        let envelope = request.envelope(id: flight.id, at: configuration.wallClock(), replyKey: replies.channel)
         let text = envelope.encoded()
         guard text.count <= TaskEnvelope.limitBytes else {
             land(flight, .failure(.tooLarge))

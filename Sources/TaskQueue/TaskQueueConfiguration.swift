@@ -1,3 +1,5 @@
+internal import Reactor
+
 /// The bounds and times of one queue; submitters and workers of a queue should agree on them.
 public struct TaskQueueConfiguration: Sendable {
     /// Names the queue; part of every key. Lower-case letters, digits, `-`, `_` and `.`.
@@ -6,6 +8,10 @@ public struct TaskQueueConfiguration: Sendable {
     public var depthLimit = 10_000
     /// How long the state of a tracked task is kept after its end.
     public var resultTimeToLive: Duration = .seconds(3600)
+
+    /// What the wall clock shows, as time since 1970-01-01T00:00:00Z. Only shown and put into ids: the machines' clocks
+    /// decide nothing.
+    var wallClock: @ReactorActor @Sendable () -> Duration = { Reactor.unixTime }
 
     // MARK: Submitters
 
@@ -53,6 +59,8 @@ public struct TaskQueueConfiguration: Sendable {
     var renewalInterval: Duration { lease / 5 }
     /// How often a worker looks for tasks to take over.
     var patrolInterval: Duration { lease / 10 }
+    /// For how long it counts that a worker has said that it can work.
+    var abilityLifetime: Duration { patrolInterval * 3 }
 
     /// How long the state of a tracked task without a deadline is kept before it ends.
     static let unfinishedTimeToLive = Duration.seconds(7 * 24 * 3600)
@@ -69,6 +77,8 @@ struct QueueKeys: Sendable {
     let dead: String
     /// Tasks to be run again later, by due time.
     let delayed: String
+    /// Workers that can work, by when they last said so.
+    let able: String
     /// Exists while the queue is paused.
     let paused: String
     /// Counters since the beginning.
@@ -87,6 +97,7 @@ struct QueueKeys: Sendable {
         stream = base + "stream"
         dead = base + "dead"
         delayed = base + "delayed"
+        able = base + "able"
         paused = base + "paused"
         totals = base + "totals"
         probe = base + "probe"

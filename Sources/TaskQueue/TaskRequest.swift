@@ -52,15 +52,22 @@ public struct TaskRequest: Sendable {
     }
 
     /// The envelope of this task.
+    ///
+    /// - Parameter unixTime: What the wall clock shows.
     @ReactorActor
-    func envelope(id: TaskID, replyKey: String? = nil, isTracked: Bool = false) -> TaskEnvelope {
+    func envelope(
+        id: TaskID,
+        at unixTime: Duration,
+        replyKey: String? = nil,
+        isTracked: Bool = false
+    ) -> TaskEnvelope {
         var envelope = TaskEnvelope(
             id: id,
             name: name,
             encodedArguments: encodedArguments,
-            createdAtMilliseconds: Reactor.unixTime.wholeMilliseconds
+            createdAtMilliseconds: unixTime.wholeMilliseconds
         )
-        envelope.deadlineMilliseconds = deadline.map { (Reactor.unixTime + ($0 - Reactor.now)).wholeMilliseconds }
+        envelope.timeLimitMilliseconds = deadline.map { max(.zero, $0 - Reactor.now).wholeMilliseconds }
         envelope.replyKey = replyKey
         envelope.requestID = requestID
         envelope.traceparent = traceparent

@@ -21,7 +21,7 @@ extension Tracer {
         if count > 1 { span.set("messaging.batch.message_count", .integer(count)) }
         span.set("tickloop.task.name", .text(name))
         span.set("tickloop.task.attempt", .integer(task.attempt))
-        let wait = Reactor.unixTime.wholeMilliseconds - task.envelope.createdAtMilliseconds
+        let wait = (Reactor.now - task.submittedAt).wholeMilliseconds
         span.set("tickloop.task.wait_ms", .integer(max(0, wait)))
         if let id = task.envelope.requestID { span.set("tickloop.request_id", .text(id)) }
         return span

@@ -18,6 +18,7 @@ public import Tracing
 /// - Every task is run at least once, whatever is killed when: it stays in the stream, under this worker's name, until
 ///   its end is written, and a worker that stops renewing its lease loses its tasks to another.
 /// - While Redis is away the worker waits, keeps the results it has, and goes on when Redis is back.
+/// - While it cannot work, as ``canWork`` says, and another worker can, it takes nothing and gives back what it has.
 @ReactorActor
 public final class TaskWorker {
     /// What the worker has done since it was made.
@@ -40,6 +41,8 @@ public final class TaskWorker {
         public var written = 0
         /// Ends that were not written because the task had been ended by another worker.
         public var superseded = 0
+        /// Tasks given back because another worker could do them and this one could not.
+        public var handedBack = 0
         /// Leases that were renewed.
         public var leasesRenewed = 0
         /// Leases that another worker had taken when they were to be renewed.
@@ -93,6 +96,11 @@ public final class TaskWorker {
     /// Whether Redis may have handed over tasks that never arrived.
     private var needsReclaim = true
     private var isReclaiming = false
+    /// Whether another worker could work when the last patrol asked.
+    private var othersCanWork = false
+    /// Whether the worker stood back when it was last looked at.
+    private var wasStandingBack = false
+    private var redisClock = RemoteClock()
     private var nextConsumerSweep = Instant.now
     /// Counts the control messages about pausing, so that the report of an older patrol does not overrule one.
     private var pauseChanges = 0
@@ -103,8 +111,10 @@ public final class TaskWorker {
     /// What the worker has done since it was made.
     public private(set) var counters = Counters()
 
-    /// How long tasks had been in the queue when they were started for the first time, by the clocks of the machines
-    /// that submitted them and of this one, in milliseconds.
+    /// Whether what the handlers need is there; asked before each read, and for each task that failed for want of it.
+    public var canWork: @ReactorActor () -> Bool = { true }
+
+    /// How long tasks had been in the queue when they were started for the first time, by Redis' clock.
     public let waits = Histogram()
 
     /// Makes a worker that is not connecting yet.
@@ -124,7 +134,7 @@ public final class TaskWorker {
         identity = WorkerIdentity(
             redis: redis,
             keys: QueueKeys(queue: configuration.name),
-            consumer: TaskID(unixTime: Reactor.unixTime, using: &generator).description,
+            consumer: TaskID(unixTime: configuration.wallClock(), using: &generator).description,
             configuration: configuration
         )
         probe = WriteProbe(redis, keys: identity.keys)
@@ -224,7 +234,7 @@ public final class TaskWorker {
         let rest = Array(held.keys) + unwanted
         if !rest.isEmpty { logger.notice("handing tasks back", metadata: ["tasks": "\(rest.count)"]) }
         do {
-            try await HandBackScript.run(rest, as: identity)
+            _ = try await HandBackScript.run(rest, as: identity, if: .always)
         } catch {
             // Their leases run out by themselves.
             logger.warning("tasks not handed back", metadata: ["error": "\(error)", "tasks": "\(rest.count)"])
@@ -273,9 +283,21 @@ public final class TaskWorker {
         checkDrained()
         guard phase == .running, redis.isReady else { return }
         guard isAttended else { return patrol() }
-        guard reader.isReady else { return }
+        guard reader.isReady, !isStandingBack else { return }
         if needsReclaim { return reclaim() }
         if !isPaused, freeSlots > 0 { read() }
+    }
+
+    /// Whether the tasks are left to others, who can work.
+    private var isStandingBack: Bool { othersCanWork && !canWork() }
+
+    private func noteStandingBack() {
+        let isStandingBack = isStandingBack
+        guard isStandingBack != wasStandingBack else { return }
+        wasStandingBack = isStandingBack
+        logger.notice(isStandingBack ? "cannot work, leaves tasks to other workers" : "takes tasks again")
+        // What was given back and taken by nobody is still under our name.
+        if !isStandingBack { needsReclaim = true }
     }
 
     private func read() {
@@ -352,6 +374,7 @@ public final class TaskWorker {
             unwanted.append(contentsOf: deliveries.map(\.entry))
             return
         }
+        let now = Reactor.now
         var tasks: [HeldTask] = []
         tasks.reserveCapacity(deliveries.count)
         for delivery in deliveries {
@@ -363,29 +386,67 @@ public final class TaskWorker {
                 finisher.add(.init(entry: delivery.entry, disposition: .unreadable(delivery.text)))
                 continue
             }
-            if envelope.isExpired(at: Reactor.unixTime) {
+            let added = redisClock.instant(of: delivery.entry.milliseconds, now: now)
+            let task = HeldTask(
+                entry: delivery.entry,
+                deliveries: delivery.deliveries,
+                envelope: envelope,
+                submittedAt: added - .milliseconds(envelope.ageMilliseconds)
+            )
+            if let deadline = task.deadline, deadline <= now {
                 counters.expired += 1
                 finisher.add(.init(entry: delivery.entry, disposition: .ended(envelope, .expired)))
                 continue
             }
-            tasks.append(HeldTask(entry: delivery.entry, deliveries: delivery.deliveries, envelope: envelope))
+            tasks.append(task)
         }
-        for task in tasks where task.attempt == 1 {
-            waits.observe(max(.zero, Reactor.unixTime - .milliseconds(task.envelope.createdAtMilliseconds)))
+        guard !isStandingBack else { return handBack(tasks) { [weak self] in self?.run($0) } }
+        run(tasks)
+    }
+
+    private func run(_ tasks: [HeldTask]) {
+        for task in tasks where task.attempt == 1 && task.envelope.ageMilliseconds == 0 {
+            waits.observe(Reactor.now - task.submittedAt)
         }
         StartedScript.run(tasks.filter(\.envelope.isTracked).map(\.envelope), as: identity)
         runner.run(tasks)
     }
 
+    /// Gives tasks to workers that can work.
+    ///
+    /// - Parameter otherwise: Called with the tasks when there is none.
+    private func handBack(_ tasks: [HeldTask], otherwise: @escaping @ReactorActor ([HeldTask]) -> Void) {
+        guard !tasks.isEmpty else { return }
+        Reactor.spawn { [weak self, identity] in
+            let entries = tasks.map(\.entry)
+            let isDone = (try? await HandBackScript.run(entries, as: identity, if: .othersCanWork)) ?? false
+            guard let self, phase == .running || phase == .draining else { return }
+            guard isDone else {
+                othersCanWork = false
+                return otherwise(tasks)
+            }
+            counters.handedBack += tasks.count
+            for entry in entries { held[entry] = nil }
+            advance()
+        }
+    }
+
     // MARK: Finishing
 
     private func ended(_ task: HeldTask, _ result: TaskResult) {
+        if case .failure(let failure) = result, failure.kind == .unavailable, !canWork() {
+            return handBack([task]) { [weak self] _ in self?.finish(task, result) }
+        }
+        finish(task, result)
+    }
+
+    private func finish(_ task: HeldTask, _ result: TaskResult) {
         switch result {
         case .success: counters.succeeded += 1
         case .failure: counters.failed += 1
         }
         var generator = SystemRandomNumberGenerator()
-        let disposition = task.disposition(for: result, retry: configuration.retry, using: &generator)
+        let disposition = task.disposition(for: result, retry: configuration.retry, now: Reactor.now, using: &generator)
         switch disposition {
         case .retry: counters.retried += 1
         case .dead, .unreadable: counters.dead += 1
@@ -425,11 +486,13 @@ public final class TaskWorker {
         patrolTimer.cancel()
         patrolDue = nil
         let changes = pauseChanges
+        let isAble = canWork() && phase == .running
         let sweeps = nextConsumerSweep <= Reactor.now
         if sweeps { nextConsumerSweep = Reactor.now + Self.consumerSweepInterval }
         PatrolScript.run(
             as: identity,
-            limit: phase == .running ? max(0, freeSlots) : 0,
+            limit: phase == .running && !isStandingBack ? max(0, freeSlots) : 0,
+            canWork: isAble,
             removingConsumersIdleFor: sweeps ? Self.consumerStaleAfter : nil
         ) { [weak self] result in
             guard let self else { return }
@@ -437,6 +500,9 @@ public final class TaskWorker {
             switch result {
             case .success(let report):
                 isAttended = true
+                redisClock.shows(report.time, at: Reactor.now)
+                othersCanWork = report.othersCanWork
+                noteStandingBack()
                 counters.takenOver += report.taken.count
                 accept(report.taken)
                 if changes == pauseChanges { setPaused(report.isPaused) }

@@ -17,6 +17,7 @@ extension Service {
             logger: logger
         )
         worker.register(AverageTask.name, AverageTaskHandler(database, logger: logger))
+        worker.canWork = { database.isReady }
         worker.start()
         environment.metrics.add(database)
         environment.metrics.add(worker)

@@ -16,14 +16,13 @@ import Testing
     @ReactorActor
     private func task(_ arguments: JSONValue, within limit: Duration? = nil) -> TaskContext {
         var generator = SystemRandomNumberGenerator()
-        var envelope = TaskEnvelope(
+        let envelope = TaskEnvelope(
             id: TaskID(unixTime: Reactor.unixTime, using: &generator),
             name: AverageTask.name,
             encodedArguments: arguments.description,
             createdAtMilliseconds: Reactor.unixTime.wholeMilliseconds
         )
-        envelope.deadlineMilliseconds = limit.map { (Reactor.unixTime + $0).wholeMilliseconds }
-        return TaskContext(envelope, attempt: 1)
+        return TaskContext(envelope, attempt: 1, deadline: limit.map { Reactor.now + $0 })
     }
 
     @Test @ReactorActor func `each task of a batch gets its own result, also beside one that makes no sense`()

@@ -302,7 +302,7 @@ import Testing
         #expect(try await queue.length(queue.keys.stream) == 0)
         #expect(try await queue.pending() == 0)
         let keys = try await queue.redis.command(["KEYS", .string("q:{\(queue.configuration.name)}:*")]).array ?? []
-        #expect(Set(keys.compactMap(\.text)) == [queue.keys.stream, queue.keys.totals])
+        #expect(Set(keys.compactMap(\.text)) == [queue.keys.stream, queue.keys.totals, queue.keys.able])
         queue.close()
     }
 

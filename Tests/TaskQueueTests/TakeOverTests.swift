@@ -250,7 +250,8 @@ import Testing
         #expect(try await names().contains("dead"))
         try await Reactor.sleep(for: .milliseconds(5))
         let report = Promise<Void, RedisError>()
-        PatrolScript.run(as: worker.identity, limit: 0, removingConsumersIdleFor: .milliseconds(1)) { result in
+        PatrolScript.run(as: worker.identity, limit: 0, canWork: true, removingConsumersIdleFor: .milliseconds(1)) {
+            result in
             report.settle(result.map { _ in })
         }
         try await report.value

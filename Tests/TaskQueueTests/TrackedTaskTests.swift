@@ -80,6 +80,60 @@ import Testing
         queue.close()
     }
 
+    @Test @ReactorActor func `what the surroundings caused costs no attempt`() async throws {
+        let queue = try await QueueFixture()
+        var isAway = true
+        var runs: [TaskID: Int] = [:]
+        var attempts: Set<Int> = []
+        _ = try await queue.worker { worker in
+            worker.register("need") { context in
+                runs[context.id, default: 0] += 1
+                attempts.insert(context.attempt)
+                guard isAway else { return .success(Array("1".utf8)) }
+                return .failure(TaskFailure(.unavailable, code: "AWAY", message: "Away.", isRetryable: true))
+            }
+        }
+        let client = try await queue.client()
+        var ids: [TaskID] = []
+        for number in 0..<20 { ids.append(try await client.submitTracked(queue.request("need", .integer(number)))) }
+        try await eventually("more runs than there are attempts") { ids.allSatisfy { runs[$0] ?? 0 > 3 } }
+        isAway = false
+        for id in ids {
+            try await eventually("succeeded") { try await client.status(of: id)?.state == .succeeded(Array("1".utf8)) }
+        }
+        #expect(attempts == [1])
+        #expect(try await queue.length(queue.keys.dead) == 0)
+        queue.close()
+    }
+
+    @Test @ReactorActor func `a task waits for its surroundings within its own limit of time`() async throws {
+        let queue = try await QueueFixture()
+        let away = TaskFailure(.unavailable, code: "AWAY", message: "Away.", isRetryable: true)
+        _ = try await queue.worker { $0.register("need") { _ in .failure(away) } }
+        let client = try await queue.client()
+        let id = try await client.submitTracked(queue.request("need", within: .seconds(1)))
+        try await eventually("given up") { try await client.status(of: id)?.state == .failed(away) }
+        #expect(try await queue.administration.deadLetters(limit: 10).map(\.attempts) == [1])
+        queue.close()
+    }
+
+    @Test(arguments: [Duration.seconds(3600), .seconds(-3600)])
+    @ReactorActor func `clocks of machines that differ by an hour make no task too late`(shift: Duration) async throws {
+        let queue = try await QueueFixture()
+        queue.configuration.wallClock = { Reactor.unixTime + shift }
+        let worker = try await queue.echo()
+        queue.configuration.wallClock = { Reactor.unixTime }
+        let client = try await queue.client()
+        #expect(try await client.submitAndWait(queue.request("echo", 1)) == .success(Array("1".utf8)))
+        queue.configuration.wallClock = { Reactor.unixTime + shift }
+        let other = try await queue.client()
+        #expect(try await other.submitAndWait(queue.request("echo", 2)) == .success(Array("2".utf8)))
+        #expect(worker.counters.expired == 0)
+        #expect(worker.waits.count == 2)
+        #expect(worker.waits.sum < .seconds(1800), "nor an hour old")
+        queue.close()
+    }
+
     @Test @ReactorActor func `a retry is not run before it is due, and is seen waiting`() async throws {
         let queue = try await QueueFixture()
         // Full jitter may draw a short wait: only the state between is looked at, with nobody to promote it.
@@ -92,7 +146,7 @@ import Testing
             }
         }
         let client = try await queue.client()
-        let id = try await client.submitTracked(queue.request("fail"))
+        let id = try await client.submitTracked(queue.request("fail", within: .seconds(3600)))
         try await eventually("delayed") { try await queue.administration.statistics().delayed == 1 }
         #expect(try await client.status(of: id)?.state == .queued)
         let listed = try await queue.administration.list(limit: 10)

@@ -1,4 +1,5 @@
 import JSONWire
+import Reactor
 import Redis
 import Testing
 
@@ -60,7 +61,8 @@ import Testing
         )
         #expect(TaskEnvelope(parsing: envelope.encoded().span) == envelope)
         envelope.attempt = 3
-        envelope.deadlineMilliseconds = 1_736_121_605_000
+        envelope.timeLimitMilliseconds = 5000
+        envelope.ageMilliseconds = 70
         envelope.replyKey = "q:{t}:reply:x"
         envelope.requestID = "r-1"
         envelope.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -101,14 +103,6 @@ import Testing
     ])
     func `what is not an envelope is none`(text: String) {
         #expect(TaskEnvelope(parsing: Array(text.utf8).span) == nil)
-    }
-
-    @Test func `a task is too late from its deadline on`() {
-        var envelope = TaskEnvelope(id: id, name: "n", encodedArguments: "null", createdAtMilliseconds: 0)
-        #expect(!envelope.isExpired(at: .seconds(1_000_000_000)))
-        envelope.deadlineMilliseconds = 1000
-        #expect(!envelope.isExpired(at: .milliseconds(999)))
-        #expect(envelope.isExpired(at: .milliseconds(1000)))
     }
 }
 
@@ -188,6 +182,8 @@ import Testing
         #expect(!delays.contains { $0 < .zero || $0 > .seconds(1) })
     }
 
+    private let now = Instant.now
+
     private func held(attempt: Int = 1, deliveries: Int = 1, reply: String? = nil, isTracked: Bool = false) -> HeldTask
     {
         var envelope = TaskEnvelope(
@@ -199,13 +195,13 @@ import Testing
         envelope.attempt = attempt
         envelope.replyKey = reply
         envelope.isTracked = isTracked
-        return HeldTask(entry: .zero, deliveries: deliveries, envelope: envelope)
+        return HeldTask(entry: .zero, deliveries: deliveries, envelope: envelope, submittedAt: now)
     }
 
     private func disposition(_ task: HeldTask, _ result: TaskResult, limit: Int = 3) -> FinishScript.Disposition {
         var generator = SystemRandomNumberGenerator()
         let policy = RetryPolicy(firstDelay: .seconds(1), delayCap: .seconds(1), attemptLimit: limit)
-        return task.disposition(for: result, retry: policy, using: &generator)
+        return task.disposition(for: result, retry: policy, now: now + .milliseconds(7), using: &generator)
     }
 
     private let passing = TaskFailure(code: "BUSY", message: "Busy.", isRetryable: true)
@@ -230,6 +226,31 @@ import Testing
         let last = held(attempt: 3, isTracked: true)
         #expect(disposition(last, .failure(passing)) == .dead(last.envelope, passing, attempts: 3))
         #expect(disposition(held(), .failure(final)) == .dead(held().envelope, final, attempts: 1))
+    }
+
+    @Test func `what the surroundings caused waits, as long as the task has time`() {
+        let away = TaskFailure(.unavailable, code: "AWAY", message: "Away.", isRetryable: true)
+        var task = held(attempt: 3, deliveries: 1, isTracked: true)
+        guard case .retry(let next, let delay) = disposition(task, .failure(away)) else {
+            Issue.record("it must be run again, though it was the last attempt")
+            return
+        }
+        #expect(next.attempt == 3)
+        #expect(delay >= .milliseconds(500) && delay <= .seconds(1))
+        #expect(next.ageMilliseconds == (Duration.milliseconds(7) + delay).wholeMilliseconds)
+        var envelope = task.envelope
+        envelope.timeLimitMilliseconds = 400
+        task = HeldTask(entry: .zero, deliveries: 1, envelope: envelope, submittedAt: now)
+        #expect(disposition(task, .failure(away)) == .dead(envelope, away, attempts: 3))
+    }
+
+    @Test func `what waits for its surroundings waits about as long again, and a few seconds at most`() {
+        let policy = RetryPolicy(firstDelay: .milliseconds(100), delayCap: .seconds(60), attemptLimit: 3)
+        var extreme = Extreme()
+        for (age, most) in [(0, 100), (300, 300), (2000, 2000), (100_000, 5000)] {
+            let delay = policy.delay(atAge: .milliseconds(age), using: &extreme)
+            #expect(delay <= .milliseconds(most) && delay > .milliseconds(most) * 0.99)
+        }
     }
 
     @Test func `runs that ended with their worker count`() {

@@ -77,11 +77,11 @@ public enum AverageFailure {
     static func failure(for error: PostgresError) -> TaskFailure {
         switch error {
         case .unavailable, .connectionLost:
-            TaskFailure(code: unavailable, message: "The database is not available.", isRetryable: true)
+            TaskFailure(.unavailable, code: unavailable, message: "The database is not available.", isRetryable: true)
         case .overloaded:
-            TaskFailure(code: overloaded, message: "The database has too much to do.", isRetryable: true)
+            TaskFailure(.overloaded, code: overloaded, message: "The database has too much to do.", isRetryable: true)
         case .timedOut:
-            TaskFailure(code: timedOut, message: "The database did not answer in time.", isRetryable: true)
+            TaskFailure(.timedOut, code: timedOut, message: "The database did not answer in time.", isRetryable: true)
         case .unencodable:
             TaskFailure(code: internalError, message: "The averages could not be computed.", isRetryable: false)
         case .server(let error):
@@ -92,11 +92,21 @@ public enum AverageFailure {
     /// By the class of the SQLSTATE; PostgreSQL manual, appendix A.
     private static func failure(for state: SQLState) -> TaskFailure {
         if state == .queryCanceled {
-            return TaskFailure(code: timedOut, message: "The database did not answer in time.", isRetryable: true)
+            return TaskFailure(
+                .timedOut,
+                code: timedOut,
+                message: "The database did not answer in time.",
+                isRetryable: true
+            )
         }
         switch state.code.prefix(2) {
         case "08", "53", "57":
-            return TaskFailure(code: unavailable, message: "The database is not available.", isRetryable: true)
+            return TaskFailure(
+                .unavailable,
+                code: unavailable,
+                message: "The database is not available.",
+                isRetryable: true
+            )
         default:
             return TaskFailure(code: internalError, message: "The averages could not be computed.", isRetryable: false)
         }

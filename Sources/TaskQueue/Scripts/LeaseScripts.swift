@@ -95,38 +95,64 @@ enum ReclaimScript {
     }
 }
 
-/// Gives tasks back that a worker will not finish, so that another can take them over at once, and removes the worker
-/// from the group if it holds nothing else. The delivery does not count.
+/// Gives tasks back that a worker will not finish, so that another can take them over at once. The delivery does not
+/// count.
 enum HandBackScript {
+    /// When to give back.
+    enum Condition {
+        /// In any case: the worker stops, and leaves the group if it holds nothing else.
+        case always
+        /// Only if another worker can work. Either way this one no longer counts as one that can, so that of several
+        /// which cannot, none gives its tasks to another for ever.
+        case othersCanWork
+    }
+
     private static let script = RedisScript(
         """
-        -- KEYS: stream. ARGV: group, consumer, control channel, message, entries.
-        for i = 5, #ARGV do
+        -- KEYS: stream, able. ARGV: group, consumer, control channel, message, ms for which ability counts or '',
+        -- entries. Returns whether they were given back.
+        redis.pcall('ZREM', KEYS[2], ARGV[2])
+        if ARGV[5] ~= '' then
+          local time = redis.call('TIME')
+          local now = time[1] * 1000 + math.floor(time[2] / 1000)
+          if redis.call('ZCOUNT', KEYS[2], now - ARGV[5], '+inf') == 0 then return 0 end
+        end
+        for i = 6, #ARGV do
           local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
           if not pending.err and #pending == 1 then
             redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i],
               'IDLE', 86400000, 'RETRYCOUNT', math.max(0, pending[1][4] - 1), 'JUSTID')
           end
         end
-        if #ARGV > 4 then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
+        if #ARGV > 5 then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
+        if ARGV[5] ~= '' then return 1 end
         local rest = redis.pcall('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])
         if not rest.err and #rest == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2]) end
-        return 0
+        return 1
         """
     )
 
     /// Runs the script.
+    ///
+    /// - Returns: Whether the tasks were given back.
     @ReactorActor
     static func run(
         _ entries: [StreamEntryID],
-        as worker: WorkerIdentity
-    ) async throws(RedisError) {
+        as worker: WorkerIdentity,
+        if condition: Condition
+    ) async throws(RedisError) -> Bool {
         var arguments: [RedisArgument] = [
             .string(QueueKeys.group), .string(worker.consumer), .string(worker.keys.control),
             .string(ControlMessage.patrol.rawValue),
         ]
+        switch condition {
+        case .always: arguments.append("")
+        case .othersCanWork:
+            arguments.append(.integer(Int64(worker.configuration.abilityLifetime.wholeMilliseconds)))
+        }
         for entry in entries { arguments.append(.string(entry.description)) }
-        _ = try await script.run(on: worker.redis, keys: [worker.keys.stream], arguments)
+        let keys = [worker.keys.stream, worker.keys.able]
+        return try await script.run(on: worker.redis, keys: keys, arguments) == .integer(1)
     }
 }
 

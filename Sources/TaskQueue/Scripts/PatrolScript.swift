@@ -13,13 +13,25 @@ enum PatrolScript {
 
     private static let script = RedisScript(
         ScriptPrelude.source + """
-            -- KEYS[5]: paused. ARGV: idle ms for a take-over, most tasks to take, attempt limit, outcome of a lost
-            -- task, idle ms after which consumers that hold nothing are removed, or ''.
+            -- KEYS[5]: paused, KEYS[6]: able. ARGV: idle ms for a take-over, most tasks to take, attempt limit, outcome
+            -- of a lost task, idle ms after which consumers that hold nothing are removed or '', whether this worker
+            -- can work, ms for which that counts.
             local min_idle, limit, attempt_limit = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
             local lost, stale = ARGV[9], ARGV[10]
             if redis.pcall('XPENDING', stream, group).err then
               redis.call('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
             end
+
+            -- A Redis that takes no writes is no reason to stop.
+            local since = now - ARGV[12]
+            if ARGV[11] == '1' then
+              redis.pcall('ZADD', KEYS[6], now, consumer)
+            else
+              redis.pcall('ZREM', KEYS[6], consumer)
+            end
+            redis.pcall('ZREMRANGEBYSCORE', KEYS[6], '-inf', '(' .. since)
+            local others = redis.call('ZCARD', KEYS[6])
+            if redis.call('ZSCORE', KEYS[6], consumer) then others = others - 1 end
 
             local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 256)
             for _, envelope in ipairs(due) do redis.call('XADD', stream, '*', 'e', envelope) end
@@ -74,7 +86,7 @@ enum PatrolScript {
                 end
               end
             end
-            return { is_paused, next_due(), unpack(taken) }
+            return { is_paused, next_due(), now, others, unpack(taken) }
             """
     )
 
@@ -85,6 +97,10 @@ enum PatrolScript {
         let isPaused: Bool
         /// When the next delayed task is due; nil when none is delayed.
         let nextDue: Duration?
+        /// What Redis' clock showed, in milliseconds.
+        let time: UInt64
+        /// Whether another worker has said of late that it can work.
+        let othersCanWork: Bool
         /// Tasks that are this worker's now.
         let taken: [Delivery]
     }
@@ -93,34 +109,40 @@ enum PatrolScript {
     ///
     /// - Parameters:
     ///   - limit: Most tasks to take over.
+    ///   - canWork: What to tell the other workers.
     ///   - staleAfter: When given, consumers are removed that hold nothing and have been silent for so long.
     @ReactorActor
     static func run(
         as worker: WorkerIdentity,
         limit: Int,
+        canWork: Bool,
         removingConsumersIdleFor staleAfter: Duration?,
         then handler: @escaping @ReactorActor (Result<Report, RedisError>) -> Void
     ) {
         let configuration = worker.configuration
-        script.run(on: worker.redis, keys: worker.endingKeys + [worker.keys.paused]) { command in
+        script.run(on: worker.redis, keys: worker.endingKeys + [worker.keys.paused, worker.keys.able]) { command in
             worker.appendPrelude(to: &command)
             command.append(configuration.takeOverAfter.wholeMilliseconds)
             command.append(min(limit, batchLimit))
             command.append(configuration.retry.attemptLimit)
             command.append(lostOutcome)
             command.append(staleAfter.map { String($0.wholeMilliseconds) } ?? "")
+            command.append(canWork ? 1 : 0)
+            command.append(configuration.abilityLifetime.wholeMilliseconds)
         } then: { outcome in
             switch outcome {
             case .reply(let reply):
-                guard reply.count >= 2, let isPaused = reply[0].integer, let due = reply[1].integer else {
-                    return handler(.failure(.unexpectedReply))
-                }
+                guard reply.count >= 4, let isPaused = reply[0].integer, let due = reply[1].integer,
+                    let time = reply[2].integer, let others = reply[3].integer
+                else { return handler(.failure(.unexpectedReply)) }
                 handler(
                     .success(
                         Report(
                             isPaused: isPaused != 0,
                             nextDue: due < 0 ? nil : .milliseconds(due),
-                            taken: Delivery.list(in: reply, from: 2)
+                            time: UInt64(clamping: time),
+                            othersCanWork: others > 0,
+                            taken: Delivery.list(in: reply, from: 4)
                         )
                     )
                 )

@@ -11,7 +11,7 @@ extension Benchmark {
     private static let arguments = #"{"start_date":"2025-01-06","end_date":"2025-01-20"}"#
     private static let envelope = """
         {"id":"01a1fd76-c4ba-78d7-ac0f-73e05585ea05","name":"prices.average","arguments":\(arguments),"attempt":1,\
-        "created_at":1736121600000,"deadline":1736121610000,"reply":"q:{tasks}:reply:01a1fd76c4ba78d7",\
+        "created_at":1736121600000,"time_limit":10000,"reply":"q:{tasks}:reply:01a1fd76c4ba78d7",\
         "request_id":"\(Example.requestID)","traceparent":"\(Example.trace)"}
         """
 
