@@ -6,6 +6,7 @@ extension TaskQueueConfiguration {
     public init(producerOf configuration: Configuration) {
         self.init(name: configuration[QueueSettings.name])
         depthLimit = configuration[QueueSettings.maxDepth]
+        resultBytesLimit = configuration[QueueSettings.maxResults] * 1024 * 1024
         waiterLimit = configuration[QueueSettings.maxWaiting]
         resultTimeToLive = configuration[QueueSettings.resultLifetime]
     }

@@ -298,7 +298,7 @@ public final class TaskQueueClient {
         guard !sent.isEmpty else { return }
         counters.submitted += sent.count
         unansweredCalls += 1
-        SubmitScript.run(sent.map(\.1), on: redis, keys: keys, depthLimit: configuration.depthLimit) {
+        SubmitScript.run(sent.map(\.1), on: redis, keys: keys, limits: configuration) {
             [weak self] result in self?.submitted(sent.map(\.0), result)
         }
     }

@@ -6,6 +6,9 @@ public struct TaskQueueConfiguration: Sendable {
     public var name: String
     /// Most tasks in the queue: waiting, running and delayed together. Beyond it submissions are refused.
     public var depthLimit = 10_000
+    /// Most bytes of results that are kept for tracked tasks. A task that has none yet counts as
+    /// ``resultReservationBytes``. Beyond it tracked submissions are refused; those that are waited for are not kept.
+    public var resultBytesLimit = 96 * 1024 * 1024
     /// How long the state of a tracked task is kept after its end.
     public var resultTimeToLive: Duration = .seconds(3600)
 
@@ -62,6 +65,11 @@ public struct TaskQueueConfiguration: Sendable {
     /// For how long it counts that a worker has said that it can work.
     var abilityLifetime: Duration { patrolInterval * 3 }
 
+    /// What is set aside for the result of a tracked task until it is there.
+    static let resultReservationBytes = 64 * 1024
+    /// What the state of a tracked task takes besides its result.
+    static let stateBytes = 512
+
     /// How long the state of a tracked task without a deadline is kept before it ends.
     static let unfinishedTimeToLive = Duration.seconds(7 * 24 * 3600)
 }
@@ -87,6 +95,10 @@ struct QueueKeys: Sendable {
     let probe: String
     /// Pub/sub channel for ``ControlMessage``.
     let control: String
+    /// Tracked tasks whose state is kept, by when it expires.
+    let kept: String
+    /// How many bytes each of them counts for, and under `total` all.
+    let keptBytes: String
     /// Before a task's id: its state.
     let taskPrefix: String
     /// Before a submitter's name: the channel of its results.
@@ -102,6 +114,8 @@ struct QueueKeys: Sendable {
         totals = base + "totals"
         probe = base + "probe"
         control = base + "control"
+        kept = base + "kept"
+        keptBytes = base + "kept_bytes"
         taskPrefix = base + "task:"
         replyPrefix = base + "reply:"
     }

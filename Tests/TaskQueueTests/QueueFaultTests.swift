@@ -224,6 +224,40 @@ import Testing
         await server.stop()
     }
 
+    @Test @ReactorActor func `ends whose write was cut off are written again, and hold no place`() async throws {
+        let server = try await TestServers.startRedis(isDurable: true)
+        let queue = try await QueueFixture(server: server)
+        let client = try await queue.client()
+        let recorder = Recorder()
+        recorder.close()
+        let worker = try await queue.worker { worker in
+            worker.register("hold") { context in
+                recorder.contexts.append(context)
+                await recorder.pass()
+                return .success(context.arguments.encoded)
+            }
+        }
+        var ids: [TaskID] = []
+        for number in 0..<10 { ids.append(try await client.submitTracked(queue.request("hold", .integer(number)))) }
+        try await eventually("all run") { recorder.contexts.count == 10 }
+        // The ends are on their way to a Redis that will never read them.
+        server.freeze()
+        recorder.open()
+        try await eventually("all have ended") { worker.counters.succeeded == 10 }
+        await Reactor.yield()
+        #expect(worker.taskCount == 10)
+        await server.kill()
+        try await server.start()
+        try await eventually("all ends are written") { worker.taskCount == 0 }
+        try await eventually("the fixture is back") { queue.redis.isReady && client.isReady }
+        for (number, id) in ids.enumerated() {
+            #expect(try await client.status(of: id)?.state == .succeeded(Array("\(number)".utf8)))
+        }
+        #expect(try await queue.length(queue.keys.stream) == 0)
+        queue.close()
+        await server.stop()
+    }
+
     @Test @ReactorActor func `a redis that is frozen and thawed answers what was asked`() async throws {
         let server = try await TestServers.startRedis()
         let queue = try await QueueFixture(server: server)

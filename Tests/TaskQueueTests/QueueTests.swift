@@ -218,6 +218,63 @@ import Testing
         queue.close()
     }
 
+    @Test @ReactorActor func `questions of the same turn with other arguments, or another name, share nothing`()
+        async throws
+    {
+        let queue = try await QueueFixture()
+        let client = try await queue.client()
+        _ = try await queue.worker { worker in
+            worker.register("echo", QueueFixture.echo)
+            worker.register("other") { _ in .success(Array("0".utf8)) }
+        }
+        let dates: JSONValue = ["start_date": "2025-01-06", "end_date": "2025-01-07"]
+        let questions: [(String, JSONValue)] = [
+            ("echo", dates), ("other", dates),
+            ("echo", ["start_date": "2025-01-06", "end_date": "2025-01-07", "symbol": "AAPL"]),
+            ("echo", ["start_date": "2025-01-06", "end_date": "2025-01-07", "symbol": "MSFT"]),
+        ]
+        var answers: [Int: Result<TaskOutcome, TaskQueueError>] = [:]
+        for (number, (name, arguments)) in questions.enumerated() {
+            client.submitAndWait(queue.request(name, arguments)) { answers[number] = $0 }
+        }
+        try await eventually("all answers") { answers.count == questions.count }
+        for (number, (name, arguments)) in questions.enumerated() {
+            #expect(answers[number] == .success(.success(name == "other" ? Array("0".utf8) : arguments.encoded)))
+        }
+        #expect(client.counters.joined == 0)
+        queue.close()
+    }
+
+    @Test @ReactorActor func `handlers that are stuck fill the worker: nothing more is fetched`() async throws {
+        let queue = try await QueueFixture()
+        queue.configuration.taskTimeout = .milliseconds(30)
+        queue.configuration.concurrency = 2
+        let recorder = Recorder()
+        recorder.close()
+        let worker = try await queue.worker { worker in
+            worker.register("stuck") { context in
+                recorder.contexts.append(context)
+                await recorder.pass()
+                return .success([])
+            }
+        }
+        let client = try await queue.client()
+        for number in 0..<2 {
+            #expect(try await client.submitAndWait(queue.request("stuck", .integer(number))) == .failure(.timedOut))
+        }
+        try await eventually("their ends are written") { worker.taskCount == 0 }
+        var result: Result<TaskOutcome, TaskQueueError>?
+        client.submitAndWait(queue.request("stuck", 3)) { result = $0 }
+        try await eventually("the third is in the queue") { try await queue.length(queue.keys.stream) == 1 }
+        // Several patrols later it still is, in nobody's hands.
+        try await Reactor.sleep(for: queue.configuration.patrolInterval * 5)
+        #expect(try await queue.pending() == 0)
+        #expect(recorder.contexts.count == 2)
+        recorder.open()
+        try await eventually("an answer") { result != nil }
+        queue.close()
+    }
+
     @Test @ReactorActor func `a shared task that hangs does not hold up those who come later`() async throws {
         let queue = try await QueueFixture()
         queue.configuration.sharingPatience = .milliseconds(50)

@@ -134,6 +134,35 @@ import Testing
         queue.close()
     }
 
+    @Test @ReactorActor func `only so many results are kept, and tasks that are waited for do not mind`() async throws {
+        let queue = try await QueueFixture()
+        let reservation = TaskQueueConfiguration.resultReservationBytes
+        queue.configuration.resultBytesLimit = 4 * reservation
+        queue.configuration.resultTimeToLive = .milliseconds(1500)
+        let client = try await queue.client()
+        var ids: [TaskID] = []
+        for _ in 0..<4 { ids.append(try await client.submitTracked(queue.request("long"))) }
+        await #expect(throws: TaskQueueError.overloaded) { try await client.submitTracked(queue.request("long")) }
+        // Each result turns out to be as long as two were expected to be.
+        let worker = try await queue.worker { worker in
+            worker.register("long") { _ in
+                .success(Array(repeating: UInt8(ascii: "1"), count: 2 * reservation))
+            }
+        }
+        try await eventually("all ends are written") { worker.counters.written == 4 }
+        let kept = try await queue.redis.command(["HGET", .string(queue.keys.keptBytes), "total"]).integer
+        #expect(kept ?? 0 > Int64(8 * reservation))
+        await #expect(throws: TaskQueueError.overloaded) { try await client.submitTracked(queue.request("long")) }
+        #expect(try await client.submitAndWait(queue.request("long")) != .expired)
+        // They expire by themselves, and then there is room again.
+        try await eventually("there is room") { (try? await client.submitTracked(queue.request("long"))) != nil }
+        try await eventually("nothing is kept any more") {
+            try await queue.redis.command(["EXISTS", .string(queue.keys.kept), .string(queue.keys.keptBytes)])
+                == .integer(0)
+        }
+        queue.close()
+    }
+
     @Test @ReactorActor func `a retry is not run before it is due, and is seen waiting`() async throws {
         let queue = try await QueueFixture()
         // Full jitter may draw a short wait: only the state between is looked at, with nobody to promote it.

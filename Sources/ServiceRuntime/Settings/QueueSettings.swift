@@ -36,6 +36,14 @@ public enum QueueSettings {
         "Tasks that may be in the queue; past that, new ones get 503 OVERLOADED"
     )
 
+    /// Results that may be kept.
+    public static let maxResults = ConfigurationKey<Int>.integer(
+        "queue.max_results_mib",
+        default: 96,
+        in: 1...1_000_000,
+        "MiB of results kept for GET /tasks/{id}; an unfinished task counts as 64 KiB. Past that, 503 OVERLOADED"
+    )
+
     /// Requests that may wait for a result.
     public static let maxWaiting = ConfigurationKey<Int>.integer(
         "queue.max_waiting",
@@ -98,6 +106,7 @@ public enum QueueSettings {
         "The task queue, as the side that puts tasks in",
         name,
         maxDepth,
+        maxResults,
         maxWaiting,
         resultLifetime
     )

@@ -13,7 +13,7 @@ enum PatrolScript {
 
     private static let script = RedisScript(
         ScriptPrelude.source + """
-            -- KEYS[5]: paused, KEYS[6]: able. ARGV: idle ms for a take-over, most tasks to take, attempt limit, outcome
+            -- KEYS[7]: paused, KEYS[8]: able. ARGV: idle ms for a take-over, most tasks to take, attempt limit, outcome
             -- of a lost task, idle ms after which consumers that hold nothing are removed or '', whether this worker
             -- can work, ms for which that counts.
             local min_idle, limit, attempt_limit = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -25,13 +25,22 @@ enum PatrolScript {
             -- A Redis that takes no writes is no reason to stop.
             local since = now - ARGV[12]
             if ARGV[11] == '1' then
-              redis.pcall('ZADD', KEYS[6], now, consumer)
+              redis.pcall('ZADD', KEYS[8], now, consumer)
             else
-              redis.pcall('ZREM', KEYS[6], consumer)
+              redis.pcall('ZREM', KEYS[8], consumer)
             end
-            redis.pcall('ZREMRANGEBYSCORE', KEYS[6], '-inf', '(' .. since)
-            local others = redis.call('ZCARD', KEYS[6])
-            if redis.call('ZSCORE', KEYS[6], consumer) then others = others - 1 end
+            redis.pcall('ZREMRANGEBYSCORE', KEYS[8], '-inf', '(' .. since)
+            local others = redis.call('ZCARD', KEYS[8])
+            if redis.call('ZSCORE', KEYS[8], consumer) then others = others - 1 end
+
+            -- Results that have expired no longer count.
+            local gone = redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', now, 'LIMIT', 0, 256)
+            for _, id in ipairs(gone) do
+              redis.call('HINCRBY', KEYS[6], 'total', -(redis.call('HGET', KEYS[6], id) or 0))
+              redis.call('HDEL', KEYS[6], id)
+              redis.call('ZREM', KEYS[5], id)
+            end
+            if redis.call('ZCARD', KEYS[5]) == 0 then redis.call('DEL', KEYS[6]) end
 
             local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 256)
             for _, envelope in ipairs(due) do redis.call('XADD', stream, '*', 'e', envelope) end
@@ -65,7 +74,7 @@ enum PatrolScript {
               taken[#taken + 1] = envelope
             end
 
-            local is_paused = redis.call('EXISTS', KEYS[5])
+            local is_paused = redis.call('EXISTS', KEYS[7])
             local pending = {}
             if is_paused == 0 and limit > 0 then
               pending = redis.call('XPENDING', stream, group, 'IDLE', min_idle, '-', '+', limit)

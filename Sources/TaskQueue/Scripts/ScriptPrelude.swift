@@ -3,7 +3,7 @@
 /// Scripts are Swift string literals rather than resource files, so that the program stays one file. All times in them
 /// are Redis' own (`TIME`): the clocks of the workers' machines never decide about leases or due times.
 ///
-/// `KEYS`: stream, delayed, dead, totals, …
+/// `KEYS`: stream, delayed, dead, totals, kept, kept bytes, …
 /// `ARGV`: group, consumer, task prefix, time to live of results in ms, limit of dead letters, …
 enum ScriptPrelude {
     /// How many of `ARGV` the prelude takes.
@@ -32,7 +32,15 @@ enum ScriptPrelude {
           local key = task_prefix .. id
           if redis.call('EXISTS', key) == 0 then return end
           redis.pcall('HSET', key, ...)
-          if ttl then redis.call('PEXPIRE', key, ttl) end
+          if not ttl then return end
+          redis.call('PEXPIRE', key, ttl)
+          local reserved = redis.pcall('HGET', KEYS[6], id)
+          if type(reserved) == 'string' then
+            local bytes = redis.call('HSTRLEN', key, 'outcome') + \(TaskQueueConfiguration.stateBytes)
+            redis.pcall('HINCRBY', KEYS[6], 'total', bytes - reserved)
+            redis.pcall('HSET', KEYS[6], id, bytes)
+            redis.pcall('ZADD', KEYS[5], now + ttl, id)
+          end
         end
 
         local function bury(entry, envelope, outcome, attempts)

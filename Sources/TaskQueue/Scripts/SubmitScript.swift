@@ -1,7 +1,7 @@
 internal import Reactor
 internal import Redis
 
-/// Adds the tasks of one turn to the queue, as far as there is room.
+/// Adds the tasks of one turn to the queue, as far as there is room: in the queue, and for the results that are kept.
 ///
 /// Room is counted and taken in the same script, so that the bound is exact however many submitters there are. A work
 /// stream must never be trimmed instead: trimming removes tasks that wait or run.
@@ -30,13 +30,18 @@ enum SubmitScript {
 
     private static let script = RedisScript(
         """
-        -- KEYS: stream, delayed, totals. ARGV: depth limit, task prefix, how many tasks have no state, the envelopes
-        -- of these, and then five for each other task: envelope, id, name, created at, time to live in ms.
+        -- KEYS: stream, delayed, totals, kept, kept bytes. ARGV: depth limit, task prefix, limit of bytes kept, bytes
+        -- set aside for a result, how many tasks have no state, the envelopes of these, and then five for each other
+        -- task: envelope, id, name, created at, time to live in ms.
         local call, stream = redis.call, KEYS[1]
-        local plain, first = tonumber(ARGV[3]), 4
+        local reserved, plain, first = tonumber(ARGV[4]), tonumber(ARGV[5]), 6
         local tracked = first + plain
-        local offered = plain + (#ARGV - 3 - plain) / 5
+        local offered = plain + (#ARGV - 5 - plain) / 5
         local room = ARGV[1] - call('XLEN', stream) - call('ZCARD', KEYS[2])
+        if offered > plain then
+          local free = ARGV[3] - (call('HGET', KEYS[5], 'total') or 0)
+          room = math.min(room, plain + math.max(0, math.floor(free / reserved)))
+        end
         local accepted = math.max(0, math.min(offered, room))
         local entries = {}
         for i = first, first + math.min(plain, accepted) - 1 do
@@ -47,6 +52,10 @@ enum SubmitScript {
           local key = ARGV[2] .. ARGV[i + 1]
           redis.pcall('HSET', key, 'status', 'queued', 'name', ARGV[i + 2], 'created_at', ARGV[i + 3], 'attempt', 1)
           call('PEXPIRE', key, ARGV[i + 4])
+          local time = call('TIME')
+          redis.pcall('ZADD', KEYS[4], time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[i + 4], ARGV[i + 1])
+          redis.pcall('HSET', KEYS[5], ARGV[i + 1], reserved)
+          redis.pcall('HINCRBY', KEYS[5], 'total', reserved)
         end
         -- A counter that cannot be counted is no reason to fail.
         if accepted > 0 then redis.pcall('HINCRBY', KEYS[3], 'submitted', accepted) end
@@ -65,12 +74,14 @@ enum SubmitScript {
         _ submissions: [Submission],
         on redis: RedisClient,
         keys: QueueKeys,
-        depthLimit: Int,
+        limits: TaskQueueConfiguration,
         then handler: @escaping @ReactorActor (Result<[StreamEntryID], RedisError>) -> Void
     ) {
-        script.run(on: redis, keys: [keys.stream, keys.delayed, keys.totals]) { command in
-            command.append(depthLimit)
+        script.run(on: redis, keys: [keys.stream, keys.delayed, keys.totals, keys.kept, keys.keptBytes]) { command in
+            command.append(limits.depthLimit)
             command.append(keys.taskPrefix)
+            command.append(limits.resultBytesLimit)
+            command.append(TaskQueueConfiguration.resultReservationBytes)
             command.append(submissions.firstIndex { $0.state != nil } ?? submissions.count)
             for submission in submissions {
                 command.append(submission.envelope)

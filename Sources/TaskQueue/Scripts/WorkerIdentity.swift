@@ -11,7 +11,7 @@ struct WorkerIdentity {
     let configuration: TaskQueueConfiguration
 
     /// The keys of a script that begins with ``ScriptPrelude``.
-    var endingKeys: [String] { [keys.stream, keys.delayed, keys.dead, keys.totals] }
+    var endingKeys: [String] { [keys.stream, keys.delayed, keys.dead, keys.totals, keys.kept, keys.keptBytes] }
 
     /// The arguments of a script that begins with ``ScriptPrelude``.
     func appendPrelude(to command: inout RedisCommand) {
