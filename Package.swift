@@ -82,7 +82,8 @@ let package = Package(
         module("Observability", ["Reactor", "JSONWire", logging]),
         module("Tracing", ["Reactor", "HTTPClient", "HTTPWire", "JSONWire", logging]),
         module("TaskQueue", ["Reactor", "Redis", "JSONWire", "Tracing", "Metrics", logging]),
-        module("WebAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", logging]),
+        module("WebAPI", ["Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "JSONWire", "Tracing", logging]),
+        module("TaskAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", "TaskQueue", "WebAPI"]),
         module("OpenAPI", ["Reactor", "WebAPI", "HTTPWire", "HTTPServer", "JSONWire"]),
         module("Migrations", ["Reactor", "Postgres"]),
         module("Supervision", ["Reactor", "CLinux", "Observability"]),
@@ -90,7 +91,7 @@ let package = Package(
         // Domain: one vertical slice each
         module(
             "Prices",
-            ["Reactor", "Postgres", "TaskQueue", "Tracing", "WebAPI", "HTTPWire", "JSONWire", logging]
+            ["Reactor", "Postgres", "TaskQueue", "TaskAPI", "Tracing", "WebAPI", "HTTPWire", "JSONWire", logging]
         ),
 
         // Roles: wiring only
@@ -104,15 +105,15 @@ let package = Package(
         module(
             "Gateway",
             [
-                "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "WebAPI", "Tracing", "Configuration",
-                "ServiceRuntime", "Prices", logging,
+                "HTTPClient", "HTTPWire", "WebAPI", "Configuration", "ServiceRuntime", "Prices", logging,
             ]
         ),
         module(
             "InternalAPI",
             [
-                "Reactor", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "Tracing", "Postgres", "Redis", "TaskQueue",
-                "Configuration", "ServiceRuntime", "Prices", logging,
+                "Reactor", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration", "ServiceRuntime",
+                "Prices",
+                logging,
             ]
         ),
         module(
@@ -164,12 +165,14 @@ let package = Package(
         tests(of: "Configuration"),
         tests(of: "Observability", ["TestSupport", "Reactor", "JSONWire", logging]),
         tests(of: "ServiceRuntime", ["Configuration", "Reactor"]),
-        tests(of: "WebAPI", ["Tracing", "HTTPServer", "HTTPWire", "JSONWire", "Reactor"]),
+        tests(
+            of: "WebAPI",
+            ["Tracing", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "Reactor", "TestSupport", logging]
+        ),
         tests(
             of: "OpenAPI",
             ["TestSupport", "Supervision", "Reactor", "HTTPServer", "HTTPWire", "JSONWire", "WebAPI"]
         ),
-        tests(of: "Gateway", ["Reactor"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: ["tickloop", "TestSupport", "Reactor", "Supervision", "JSONWire"],

@@ -30,15 +30,17 @@ public enum HeadWriter {
         appendLineEnd(to: &buffer)
     }
 
-    /// Writes a request without a body from parts that need not be put together before.
+    /// Writes the head of a request from parts that need not be put together before.
     ///
     /// - Parameters:
     ///   - authority: `host` or `host:port` for the `Host` field.
+    ///   - framing: `none`, `length` or `chunked`.
     ///   - appendTarget: Appends the target in origin form, `/path?query`. A byte that cannot stand in a target traps.
     ///   - appendFields: Appends the fields with ``appendField(_:to:value:)``.
     public static func appendRequest(
         _ method: HTTPMethod,
         authority: String,
+        framing: BodyFraming = .none,
         to buffer: inout [UInt8],
         appendTarget: (inout [UInt8]) -> Void,
         appendFields: (inout [UInt8]) -> Void
@@ -49,6 +51,7 @@ public enum HeadWriter {
         precondition(buffer.count > start && buffer.span.extracting(start...).isTarget, "not a request target")
         appendHost(authority, to: &buffer)
         appendFields(&buffer)
+        appendFraming(framing, to: &buffer)
         appendLineEnd(to: &buffer)
     }
 

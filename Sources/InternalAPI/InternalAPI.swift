@@ -1,9 +1,11 @@
 internal import Configuration
 internal import Logging
 internal import Postgres
+internal import Prices
 internal import Reactor
 internal import Redis
 public import ServiceRuntime
+internal import TaskAPI
 internal import TaskQueue
 internal import WebAPI
 
@@ -25,8 +27,8 @@ extension Service {
         environment.metrics.add(queue)
         return RunningService(
             routes: [
-                AverageRoute(queue: queue, rangeDaysMax: configuration[LimitSettings.maxRangeDays]).route,
-                TaskRoute(queue: queue).route,
+                AverageRoutes.answered(by: queue, rangeDaysMax: configuration[LimitSettings.maxRangeDays]),
+                TaskRoute(queue).route,
             ],
             requestTimeout: configuration[LimitSettings.requestTimeout],
             documentation: ServiceDocumentation(

@@ -20,7 +20,7 @@ public final class RequestContext: HTTPAnswerFields {
     let start: Instant
     private let exchange: HTTPExchange
     /// The body, once it is there, of a route that takes one.
-    private var body: [UInt8]?
+    private(set) var body: [UInt8]?
     /// nil once the request is answered.
     private var service: WebService?
 
@@ -58,6 +58,16 @@ public final class RequestContext: HTTPAnswerFields {
     public var remainingMilliseconds: Int {
         max(0, Int((deadline - Reactor.now) / .milliseconds(1)))
     }
+
+    /// Called once, when the client has gone, or has finished sending, before it has its answer. Set it to nothing when
+    /// it is not needed any more.
+    public var onClientGone: (@ReactorActor () -> Void)? {
+        get { exchange.onClientGone }
+        set { exchange.onClientGone = newValue }
+    }
+
+    /// Ends a request whose client has gone, as one that has not arrived in full.
+    public func abandon() { fail(.requestTimeout) }
 
     /// Reads the body, then calls `then`; if it does not come, or is too long, the request is answered here.
     func collectBody(limitBytes: Int, then: @escaping @ReactorActor () -> Void) {

@@ -40,6 +40,20 @@ extension EndToEndTests {
             #expect(try await system.ask(.api, "/v1\(location)/").body == response.body)
         }
 
+        @Test @ReactorActor func `a task that is asked for later does not have the deadline of its request`()
+            async throws
+        {
+            let fields = ["Prefer: respond-async", "X-Request-Timeout-Ms: 0"]
+            let accepted = try await system.ask(.api, question.target, fields: fields)
+            #expect(accepted.status == 202)
+            let location = try #require(accepted["location"])
+            try await eventually("the result") {
+                let status = try members(try await system.ask(.api, location))["status"] as? String ?? ""
+                #expect(status != "expired" && status != "failed")
+                return status == "succeeded"
+            }
+        }
+
         @Test @ReactorActor func `a faulty request is refused at once also when the client would ask later`()
             async throws
         {

@@ -5,17 +5,8 @@ public import WebAPI
 extension AverageRequest {
     /// What callers may know of `GET /prices/average`, wherever it is served.
     ///
-    /// - Parameters:
-    ///   - rangeDaysMax: As in ``init(_:rangeDaysMax:)``.
-    ///   - parameters: What a request may carry there besides.
-    ///   - answers: What is answered there besides.
-    ///   - errors: What may go wrong there once the request is known to be in order.
-    public static func documentation(
-        rangeDaysMax: Int,
-        adding parameters: [RouteParameter] = [],
-        answers: [RouteAnswer] = [],
-        errors: [APIError]
-    ) -> RouteDocumentation {
+    /// - Parameter rangeDaysMax: As in ``init(_:rangeDaysMax:)``.
+    static func documentation(rangeDaysMax: Int) -> RouteDocumentation {
         RouteDocumentation(
             "Mean price of each day in a range",
             details: """
@@ -25,9 +16,8 @@ extension AverageRequest {
                 days from one to the other, both counted.
                 """,
             in: .prices,
-            parameters: [startDate.documentation, endDate.documentation, symbol.documentation] + parameters,
-            answers: [averages(rangeDaysMax: rangeDaysMax)] + answers,
-            errors: refusals(rangeDaysMax: rangeDaysMax) + errors
+            parameters: [startDate.documentation, endDate.documentation, symbol.documentation],
+            answers: [averages(rangeDaysMax: rangeDaysMax)]
         )
     }
 
@@ -46,20 +36,12 @@ extension AverageRequest {
         )
     }
 
-    /// What faulty requests get: the answers of the validation itself, so that the examples are true.
-    private static func refusals(rangeDaysMax: Int) -> [APIError] {
-        [
-            "start_date=2025-01-06", "start_date=2025-02-30&end_date=2025-03-01",
-            "start_date=2025-01-07&end_date=2025-01-06", "start_date=0001-01-01&end_date=9999-12-31",
-            "start_date=2025-01-06&end_date=2025-01-06&symbol=A%20B",
-            "start_date=2025-01-06&end_date=2025-01-06&limit=5",
-        ]
-        .compactMap { query in
-            RequestContent(target: "/?\(query)")?.refusal { request throws(APIError) in
-                _ = try AverageRequest(request, rangeDaysMax: rangeDaysMax)
-            }
-        }
-    }
+    /// Queries with a fault of each kind, whose refusals are the examples.
+    static let faultyQueries = [
+        "start_date=2025-01-06", "start_date=2025-02-30&end_date=2025-03-01",
+        "start_date=2025-01-07&end_date=2025-01-06", "start_date=0001-01-01&end_date=9999-12-31",
+        "start_date=2025-01-06&end_date=2025-01-06&symbol=A%20B", "start_date=2025-01-06&end_date=2025-01-06&limit=5",
+    ]
 }
 
 extension Schema {

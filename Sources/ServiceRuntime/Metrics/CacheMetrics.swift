@@ -1,5 +1,5 @@
 internal import Metrics
-internal import Reactor
+public import WebAPI
 
 extension Metric {
     fileprivate static let lookups = counter(
@@ -17,34 +17,15 @@ extension Metric {
     fileprivate static let size = gauge("tickloop_cache_bytes", "Size of what is kept.", labels: "cache")
 }
 
-/// What a cache has done, and how full it is.
-public struct CacheFigures: Sendable {
-    let hits: Int
-    let misses: Int
-    let evictions: Int
-    let entries: Int
-    let bytes: Int
-
-    /// Takes the figures.
-    public init(hits: Int, misses: Int, evictions: Int, entries: Int, bytes: Int) {
-        self.hits = hits
-        self.misses = misses
-        self.evictions = evictions
-        self.entries = entries
-        self.bytes = bytes
-    }
-}
-
 extension MetricsRegistry {
     /// Adds what a cache counts.
-    public func add(cache name: String, _ figures: @escaping @ReactorActor () -> CacheFigures) {
+    public func add(_ cache: RelayCache, as name: String) {
         add { page in
-            let figures = figures()
-            page.add(.lookups, figures.hits, [name, "hit"])
-            page.add(.lookups, figures.misses, [name, "miss"])
-            page.add(.evictions, figures.evictions, [name])
-            page.add(.entries, figures.entries, [name])
-            page.add(.size, figures.bytes, [name])
+            page.add(.lookups, cache.hits, [name, "hit"])
+            page.add(.lookups, cache.misses, [name, "miss"])
+            page.add(.evictions, cache.evictions, [name])
+            page.add(.entries, cache.count, [name])
+            page.add(.size, cache.byteCount, [name])
         }
     }
 }

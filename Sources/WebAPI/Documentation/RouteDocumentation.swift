@@ -50,7 +50,7 @@ public final class RouteDocumentation: Sendable {
         self.parameters = parameters
         self.body = body
         self.answers = answers
-        self.errors = errors + (body == nil ? [] : RequestBody.errors)
+        self.errors = errors + (body == nil ? [] : RequestBody.errors.filter { !errors.contains($0) })
     }
 }
 

@@ -1,7 +1,7 @@
 import Reactor
 import Testing
 
-@testable import Gateway
+@testable import WebAPI
 
 @Suite struct AnswerCacheTests {
     private let start = Instant.now

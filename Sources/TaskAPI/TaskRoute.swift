@@ -1,25 +1,28 @@
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
-internal import Prices
-internal import Reactor
-internal import TaskQueue
-internal import WebAPI
+public import Reactor
+public import TaskQueue
+public import WebAPI
 
 /// `GET /tasks/{id}`: how far a task is that was accepted with 202.
 @ReactorActor
-struct TaskRoute {
-    let queue: TaskQueueClient
+public struct TaskRoute {
+    private let queue: TaskQueueClient
 
-    var route: Route {
+    /// Tells of the tasks of a queue.
+    public init(_ queue: TaskQueueClient) { self.queue = queue }
+
+    /// The route.
+    public var route: Route {
         Route(.get, "/tasks/{id}", Self.documentation) {
             context async throws(APIError) in
             try await answer(context.parameters["id"])
         }
     }
 
-    static let id = Schema.string(format: "uuid")
-    static let exampleID = "01a1fd76-c4ba-78d7-ac0f-73e05585ea05"
+    nonisolated static let id = Schema.string(format: "uuid")
+    nonisolated static let exampleID = "01a1fd76-c4ba-78d7-ac0f-73e05585ea05"
 
     private static let documentation = RouteDocumentation(
         "State, and result or error, of a task",
@@ -40,7 +43,7 @@ struct TaskRoute {
                 )
                 .named("Task"),
                 example: [
-                    "id": .string(exampleID), "name": .string(AverageTask.name), "status": "succeeded",
+                    "id": .string(exampleID), "name": "prices.average", "status": "succeeded",
                     "created_at": "2026-11-21T09:36:21.690Z",
                     "result": ["data": [["date": "2025-01-06", "average_price": .number("100.38")]]],
                 ]

@@ -1,4 +1,5 @@
-internal import Reactor
+internal import HTTPWire
+public import Reactor
 
 /// Answers that may be given again for a short time.
 ///
@@ -100,4 +101,40 @@ struct AnswerCache {
 
     /// What an entry weighs; 128 bytes stand for the dictionary's and the queue's own share.
     private static func cost(_ key: String, _ body: [UInt8]) -> Int { key.utf8.count + body.count + 128 }
+}
+
+/// The answers of one relayed route that may be given again.
+@ReactorActor
+public final class RelayCache {
+    private var cache: AnswerCache
+
+    /// - Parameters:
+    ///   - timeToLive: How long an answer may be given, counted from when it was asked for; zero keeps nothing.
+    ///   - byteLimit: Most bytes of keys and bodies together.
+    public init(timeToLive: Duration, byteLimit: Int) {
+        cache = AnswerCache(timeToLive: timeToLive, byteLimit: byteLimit)
+    }
+
+    /// Questions that were answered from here.
+    public var hits: Int { cache.hits }
+    /// Questions that were not.
+    public var misses: Int { cache.misses }
+    /// Answers dropped before their time, to make room.
+    public var evictions: Int { cache.evictions }
+    /// Answers that are kept.
+    public var count: Int { cache.count }
+    /// Bytes of the keys and bodies that are kept.
+    public var byteCount: Int { cache.byteCount }
+
+    /// The body of a cached answer. The query as it came is the key: one that is cached was checked when it came first.
+    func answer(to context: RequestContext) -> [UInt8]? {
+        guard cache.isEnabled else { return nil }
+        return cache.answer(to: context.head.query ?? "", now: Reactor.now)
+    }
+
+    /// Keeps the body of an answer of 200.
+    func keep(_ body: [UInt8], of context: RequestContext, askedAt: Instant) {
+        guard cache.isEnabled else { return }
+        cache.insert(body, for: context.head.query ?? "", askedAt: askedAt, now: Reactor.now)
+    }
 }

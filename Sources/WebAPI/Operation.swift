@@ -1,0 +1,119 @@
+public import HTTPServer
+public import HTTPWire
+internal import Reactor
+
+/// What can be asked at a method and a path, declared once for every role that serves it: what callers may know, and
+/// how a request becomes a valid question. (OpenAPI's word for it; an endpoint is an address here.)
+///
+/// ```swift
+/// let averages = Operation(.get, "/prices/average", documentation) { request throws(APIError) in
+///     try AverageRequest(request, rangeDaysMax: 3660)
+/// }
+/// averages.relayed(by: api)                                            // the gateway: validates, then relays
+/// averages.answered { question, context throws(APIError) in … }        // the internal API: validates, then answers
+/// ```
+public struct Operation<Question: Sendable>: Sendable {
+    /// Makes a question of a request, or says everything that is wrong with it.
+    public typealias Reader = @Sendable (RequestContent) throws(APIError) -> Question
+
+    let method: HTTPMethod
+    let path: PathTemplate
+    let documentation: RouteDocumentation
+    let read: Reader
+
+    /// Declares an operation.
+    ///
+    /// - Parameters:
+    ///   - documentation: What holds wherever it is served. The header fields among its parameters are passed on by a
+    ///     relay, and those of its answers are passed back.
+    ///   - faulty: Requests whose refusals are shown as examples.
+    public init(
+        _ method: HTTPMethod,
+        _ path: PathTemplate,
+        _ documentation: RouteDocumentation,
+        faulty: [RequestContent?] = [],
+        read: @escaping Reader
+    ) {
+        self.method = method
+        self.path = path
+        self.read = read
+        let refusals = faulty.compactMap { request in
+            request?.refusal { request throws(APIError) in _ = try read(request) }
+        }
+        self.documentation = documentation.adding(errors: refusals)
+    }
+
+    /// A route that answers valid questions itself.
+    ///
+    /// - Parameter adding: What callers may know of this role's answers besides.
+    public func answered(
+        adding: RouteAdditions = RouteAdditions(),
+        _ answer: @escaping @ReactorActor @Sendable (Question, RequestContext) async throws(APIError) -> HTTPResponse
+    ) -> Route {
+        Route(method, path, documentation.adding(adding)) { [read] context async throws(APIError) in
+            try await answer(try read(context.content), context)
+        }
+    }
+
+    /// The same through callbacks, for a route on which every microsecond counts: the answer is given to the context.
+    public func answeredDirectly(
+        adding: RouteAdditions = RouteAdditions(),
+        _ answer: @escaping @ReactorActor @Sendable (Question, RequestContext) throws(APIError) -> Void
+    ) -> Route {
+        .direct(method, path, documentation.adding(adding)) { [read] context throws(APIError) in
+            try answer(try read(context.content), context)
+        }
+    }
+
+    /// A route that passes valid questions on to the next hop, and its answers back.
+    ///
+    /// - Parameters:
+    ///   - relay: The next hop.
+    ///   - cache: Gives answers of 200 again; nil for none. Its key is the query as it came.
+    ///   - failing: What the client is told when the next hop did not do as it was asked; nil for what
+    ///     ``RelayFailure/error`` says.
+    @ReactorActor
+    public func relayed(
+        by relay: Relay,
+        cache: RelayCache? = nil,
+        failing: (@Sendable (RelayFailure) -> RelayedAnswer)? = nil
+    ) -> Route {
+        let relayed = RelayedRoute(method, path, documentation, relay: relay, cache: cache, failing: failing)
+        let documentation = failing == nil ? documentation.adding(errors: Relay.errors) : documentation
+        return .direct(method, path, documentation) { [read] context throws(APIError) in
+            if let body = cache?.answer(to: context) { return context.respond(HTTPResponse(json: body)) }
+            _ = try read(context.content)
+            relayed.relay(context)
+        }
+    }
+}
+
+/// What one role's route has besides what the operation declares.
+public struct RouteAdditions: Sendable {
+    let parameters: [RouteParameter]
+    let answers: [RouteAnswer]
+    let errors: [APIError]
+
+    /// Joins the parts.
+    public init(parameters: [RouteParameter] = [], answers: [RouteAnswer] = [], errors: [APIError] = []) {
+        self.parameters = parameters
+        self.answers = answers
+        self.errors = errors
+    }
+}
+
+extension RouteDocumentation {
+    fileprivate func adding(errors: [APIError]) -> RouteDocumentation { adding(RouteAdditions(errors: errors)) }
+
+    fileprivate func adding(_ more: RouteAdditions) -> RouteDocumentation {
+        RouteDocumentation(
+            summary,
+            details: details,
+            in: group,
+            parameters: parameters + more.parameters,
+            body: body,
+            answers: answers + more.answers,
+            errors: errors + more.errors
+        )
+    }
+}
