@@ -72,8 +72,9 @@ final class RelayedStream: HTTPClientReceiver {
     /// Writes what comes, until either side ends. A failure cuts the client's connection, so that it asks again.
     private func pass(to writer: HTTPResponseWriter) async throws {
         self.writer = writer
-        writer.write(kept.span)
+        let before = kept
         kept = []
+        writer.write(before.span)
         exchange?.resume()
         waitForRoom(writer)
         try await ended.value
