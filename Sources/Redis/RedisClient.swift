@@ -48,6 +48,9 @@ public final class RedisClient {
     /// Whether commands can be sent now.
     public var isReady: Bool { session.connection != nil }
 
+    /// Why there is no connection, for operators; nil while there is one, and before the first try has ended.
+    public var fault: RedisFault? { session.fault }
+
     /// A number that is larger for each connection, so that what belongs to an earlier one can be told apart.
     public var generation: Int { session.generation }
 

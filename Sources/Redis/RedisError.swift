@@ -57,6 +57,13 @@ public enum RedisFault: Error, Equatable, Sendable {
     case closed
 }
 
+extension RedisFault {
+    /// Whether the server does not accept this user or password.
+    var isRefusalOfUser: Bool {
+        if case .refused(let error) = self { error.code == .notAllowed } else { false }
+    }
+}
+
 extension RedisFault: CustomStringConvertible {
     /// Safe for a log line: bounded, and free of payload.
     public var description: String {
@@ -80,7 +87,7 @@ public struct RedisServerError: Error, Equatable, Sendable {
         case loading
         /// This server is a replica, or lost its master.
         case readOnly
-        /// Wrong or missing password, or a command that the user may not run.
+        /// Wrong or missing password, one where none is set, or a command that the user may not run.
         case notAllowed
         /// `max number of clients reached`.
         case tooManyClients
@@ -162,6 +169,8 @@ public struct RedisServerError: Error, Equatable, Sendable {
         case "BUSY": return .busy
         case "WRONGTYPE": return .wrongType
         default:
+            // "ERR AUTH <password> called without any password configured …": there is none to be right.
+            if message.hasPrefix("ERR AUTH") { return .notAllowed }
             return message.contains("max number of clients") ? .tooManyClients : .other
         }
     }

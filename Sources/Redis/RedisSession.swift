@@ -22,6 +22,11 @@ final class RedisSession {
     /// (read-only, loading) must not be met with the shortest delay for ever.
     private static let provenAfter = Duration.seconds(1)
 
+    /// Longest wait before asking again a server that refuses this user or password: time does not heal that.
+    private static let refusalDelayCap = Duration.seconds(15)
+    /// How often an outage that lasts is said.
+    private static let reminderInterval = Duration.seconds(60)
+
     private enum State {
         case idle
         /// Resolving, connecting or introducing.
@@ -37,11 +42,15 @@ final class RedisSession {
     private var logger: Logger
     private var state = State.idle
     private var backoff: Backoff
+    private var refusalBackoff: Backoff
+    private var saidAt: Instant?
     private var timer: Timer?
 
     /// Counts the connections that were begun. Whatever began under another number is stale.
     private(set) var generation = 0
     private(set) var counters = RedisCounters()
+    /// Why the last connection could not be made or did not last; nil before any failed, and while one is open.
+    private(set) var fault: RedisFault?
     let latency = Histogram()
 
     /// Called when a connection was made.
@@ -66,6 +75,10 @@ final class RedisSession {
         self.logger = logger
         self.logger[metadataKey: "redis_connection"] = .string(configuration.clientName + purpose)
         backoff = Backoff(first: configuration.reconnectFirstDelay, cap: configuration.reconnectDelayCap)
+        refusalBackoff = Backoff(
+            first: configuration.reconnectFirstDelay,
+            cap: max(configuration.reconnectDelayCap, Self.refusalDelayCap)
+        )
         timer = Timer { [unowned self] in connect() }
     }
 
@@ -146,6 +159,9 @@ final class RedisSession {
         guard generation == self.generation, case .connecting(let connection?) = state else { return }
         state = .open(connection, since: Reactor.now)
         counters.connections += 1
+        fault = nil
+        refusalBackoff.reset()
+        saidAt = nil
         logger.info("redis connected", metadata: ["failures": "\(failures)"])
         onOpened(connection)
     }
@@ -164,10 +180,15 @@ final class RedisSession {
         case .connecting: break
         case .idle, .waiting, .closed: return
         }
-        if failures == 0 { logger.warning("redis connection failed", metadata: ["fault": "\(fault)"]) }
+        self.fault = fault
+        let isReminderDue = saidAt.map { Reactor.now - $0 >= Self.reminderInterval } ?? false
+        if failures == 0 || isReminderDue {
+            saidAt = Reactor.now
+            logger.warning("redis connection failed", metadata: ["fault": "\(fault)", "failures": "\(failures)"])
+        }
         failures += 1
         state = .waiting
-        timer?.schedule(after: backoff.next())
+        timer?.schedule(after: fault.isRefusalOfUser ? refusalBackoff.next() : backoff.next())
         if wasOpen { onLost() }
     }
 }

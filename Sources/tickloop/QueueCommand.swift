@@ -36,7 +36,8 @@ struct QueueTool: ParsableArguments {
                 let redis = RedisClient(RedisConfiguration(configuration, name: "tool"), logger: quietLogger)
                 redis.start()
                 guard await redis.waitUntilReady(within: .seconds(3)) else {
-                    Terminal.complain("The broker cannot be reached at \(RedisLocation(configuration).endpoint).")
+                    let endpoint = RedisLocation(configuration).endpoint
+                    Terminal.complain("The broker cannot be reached at \(endpoint): \(Self.cause(redis.fault))")
                     return 69  // EX_UNAVAILABLE of sysexits.h
                 }
                 let queue = TaskQueueAdministration(TaskQueueConfiguration(consumerOf: configuration), redis: redis)
@@ -50,6 +51,39 @@ struct QueueTool: ParsableArguments {
                 }
             }
         )
+    }
+}
+
+extension QueueTool {
+    /// Why there is no connection, and what to do about it.
+    static func cause(_ fault: RedisFault?) -> String {
+        switch fault {
+        case .unresolved(let error)?:
+            "its name has no address (\(error)). Set redis.address, or TICKLOOP_REDIS_ADDRESS, to where Redis is."
+        case .refused(let error)? where error.code == .notAllowed:
+            "it refused the user or the password (\(error)). Set redis.password, or TICKLOOP_REDIS_PASSWORD."
+        case .refused(let error)?: "it refused the connection (\(error)). Try again later."
+        case .system(let words)?:
+            "\(words). Is Redis running there? Under `tickloop up`, load run/env of its folder first."
+        case .timedOut?, nil: "it did not answer in time. Is it the right address, and does Redis run there?"
+        case .closedByPeer?, .malformedReply?: "\(fault.map(String.init(describing:)) ?? ""). Is it Redis?"
+        case .closed?: "the connection was closed."
+        }
+    }
+}
+
+/// Most lines to show.
+struct LineLimit: ParsableArguments {
+    /// More are never shown at once, so that Redis is not busy for long.
+    static let most = 10_000
+
+    @Option(help: "Most of them to show, 1 to 10000.")
+    var limit = 50
+
+    func validate() throws {
+        guard (1...Self.most).contains(limit) else {
+            throw ValidationError("--limit must be between 1 and \(Self.most).")
+        }
     }
 }
 
@@ -110,13 +144,15 @@ struct QueueListCommand: ParsableCommand {
         commandName: "list",
         abstract: "The oldest tasks and where they stand."
     )
-    @Option(help: "Most tasks to show.") var limit = 50
+    @OptionGroup var lines: LineLimit
     @OptionGroup var tool: QueueTool
 
     func run() throws {
-        let limit = limit
+        let limit = lines.limit
         try tool.run { queue throws(RedisError) in
-            for task in try await queue.list(limit: limit) {
+            let tasks = try await queue.list(limit: limit)
+            if tasks.isEmpty { Terminal.say("The queue is empty.") }
+            for task in tasks {
                 let created = Timestamp(unixTime: task.createdAt)
                 let words = Self.words(for: task.state)
                 Terminal.say("\(task.id)  \(task.name)  \(created)  attempt \(task.attempt)  \(words)")
@@ -140,13 +176,15 @@ struct QueueDeadCommand: ParsableCommand {
         commandName: "dead",
         abstract: "The dead letters, oldest first: tasks that were given up, and why."
     )
-    @Option(help: "Most dead letters to show.") var limit = 50
+    @OptionGroup var lines: LineLimit
     @OptionGroup var tool: QueueTool
 
     func run() throws {
-        let limit = limit
+        let limit = lines.limit
         try tool.run { queue throws(RedisError) in
-            for letter in try await queue.deadLetters(limit: limit) {
+            let letters = try await queue.deadLetters(limit: limit)
+            if letters.isEmpty { Terminal.say("There are no dead letters.") }
+            for letter in letters {
                 let id = letter.taskID?.description ?? "unreadable"
                 let died = Timestamp(unixTime: letter.diedAt)
                 Terminal.say(

@@ -11,6 +11,34 @@ import Testing
 @Suite struct RedisFaultTests {
     init() { Reactor.runInBackground() }
 
+    @Test @ReactorActor func `a server that refuses the password is asked at growing intervals, and the fault is told`()
+        async throws
+    {
+        let server = try await TestServers.startRedis()
+        var settings = RedisConfiguration(endpoint: server.address.endpoint, password: "wrong")
+        settings.reconnectFirstDelay = .milliseconds(2)
+        settings.reconnectDelayCap = .milliseconds(2)
+        let refused = RedisClient(settings, logger: quiet)
+        settings.endpoint = .unix(path: "/nowhere/redis.sock")
+        let absent = RedisClient(settings, logger: quiet)
+        refused.start()
+        absent.start()
+        try await eventually("many tries") { absent.generation > 500 && refused.fault != nil }
+        #expect(refused.generation < 100)
+        guard case .refused(let error)? = refused.fault else {
+            Issue.record("the fault is \(String(describing: refused.fault))")
+            return
+        }
+        #expect(error.code == .notAllowed)
+        guard case .system? = absent.fault else {
+            Issue.record("the fault is \(String(describing: absent.fault))")
+            return
+        }
+        refused.close()
+        absent.close()
+        await server.stop()
+    }
+
     @Test @ReactorActor func `nobody listening means failing at once, and connecting as soon as somebody does`()
         async throws
     {
