@@ -162,6 +162,12 @@ let package = Package(
                 logging,
             ]
         ),
+        // The functions in sql/, which any module's transactions may call.
+        .testTarget(
+            name: "OutboxTests",
+            dependencies: ["Reactor", "Postgres", "Supervision", "TestSupport"],
+            swiftSettings: strict
+        ),
         tests(of: "Configuration"),
         tests(of: "Observability", ["TestSupport", "Reactor", "JSONWire", logging]),
         tests(of: "ServiceRuntime", ["Configuration", "Reactor"]),
