@@ -34,12 +34,12 @@ public struct HTTPClientConfiguration: Sendable {
 public struct CircuitBreakerConfiguration: Sendable {
     /// How many requests in a row must fail before the circuit opens. A failure is no answer in time; a response with
     /// status 500 is an answer.
-    public var failures = 5
+    public var failures = 20
     /// How long it opens the first time; doubled each time until a request succeeds, and shortened at random by up to a
     /// half.
     public var firstOpening = Duration.milliseconds(100)
     /// The longest it opens.
-    public var longestOpening = Duration.seconds(1)
+    public var longestOpening = Duration.milliseconds(500)
     /// A request whose deadline gave the upstream less time than this does not count as a failure: it says more about
     /// its sender, who could otherwise close the upstream to everybody with a few impatient requests.
     public var leastPatience = Duration.seconds(1)

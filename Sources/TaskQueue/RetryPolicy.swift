@@ -11,7 +11,7 @@ public struct RetryPolicy: Sendable, Equatable {
     public init(
         firstDelay: Duration = .milliseconds(200),
         delayCap: Duration = .seconds(60),
-        attemptLimit: Int = 5
+        attemptLimit: Int = 3
     ) {
         precondition(firstDelay > .zero && delayCap >= firstDelay && attemptLimit >= 1)
         self.firstDelay = firstDelay
