@@ -94,6 +94,8 @@ let package = Package(
             ["Reactor", "Postgres", "TaskQueue", "TaskAPI", "Tracing", "WebAPI", "HTTPWire", "JSONWire", logging]
         ),
 
+        module("Conversations", ["Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire"]),
+
         // Roles: wiring only
         module(
             "ServiceRuntime",
@@ -105,14 +107,15 @@ let package = Package(
         module(
             "Gateway",
             [
-                "HTTPClient", "HTTPWire", "WebAPI", "Configuration", "ServiceRuntime", "Prices", logging,
+                "HTTPClient", "HTTPWire", "WebAPI", "Configuration", "ServiceRuntime", "Prices", "Conversations",
+                logging,
             ]
         ),
         module(
             "InternalAPI",
             [
                 "Reactor", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration", "ServiceRuntime",
-                "Prices",
+                "Prices", "Conversations",
                 logging,
             ]
         ),
@@ -125,7 +128,8 @@ let package = Package(
             name: "tickloop",
             dependencies: [
                 "Gateway", "InternalAPI", "Worker", "Simulator", "ServiceRuntime", "Configuration", "Observability",
-                "Migrations", "Supervision", "Prices", "TaskQueue", "Postgres", "Redis", "HTTPClient", "HTTPWire",
+                "Migrations", "Supervision", "Prices", "Conversations", "TaskQueue", "Postgres", "Redis", "HTTPClient",
+                "HTTPWire",
                 "Reactor",
                 "JSONWire",
                 arguments, logging,

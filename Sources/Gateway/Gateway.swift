@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Conversations
 internal import HTTPClient
 internal import HTTPWire
 internal import Prices
@@ -27,7 +28,8 @@ extension Service {
                     by: api,
                     cache: averages,
                     rangeDaysMax: configuration[LimitSettings.maxRangeDays]
-                )
+                ),
+                ConversationQuestion.operation.relayed(by: api),
             ],
             requestTimeout: configuration[LimitSettings.requestTimeout],
             takesDeadlineFromCaller: false,

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Conversations
 internal import Logging
 internal import Postgres
 internal import Prices
@@ -13,10 +14,7 @@ extension Service {
     /// The internal API: checks requests, hands the work to the workers and answers with their results.
     public static let internalAPI = Service(schema: .api) { environment throws(StartupError) in
         let (configuration, logger) = (environment.configuration, environment.logger)
-        // Nothing is asked of it on a request's path: the API keeps a connection to know whether the workers can.
-        var databaseConfiguration = try PostgresConfiguration(configuration, name: "api")
-        databaseConfiguration.connections = 1
-        let database = PostgresPool(databaseConfiguration, logger: logger)
+        let database = PostgresPool(try PostgresConfiguration(configuration, name: "api"), logger: logger)
         let queue = TaskQueueClient(
             TaskQueueConfiguration(producerOf: configuration),
             redis: RedisConfiguration(configuration, name: "api"),
@@ -29,6 +27,7 @@ extension Service {
             routes: [
                 AverageRoutes.answered(by: queue, rangeDaysMax: configuration[LimitSettings.maxRangeDays]),
                 TaskRoute(queue).route,
+                ConversationSearch(database).route,
             ],
             requestTimeout: configuration[LimitSettings.requestTimeout],
             documentation: ServiceDocumentation(

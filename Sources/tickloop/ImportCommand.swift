@@ -6,7 +6,7 @@ struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
         abstract: "Imports data from files.",
-        subcommands: [ImportPricesCommand.self]
+        subcommands: [ImportPricesCommand.self, ImportConversationsCommand.self]
     )
 }
 

@@ -1,0 +1,62 @@
+import Reactor
+import Supervision
+import TestSupport
+import Testing
+
+private let etc = "\(packageFolder)/etc"
+
+extension EndToEndTests {
+    /// `tickloop import conversations`, and the search over HTTP after it.
+    @Suite(.enabled(if: Files.isFolder("\(etc)/parquet-reader"), "etc/fetch-parquet-reader was not run"))
+    struct ConversationTests {
+        private let system: System
+
+        init() throws { system = try #require(RunningSystem.current) }
+
+        @ReactorActor private func sample(of count: Int) async throws -> String {
+            let folder = "\(try TestFolder.make())/sample"
+            let command = Command("\(etc)/make-sample-conversations", [folder, "\(count)"])
+            try await ChildProcess.run(command, name: "make-sample-conversations")
+            return folder
+        }
+
+        @Test @ReactorActor func `what a folder holds is found by company and tags, and stays when a file is broken`()
+            async throws
+        {
+            let folder = try await sample(of: 120)
+            let first = try await system.tool("import", "conversations", folder)
+            #expect(first.status == .exited(0), "\(first.lines)")
+            #expect(first.lines.last == "139 rows read, 139 changed")
+            let second = try await system.tool("import", "conversations", folder)
+            #expect(second.lines.last == "139 rows read, 0 changed")
+            #expect(try await system.sql("select version from conversation_set") == ["1"])
+
+            // Of the first company are the transcripts 1, 4, 7 and 10, so the conversations 0…9, 30…39, 60…69 and
+            // 90…99; "competition" is every fourth.
+            let target = "/api/conversations?company=MICROsoft&tags=%20Competition,nothing&per_page=3"
+            for role in Role.allCases {
+                let answer = try await system.ask(role, target)
+                #expect(
+                    answer.body == """
+                        {"conversation_ids":["c0000000", "c0000004", "c0000008"],\
+                        "total":10,"page":1,"per_page":3}
+                        """
+                )
+                let last = try await system.ask(role, target + "&page=4")
+                #expect(last.body.hasPrefix(#"{"conversation_ids":["c0000096"],"total":10,"page":4"#), "\(last.body)")
+                for pattern in ["%25", "_", "%5C"] {
+                    let none = try await system.ask(role, "/api/conversations?company=\(pattern)")
+                    #expect(none.body == #"{"conversation_ids":[],"total":0,"page":1,"per_page":50}"#)
+                }
+                let faulty = try await system.ask(role, "/api/conversations?page=0&per_page=1001")
+                expectError(faulty, 400, "INVALID_PARAMETER", fields: ["page", "per_page"])
+            }
+
+            try Files.write("PAR1 and no more", to: "\(folder)/tag/part-00001.snappy.parquet")
+            let broken = try await system.tool("import", "conversations", folder)
+            #expect(broken.status == .exited(1))
+            #expect(broken.lines.contains { $0.contains("/tag/part-00001.snappy.parquet: ") }, "\(broken.lines)")
+            #expect(try await system.ask(.gateway, target).body.contains(#""total":10"#))
+        }
+    }
+}
