@@ -69,7 +69,7 @@ struct SeedCommand: ParsableCommand {
     private func seed(_ rows: Int) throws -> Never {
         let seed = PriceSeed(rows: rows, range: try range(), symbolCount: symbols)
         try tool.run { session in
-            var progress = ProgressBar("seeding", total: rows)
+            let progress = ProgressBar("seeding", total: rows)
             do {
                 try await seed.run(on: session) { progress.show($0) }
                 progress.finish()

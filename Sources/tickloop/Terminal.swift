@@ -17,6 +17,12 @@ enum Terminal {
     /// Whether a file is there and can be read.
     static func fileExists(_ path: String) -> Bool { unsafe access(path, R_OK) == 0 }
 
+    /// The system's words for an error number.
+    static func words(_ errno: CInt) -> String {
+        guard let words = unsafe strerror(errno) else { return "error \(errno)" }
+        return unsafe String(cString: words)
+    }
+
     private static func write(_ text: String, to descriptor: CInt, end: String = "\n") {
         var rest = Array((text + end).utf8)[...]
         while !rest.isEmpty {

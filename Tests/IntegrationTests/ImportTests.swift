@@ -79,5 +79,24 @@ extension EndToEndTests {
             let target = "/prices/average?start_date=1998-01-01&end_date=1998-01-01&symbol=IMPORTED"
             #expect(try await system.ask(.gateway, target).body == Question.answer([("1998-01-01", "1.25")]))
         }
+
+        @Test @ReactorActor func `many bad lines of one kind are counted, and written down on demand`() async throws {
+            let folder = try TestFolder.make()
+            let lines = (1...8).map { _ in "A,1998-02-01T10:00:00Z,x\n" }.joined()
+            try Files.write("symbol,recorded_at,price\n\(lines)A,1998-02-01,1\n", to: "\(folder)/prices.csv")
+            let tool = try await system.tool(
+                "import",
+                "prices",
+                "\(folder)/prices.csv",
+                "--rejects",
+                "\(folder)/rejects"
+            )
+            #expect(tool.status == .exited(1))
+            #expect(tool.lines.filter { $0.hasPrefix("line ") }.count == 6)
+            #expect(tool.lines.contains("and 3 more lines with no price"))
+            #expect(tool.lines.last == "0 imported, 0 already there, 9 bad")
+            let rejects = try #require(Files.text("\(folder)/rejects")).split(separator: "\n")
+            #expect(rejects.map { $0.prefix { $0 != ":" } } == (2...10).map { "line \($0)" })
+        }
     }
 }

@@ -41,9 +41,28 @@ import Testing
         ("\"a,\"\"b\"\"\",\"\"\nc,d", ["1|a,\"b\"|", "2|c|d"]),
         ("\"a\nb\r\nc\",d\ne,f", ["1|a\nb\r\nc|d", "4|e|f"]),
         ("a, b \n", ["1|a| b "]),
-        ("a\rb,c\n", ["1|a\rb|c"]),
+        ("a,b\nc\rd,e\n", ["1|a|b", "2|c\rd|e"]),
         ("\"a\r\",b\r\n", ["1|a\r|b"]),
         ("é,“\n", ["1|é|“"]),
+        // The first line says what separates fields.
+        ("a;b\nc,d;e\n", ["1|a|b", "2|c,d|e"]),
+        ("a\tb\r\nc\t\r\n", ["1|a|b", "2|c|"]),
+        ("a|b\nc|d", ["1|a|b", "2|c|d"]),
+        ("\"a,b\";c\n\"d;e\";f\n", ["1|a,b|c", "2|d;e|f"]),
+        ("\n \na;b\n", ["3|a|b"]),
+        ("a\nb;c\n", ["1|a", "2|b;c"]),
+        // So does a line of its own, of which Excel knows.
+        ("sep=;\r\na;b\r\n", ["2|a|b"]),
+        ("\u{FEFF}SEP=\t\na\tb,c\n", ["2|a|b,c"]),
+        ("\"sep=,\"\n\na,b;c;d\n", ["3|a|b;c;d"]),
+        ("sep=;", []),
+        ("sep=ab\nc,d\n", ["1|sep=ab", "2|c|d"]),
+        // And it says how lines end.
+        ("a,b\rc,d\r\re,f", ["1|a|b", "2|c|d", "4|e|f"]),
+        ("a,\"b\rc\"\rd,e\r", ["1|a|b\rc", "3|d|e"]),
+        ("\r\ra;b\rc;d", ["3|a|b", "4|c|d"]),
+        ("sep=;\ra;b\rc;d\r", ["2|a|b", "3|c|d"]),
+        ("\"a\"\rb\nd,e\n", ["1|a", "2|b", "3|d|e"]),
     ])
     func `the same records come out however the file is cut`(file: String, records: [String]) {
         for size in [1, 2, 3, 5, .max] { #expect(read(Array(file.utf8), cutEvery: size) == records) }
@@ -52,8 +71,9 @@ import Testing
     @Test(arguments: [
         ("a\"b,c\nd,e\n", ["1!quoteInsideField", "2|d|e"]),
         ("\"a\"b,c\nd,e\n", ["1!textAfterQuote", "2|d|e"]),
-        ("\"a\"\rb\nd,e\n", ["1!textAfterQuote", "2|d|e"]),
+        ("a\n\"b\"\rc\nd,e\n", ["1|a", "2!textAfterQuote", "3|d|e"]),
         ("\"a\"\r", ["1|a"]),
+        ("a\rb\"\rc\r", ["1|a", "2!quoteInsideField", "3|c"]),
         ("a,b\n\"c,d\ne,f\ng,h", ["1|a|b", "2!unterminatedQuote", "3|e|f", "4|g|h"]),
         ("a\n\"b\nc\"d\ne\n", ["1|a", "2!textAfterQuote", "3!quoteInsideField", "4|e"]),
         ("\"", ["1!unterminatedQuote"]),

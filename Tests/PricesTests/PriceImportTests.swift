@@ -1,3 +1,4 @@
+import Foundation
 import Postgres
 import Reactor
 import Supervision
@@ -13,6 +14,7 @@ import Testing
     private struct Outcome {
         var summary = PriceImport.Summary()
         var badLines: [String] = []
+        var kinds: [BadLineKind] = []
         var hasWaited = false
     }
 
@@ -21,9 +23,11 @@ import Testing
         var outcome = Outcome()
         outcome.summary = try await PriceImport(session, sliceLines: 200) { event in
             switch event {
-            case .badLine(let number, let reason): outcome.badLines.append("\(number): \(reason)")
+            case .badLine(let line):
+                outcome.badLines.append("\(line.number): \(line.reason)")
+                outcome.kinds.append(line.kind)
             case .waitingForOtherImport: outcome.hasWaited = true
-            case .read, .stored: break
+            case .waiting, .read, .stored: break
             }
         }.run(path)
         return outcome
@@ -104,12 +108,14 @@ import Testing
         )
         #expect(outcome.summary == PriceImport.Summary(imported: 2, alreadyThere: 0, bad: 4))
         #expect(outcome.badLines.map { $0.prefix { $0 != " " } } == ["3:", "4:", "5:", "6:"])
+        #expect(outcome.kinds == [.time, .symbol, .csv, .price])
         #expect(try await database.means() == ["2025-01-01 3.5"])
     }
 
     @Test(arguments: [
-        ("", PriceFileError.empty), ("a,b\n", .missingColumn("symbol")), ("\"", .unreadableHeader),
-        ("symbol,recorded_at\n", .missingColumn("price")),
+        ("", PriceFileError.empty), ("a,b\n", .missingColumn("symbol", found: "\"a\", \"b\"")),
+        ("\"", .unreadableHeader),
+        ("symbol,recorded_at\n", .missingColumn("price", found: "\"symbol\", \"recorded_at\"")),
     ])
     @ReactorActor func `a file without a header is not imported`(lines: String, error: PriceFileError) async throws {
         let database = try await PricesDatabase()
@@ -154,6 +160,58 @@ import Testing
         #expect(outcomes.filter(\.hasWaited).count == 1)
         #expect(try await database.rows("select count(*) from prices") == ["\(expected)"])
         #expect(try await database.differences() == [])
+    }
+
+    @Test @ReactorActor func `a power of ten is a price as exact as any other`() async throws {
+        let database = try await PricesDatabase()
+        _ = try await run(
+            lines: "symbol,recorded_at,price\nA,2025-01-01T09:00:00Z,1e-05\nA,2025-01-01T09:00:00Z,-1.25E+3\n",
+            on: database
+        )
+        #expect(try await database.rows("select price from prices order by 1") == ["-1250", "0.00001"])
+    }
+
+    @Test @ReactorActor func `a file in UTF-16 with semicolons is read like any other`() async throws {
+        let database = try await PricesDatabase()
+        let text = "sep=;\r\nDate;Close\r\n2025-01-01;1.5\r\n2025-01-02;2.5\r\n"
+        let path = "\(try TestFolder.make())/prices.csv"
+        let units = text.utf16.flatMap { unit -> [UInt8] in [UInt8(unit & 0xFF), UInt8(unit >> 8)] }
+        try Data([0xFF, 0xFE] + units).write(to: URL(filePath: path))
+        let summary = try await PriceImport(database.session) { _ in }.run(path, symbol: Symbol("A"))
+        #expect(summary == PriceImport.Summary(imported: 2, alreadyThere: 0, bad: 0))
+        #expect(try await database.means() == ["2025-01-01 1.5", "2025-01-02 2.5"])
+    }
+
+    @Test @ReactorActor func `an import that waits for a forgotten transaction says whose it is`() async throws {
+        let database = try await PricesDatabase()
+        let other = try await database.connect()
+        try await other.execute("set application_name = 'forgotten'", deadline: soon)
+        try await other.execute("begin; select from prices; lock table prices in share mode", deadline: soon)
+        let number = try await other.query("select pg_backend_pid()", deadline: soon).int64(0, 0)
+        let path = "\(try TestFolder.make())/prices.csv"
+        try Files.write("symbol,recorded_at,price\nA,2025-01-01T09:00:00Z,1\n", to: path)
+
+        var holders: [[LockHolder]] = []
+        var result: Result<PriceImport.Summary, PriceImport.Failure>?
+        let importing = PriceImport(database.session, observer: database.configuration) { event in
+            if case .waiting(let held) = event { holders.append(held) }
+        }
+        Reactor.spawn {
+            do throws(PriceImport.Failure) { result = .success(try await importing.run(path)) } catch {
+                result = .failure(error)
+            }
+        }
+        try await eventually("word of who holds the table", within: .seconds(60)) { !holders.isEmpty }
+        let holder = try #require(holders.first?.first)
+        #expect(holder.process == number)
+        #expect(holder.description.hasSuffix("(forgotten, idle in transaction)"))
+        #expect(result == nil)
+        try await other.execute("commit", deadline: soon)
+        try await eventually("the import", within: .seconds(60)) { result != nil }
+        #expect(try result?.get() == PriceImport.Summary(imported: 1, alreadyThere: 0, bad: 0))
+        // Said once, however long it took.
+        #expect(holders.count == 1)
+        other.close()
     }
 
     @Test @ReactorActor func `seeded rows are as many as asked for, within their days, and the same again`()

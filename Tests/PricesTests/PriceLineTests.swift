@@ -4,12 +4,12 @@ import Testing
 
 @Suite struct PriceLineTests {
     /// The file's rows as `COPY` gets them, with spaces for tabs; faults as text.
-    private func rows(_ file: String) throws -> [String] {
+    private func rows(_ file: String, symbol: String? = nil) throws -> [String] {
         var reader = CSVReader()
         reader.append(Array(file.utf8))
         reader.finish()
         #expect(reader.next() == .record)
-        let columns = try PriceColumns(header: reader.record)
+        let columns = try PriceColumns(header: reader.record, symbol: symbol.flatMap { Symbol($0) })
         var seen: [String] = []
         while reader.next() == .record {
             var row: [UInt8] = []
@@ -45,13 +45,51 @@ import Testing
     }
 
     @Test(arguments: [
-        ("symbol,price\n", PriceFileError.missingColumn("recorded_at")),
-        ("AAPL,2025-01-06T09:00:00Z,101.25\n", .missingColumn("symbol")),
-        ("symbol;recorded_at;price\n", .missingColumn("symbol")),
+        ("symbol,price\n", PriceFileError.missingColumn("recorded_at", found: "\"symbol\", \"price\"")),
+        ("AAPL,101.25\n", .missingColumn("symbol", found: "\"AAPL\", \"101.25\"")),
+        ("symbol;recorded_at\n", .missingColumn("price", found: "\"symbol\", \"recorded_at\"")),
+        ("a,b,c,d,e,f,g,h,i,j,k,l,m\n", .missingColumn("symbol", found: Self.twelve + ", …")),
         ("symbol,recorded_at,price,Price\n", .repeatedColumn("price")),
     ])
     func `a header that does not name each column once makes the file unusable`(file: String, error: PriceFileError) {
         #expect(throws: error) { try rows(file) }
+    }
+
+    private static let twelve = "abcdefghijkl".map { "\"\($0)\"" }.joined(separator: ", ")
+
+    @Test func `a symbol is told in one way only`() {
+        #expect(throws: PriceFileError.symbolGivenTwice(column: "ticker")) {
+            try rows("Date,Close,Ticker\n", symbol: "AAPL")
+        }
+    }
+
+    @Test(arguments: [
+        // Yahoo and Kaggle
+        (
+            "Date,Open,High,Low,Close,Adj Close,Volume\n2025-01-06,1,2,0.5,1.5,1.4,100\n",
+            "AAPL 2025-01-06T00:00:00Z 1.5"
+        ),
+        (
+            "Date,Adj Close,Close,High,Low,Open,Volume\n2025-01-06,1.4,1.5,2,0.5,1,100\n",
+            "AAPL 2025-01-06T00:00:00Z 1.5"
+        ),
+        ("\"Date\";\"Close\"\r\n\"2025-01-06\";\"1.5\"\r\n", "AAPL 2025-01-06T00:00:00Z 1.5"),
+        // yfinance
+        (
+            "Date,Open,High,Low,Close,Volume\n2025-01-06 00:00:00-05:00,1,2,0,1.5,9\n",
+            "AAPL 2025-01-06 00:00:00-05:00 1.5"
+        ),
+        ("Datetime,Close\n2025-01-06 14:30:00+00:00,1.5\n", "AAPL 2025-01-06 14:30:00+00:00 1.5"),
+        ("Date,Close\n2025-02-30,1\n", "line 2: recorded_at \"2025-02-30\" is not a time such as 2025-01-06T09:00:00Z"),
+        ("Date,Close\n2025-01-06,null\n", "line 2: price \"null\" is not a decimal number such as 101.25"),
+        ("Date,recorded_at,Close,price\n2025-01-06,2025-01-07T00:00:00Z,1,2\n", "AAPL 2025-01-07T00:00:00Z 2"),
+        (
+            "recorded_at,price\n2025-01-06,1\n",
+            "line 2: recorded_at \"2025-01-06\" is not a time such as 2025-01-06T09:00:00Z"
+        ),
+    ])
+    func `a file of daily prices gives each close at midnight`(file: String, row: String) throws {
+        #expect(try rows(file, symbol: "AAPL") == [row])
     }
 
     @Test(arguments: [
@@ -92,13 +130,15 @@ import Testing
     @Test(arguments: [
         "0", "97", "101.25", "-0.5", "+1", ".5", "5.", "000.100", "0.1234567890123456789",
         "9999999999999999999999999999999999999999999999999999999999999.5",
+        "1e-05", "1E+3", "-1.5e-7", "1e3", ".5e1", "5.e-1", "1e-64", "1e63", "0e000",
     ])
     func `a decimal is passed on digit by digit`(text: String) throws {
         #expect(try row(price: text) == "A 2025-01-06T09:00:00Z \(text)")
     }
 
     @Test(arguments: [
-        "", ".", "-", "+.", "1e3", "1E+3", "1 000", "\"1,000\"", "0x1F", "NaN", "Infinity", "-inf", "1..2", "--1",
+        "", ".", "-", "+.", "1e", "e5", "1e+", "1e5.5", "1e--5", "1e0005", "1e64", "1e-65", "1 e5", "1 000",
+        "\"1,000\"", "0x1F", "NaN", "Infinity", "-inf", "1..2", "--1",
         "1.2.3", "١",
         "\\N", "10000000000000000000000000000000000000000000000000000000000000000",
     ])

@@ -47,8 +47,9 @@ enum CSVFault: Error, Hashable {
 ///     fieldStart ──"──▶ quoted ──"──▶ afterQuote ──"──▶ quoted           "" inside quotes is one quote
 ///     fieldStart, unquoted, afterQuote ──,──▶ fieldStart                 ──LF or end──▶ record
 ///
-/// Lines end with LF or CRLF; blank ones are passed over, and so is a byte order mark. After a fault it goes on with
-/// the line behind the one on which the record began, so that a stray quote spoils one line and not the rest.
+/// The separator and the end of lines are what the first line says (``CSVDialect``); LF and CRLF are always one. Blank
+/// lines are passed over, and so is a byte order mark. After a fault it goes on with the line behind the one on which
+/// the record began, so that a stray quote spoils one line and not the rest.
 struct CSVReader: ~Copyable {
     enum Step: Equatable {
         /// ``record`` holds the next record.
@@ -68,7 +69,8 @@ struct CSVReader: ~Copyable {
     private var start = 0
     /// The line on which it begins.
     private var line = 1
-    private var isFileStart = true
+    /// Nil until the first line is there.
+    private var dialect: CSVDialect?
     private var isFinished = false
     /// Whether the rest of a line that is too long is still to be thrown away.
     private var isSkippingLine = false
@@ -92,15 +94,12 @@ struct CSVReader: ~Copyable {
     /// Takes one step.
     mutating func next() -> Step {
         while true {
-            if isFileStart {
-                guard unread.count >= 3 || isFinished else { return .needMoreBytes }
-                isFileStart = false
-                if unread.starts(with: [0xEF, 0xBB, 0xBF]) { start = 3 }
-            }
-            if isSkippingLine { skipLine() }
+            guard let dialect = dialect ?? open() else { return .needMoreBytes }
+            if isSkippingLine { skipLine(dialect) }
             guard start < unread.count else { return isFinished ? .end : .needMoreBytes }
             do {
-                let end = try record.read(unread, from: start, limitBytes: recordBytesMax, isEnd: isFinished)
+                let limit = recordBytesMax
+                let end = try record.read(unread, dialect, from: start, limitBytes: limit, isEnd: isFinished)
                 guard let end else { return .needMoreBytes }
                 record.line = line
                 line += end.lines
@@ -115,10 +114,19 @@ struct CSVReader: ~Copyable {
         }
     }
 
+    private mutating func open() -> CSVDialect? {
+        guard let opening = CSVDialect.opening(of: unread, limitBytes: recordBytesMax, isEnd: isFinished) else {
+            return nil
+        }
+        (start, line) = (opening.start, opening.line)
+        dialect = opening.dialect
+        return dialect
+    }
+
     /// Throws the rest of the line away, as far as it is there.
-    private mutating func skipLine() {
+    private mutating func skipLine(_ dialect: CSVDialect) {
         while start < unread.count, isSkippingLine {
-            isSkippingLine = unread[start] != .lineFeed
+            isSkippingLine = !dialect.endsLine(unread[start])
             start += 1
         }
     }
@@ -134,6 +142,7 @@ extension CSVRecord {
     ///   the next piece, which is cheap as long as a piece holds many records.
     fileprivate mutating func read(
         _ unread: [UInt8],
+        _ dialect: CSVDialect,
         from start: Int,
         limitBytes: Int,
         isEnd: Bool
@@ -150,12 +159,12 @@ extension CSVRecord {
             switch (place, byte) {
             case (.quoted, .quote): place = .afterQuote
             case (.quoted, _):
-                if byte == .lineFeed { lines += 1 }
+                if dialect.endsLine(byte) { lines += 1 }
                 bytes.append(byte)
-            case (_, .comma):
+            case (_, dialect.separator):
                 endField()
                 place = .fieldStart
-            case (_, .lineFeed):
+            case (_, _) where dialect.endsLine(byte):
                 endLastField(isQuoted: place == .afterQuote)
                 return (index, lines)
             case (.fieldStart, .quote): place = .quoted
@@ -182,7 +191,6 @@ extension CSVRecord {
 
 extension UInt8 {
     fileprivate static let quote = UInt8(ascii: "\"")
-    fileprivate static let comma = UInt8(ascii: ",")
     fileprivate static let lineFeed = UInt8(ascii: "\n")
     fileprivate static let carriageReturn = UInt8(ascii: "\r")
     fileprivate var isBlank: Bool { self == UInt8(ascii: " ") || self == UInt8(ascii: "\t") }

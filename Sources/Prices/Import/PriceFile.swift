@@ -1,6 +1,7 @@
 /// A price file, turned into rows for `COPY` as it is read.
 struct PriceFile: ~Copyable {
     private var file: FileReader
+    private var text = FileText()
     private var reader = CSVReader()
     private var columns: PriceColumns?
 
@@ -18,11 +19,13 @@ struct PriceFile: ~Copyable {
     var position: Int { file.position }
 
     /// Reads the header, which comes before everything else.
-    mutating func readHeader() throws(PriceFileError) {
+    ///
+    /// - Parameter symbol: Whose prices these are, if the file does not say so itself.
+    mutating func readHeader(symbol: Symbol? = nil) throws(PriceFileError) {
         while true {
             switch reader.next() {
             case .record:
-                columns = try PriceColumns(header: reader.record)
+                columns = try PriceColumns(header: reader.record, symbol: symbol)
                 return
             case .fault: throw .unreadableHeader
             case .end: throw .empty
@@ -33,9 +36,9 @@ struct PriceFile: ~Copyable {
 
     /// Reads on until there are rows.
     ///
-    /// - Parameter badLine: Called with the number of each line that is no price, and why.
+    /// - Parameter badLine: Called with each line that is no price.
     /// - Returns: The rows, at least one; nil when the file is at its end.
-    mutating func nextRows(badLine: (Int, String) -> Void) throws(PriceFileError) -> [UInt8]? {
+    mutating func nextRows(badLine: (PriceImport.BadLine) -> Void) throws(PriceFileError) -> [UInt8]? {
         guard let columns else { preconditionFailure("the header comes first") }
         var rows: [UInt8] = []
         while true {
@@ -45,11 +48,11 @@ struct PriceFile: ~Copyable {
                     try PriceLine.append(reader.record, columns, to: &rows)
                 } catch {
                     badLines += 1
-                    badLine(reader.record.line, error.description)
+                    badLine(PriceImport.BadLine(reader.record.line, error))
                 }
             case .fault(let line, let fault):
                 badLines += 1
-                badLine(line, PriceLineFault.csv(fault).description)
+                badLine(PriceImport.BadLine(line, .csv(fault)))
             case .needMoreBytes:
                 guard rows.isEmpty else { return rows }
                 try readPiece()
@@ -61,6 +64,7 @@ struct PriceFile: ~Copyable {
 
     private mutating func readPiece() throws(PriceFileError) {
         let piece = try file.next()
-        if piece.isEmpty { reader.finish() } else { reader.append(piece) }
+        reader.append(try text.convert(piece))
+        if piece.isEmpty { reader.finish() }
     }
 }

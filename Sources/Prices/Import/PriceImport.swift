@@ -15,12 +15,30 @@ public struct PriceImport {
     public enum Event: Sendable {
         /// Another import is under way; this one waits for it.
         case waitingForOtherImport
-        /// A line of the file cannot be imported; `reason` is fit for a terminal.
-        case badLine(number: Int, reason: String)
+        /// Other sessions hold what this one needs; said again when they are others.
+        case waiting(for: [LockHolder])
+        /// A line of the file cannot be imported.
+        case badLine(BadLine)
         /// So much of the file is read; `total` is nil for a pipe.
         case read(bytes: Int, total: Int?)
         /// So many of the good lines are in the table.
         case stored(lines: Int, total: Int)
+    }
+
+    /// A line that is not imported.
+    public struct BadLine: Sendable {
+        /// The first is 1.
+        public let number: Int
+        /// What is the matter with it.
+        public let kind: BadLineKind
+        /// The same with what stands there; fit for a terminal.
+        public let reason: String
+
+        init(_ number: Int, _ fault: PriceLineFault) {
+            self.number = number
+            kind = fault.kind
+            reason = fault.description
+        }
     }
 
     /// What came of the lines, header and blank ones aside.
@@ -49,29 +67,42 @@ public struct PriceImport {
     private static let sortMemoryMiB = 64
 
     private let session: PostgresSession
+    private let observer: PostgresConfiguration?
     private let sliceLines: Int
     private let report: (Event) -> Void
 
     /// - Parameters:
     ///   - session: A connection whose `statement_timeout` is off. It is as before afterwards.
+    ///   - observer: How to open a second connection that looks whether the first one waits for others; nil for none.
     ///   - sliceLines: Different prices of one transaction. At 100,000 it takes about a second.
     ///   - report: Called in order, often; about every 256 KiB of the file.
-    public init(_ session: PostgresSession, sliceLines: Int = 100_000, report: @escaping (Event) -> Void) {
+    public init(
+        _ session: PostgresSession,
+        observer: PostgresConfiguration? = nil,
+        sliceLines: Int = 100_000,
+        report: @escaping (Event) -> Void
+    ) {
         precondition(sliceLines > 0)
         self.session = session
+        self.observer = observer
         self.sliceLines = sliceLines
         self.report = report
     }
 
-    /// Imports a file: CSV whose header names `symbol`, `recorded_at` and `price`, in any order, among others.
+    /// Imports a file: CSV whose header names `symbol`, `recorded_at` and `price`, in any order, among others; or a day
+    /// and its close (``PriceColumns``).
     ///
     /// `recorded_at` is an RFC 3339 time with a zone; `price` a decimal, which is kept exactly.
-    public func run(_ path: String) async throws(Failure) -> Summary {
+    ///
+    /// - Parameter symbol: Whose prices these are, for a file that does not say so itself.
+    public func run(_ path: String, symbol: Symbol? = nil) async throws(Failure) -> Summary {
         let file: FileReader
         do { file = try FileReader(path) } catch { throw .file(error) }
         var staging = PriceFile(file)
-        do { try staging.readHeader() } catch { throw .file(error) }
+        do { try staging.readHeader(symbol: symbol) } catch { throw .file(error) }
 
+        let watch = try await lockWatch()
+        defer { watch?.stop() }
         try await lock()
         let outcome: Result<Summary, Failure>
         do throws(Failure) {
@@ -82,6 +113,13 @@ public struct PriceImport {
         }
         await cleanUp()
         return try outcome.get()
+    }
+
+    private func lockWatch() async throws(Failure) -> LockWatch? {
+        guard let observer else { return nil }
+        let session = try await query("select pg_backend_pid()")
+        guard let process = session.int64(0, 0) else { return nil }
+        return LockWatch(of: process, by: observer) { [report] in report(.waiting(for: $0)) }
     }
 
     private func lock() async throws(Failure) {
@@ -128,7 +166,7 @@ public struct PriceImport {
 
     private func nextRows(of file: inout PriceFile, for copy: PostgresCopy) async throws(Failure) -> [UInt8]? {
         do {
-            return try file.nextRows { report(.badLine(number: $0, reason: $1)) }
+            return try file.nextRows { report(.badLine($0)) }
         } catch {
             await copy.cancel()
             throw .file(error)

@@ -18,34 +18,87 @@ struct PriceLine {
         guard record.fields.count == columns.count else {
             throw .fieldCount(record.fields.count, expected: columns.count)
         }
-        let symbol = record.trimmed(columns.symbol)
+        let symbol = try symbol(record, columns)
         let recordedAt = record.trimmed(columns.recordedAt)
         let price = record.trimmed(columns.price)
         let bytes = record.bytes.span
 
-        guard Symbol.isValid(bytes.extracting(symbol)) else { throw .symbol(excerpt: record.excerpt(symbol)) }
         guard DecimalText.isValid(bytes.extracting(price)) else { throw .price(excerpt: record.excerpt(price)) }
-        let timestamp: TimestampText
-        do {
-            timestamp = try TimestampText(bytes.extracting(recordedAt))
-        } catch {
-            throw .recordedAt(excerpt: record.excerpt(recordedAt), error)
+        let time = bytes.extracting(recordedAt)
+        let isDate = columns.takesDates && time.count == 10 && CalendarDate(time) != nil
+        var timestamp: TimestampText?
+        if !isDate {
+            do { timestamp = try TimestampText(time) } catch {
+                throw .recordedAt(excerpt: record.excerpt(recordedAt), error)
+            }
         }
 
         // None of the characters that came through has a meaning for COPY, so nothing is escaped.
-        rows += record.bytes[symbol]
+        rows += symbol
         rows.append(UInt8(ascii: "\t"))
-        rows += record.bytes[recordedAt].prefix(timestamp.significantLength)
-        rows += record.bytes[recordedAt].suffix(timestamp.zoneLength)
+        if let timestamp {
+            rows += record.bytes[recordedAt].prefix(timestamp.significantLength)
+            rows += record.bytes[recordedAt].suffix(timestamp.zoneLength)
+        } else {
+            rows += record.bytes[recordedAt]
+            rows += midnight
+        }
         rows.append(UInt8(ascii: "\t"))
         rows += record.bytes[price]
         rows.append(UInt8(ascii: "\n"))
+    }
+
+    /// The time of a price of which only the day is known: any time of that UTC day counts for it.
+    private static let midnight = Array("T00:00:00Z".utf8)
+
+    private static func symbol(
+        _ record: CSVRecord,
+        _ columns: PriceColumns
+    ) throws(PriceLineFault) -> ArraySlice<UInt8> {
+        switch columns.symbol {
+        case .given(let symbol): return symbol[...]
+        case .column(let column):
+            let range = record.trimmed(column)
+            guard Symbol.isValid(record.bytes.span.extracting(range)) else {
+                throw .symbol(excerpt: record.excerpt(range))
+            }
+            return record.bytes[range]
+        }
+    }
+}
+
+/// What is the matter with a line that is not imported.
+public enum BadLineKind: String, CaseIterable, Sendable {
+    /// A quote too many or too few, or too long.
+    case csv = "bad CSV"
+    /// More or fewer fields than the header.
+    case fieldCount = "another number of fields than the header"
+    /// Not a symbol.
+    case symbol = "no symbol"
+    /// Not an instant.
+    case time = "no time"
+    /// An instant without a zone.
+    case zone = "no time zone"
+    /// Not a decimal number.
+    case price = "no price"
+}
+
+extension PriceLineFault {
+    var kind: BadLineKind {
+        switch self {
+        case .csv: .csv
+        case .fieldCount: .fieldCount
+        case .symbol: .symbol
+        case .recordedAt(_, .malformed): .time
+        case .recordedAt(_, .noZone): .zone
+        case .price: .price
+        }
     }
 }
 
 extension CSVRecord {
     /// What stands in a field, fit for a terminal: at most 40 characters, nothing that moves the cursor.
-    fileprivate func excerpt(_ range: Range<Int>) -> String {
+    func excerpt(_ range: Range<Int>) -> String {
         let text = String(decoding: bytes[range].prefix(200), as: UTF8.self).unicodeScalars
         let short = text.count <= 40 ? String(text) : String(text.prefix(39)) + "…"
         return short.debugDescription
