@@ -18,6 +18,8 @@ public struct ConfigurationEntry: Sendable {
     public let isSecret: Bool
     /// True for a value that the key takes.
     let accepts: @Sendable (ConfigurationValue) -> Bool
+    /// What exactly is wrong with a value that the key does not take, where that can be said without showing it.
+    let objection: @Sendable (ConfigurationValue) -> String?
 
     /// `section.name`, the whole name of the key.
     public var path: String { "\(section).\(name)" }
@@ -31,7 +33,12 @@ public struct ConfigurationEntry: Sendable {
     }
 
     /// Why a value is refused, as one sentence.
-    func complaint(about found: String) -> String {
-        isSecret ? "must be \(expectation)" : "must be \(expectation), not \(found)"
+    ///
+    /// - Parameters:
+    ///   - found: What is shown of it, unless it is a secret.
+    ///   - value: The value, if it has the right type.
+    func complaint(about found: String, _ value: ConfigurationValue? = nil) -> String {
+        let objection = value.flatMap(objection).map { ": \($0)" } ?? ""
+        return (isSecret ? "must be \(expectation)" : "must be \(expectation), not \(found)") + objection
     }
 }

@@ -26,6 +26,7 @@ public struct ConfigurationKey<Value: Sendable>: Sendable {
         range: String,
         meaning: String,
         isSecret: Bool = false,
+        objection: @escaping @Sendable (ConfigurationValue) -> String? = { _ in nil },
         read: @escaping @Sendable (ConfigurationValue) -> Value?
     ) {
         let parts = path.split(separator: ".")
@@ -41,7 +42,8 @@ public struct ConfigurationKey<Value: Sendable>: Sendable {
             range: range,
             meaning: meaning,
             isSecret: isSecret,
-            accepts: { read($0) != nil }
+            accepts: { read($0) != nil },
+            objection: objection
         )
         self.read = read
     }
@@ -250,11 +252,14 @@ extension ConfigurationKey {
     }
 
     /// A text that stands for a value of another type; the default, an empty text, stands for none.
+    ///
+    /// - Parameter objection: What exactly is wrong with a text that `parse` refuses; never a part of a secret.
     public static func optional<Wrapped>(
         _ path: String,
         form: String,
         isSecret: Bool = false,
         _ meaning: String,
+        objection: @escaping @Sendable (String) -> String? = { _ in nil },
         parse: @escaping @Sendable (String) -> Wrapped?
     ) -> Self where Value == Wrapped? {
         Self(
@@ -264,7 +269,8 @@ extension ConfigurationKey {
             expectation: "empty or \(form)",
             range: "empty, \(form)",
             meaning: meaning,
-            isSecret: isSecret
+            isSecret: isSecret,
+            objection: { if case .string(let text) = $0 { objection(text) } else { nil } }
         ) { found in
             guard case .string(let text) = found else { return nil }
             if text.isEmpty { return .some(nil) }

@@ -27,12 +27,13 @@ struct ConfigurationLoader {
     mutating func take(environment: [String: String]) {
         for entry in schema.entries.sorted(by: { $0.variable < $1.variable }) {
             guard let text = environment[entry.variable] else { continue }
-            guard let value = ConfigurationValue(text: text, kind: entry.kind), entry.accepts(value) else {
+            let value = ConfigurationValue(text: text, kind: entry.kind)
+            guard let value, entry.accepts(value) else {
                 problems.append(
                     ConfigurationProblem(
                         place: .environment(variable: entry.variable),
                         key: entry.path,
-                        complaint: entry.complaint(about: ConfigurationValue.string(text).description)
+                        complaint: entry.complaint(about: ConfigurationValue.string(text).description, value)
                     )
                 )
                 continue
@@ -86,7 +87,7 @@ struct ConfigurationLoader {
             return report(path, entry.complaint(about: found.shownType), places)
         }
         guard entry.accepts(value) else {
-            return report(path, entry.complaint(about: value.description), places)
+            return report(path, entry.complaint(about: value.description, value), places)
         }
         let source = Configuration.Source.file(places.file, line: places.lines[path])
         settings[entry.path] = Configuration.Setting(value: value, source: source)

@@ -2,7 +2,7 @@ internal import Reactor
 
 /// One attempt to connect; dropping it gives the attempt up.
 ///
-///     resolve ──addresses──▶ poll ──connected──▶ done        any ──timeout or failure──▶ done
+///     resolve ──addresses──▶ poll ──connected──▶ set up ──answered──▶ done        any ──timeout or failure──▶ done
 @ReactorActor
 final class ConnectAttempt {
     private let configuration: PostgresConfiguration
@@ -32,7 +32,9 @@ final class ConnectAttempt {
 
     private func start() async {
         var addresses: [String] = []
-        if !configuration.isLocal {
+        if let address = configuration.address {
+            addresses = [address]
+        } else if !configuration.isLocal {
             do {
                 let endpoint = Endpoint.tcp(host: configuration.host, port: configuration.port)
                 let found = try await Resolver.resolve(endpoint, within: configuration.connectTimeout)
@@ -43,30 +45,64 @@ final class ConnectAttempt {
         }
         guard completion != nil else { return }
         guard let libpq = Libpq(keywords: configuration.keywords(addresses: addresses)) else {
-            return finish(.failure(.refused("out of memory")))
+            return finish(.failure(.refused(nil, "out of memory")))
         }
         self.libpq = libpq
         // libpq's manual: the first time, behave as if it had asked to wait for writing.
-        wait(for: .write)
+        wait(for: .write) { $0.step() }
     }
 
-    private func wait(for readiness: Readiness) {
+    private func wait(for readiness: Readiness, then next: @escaping @ReactorActor (ConnectAttempt) -> Void) {
         guard let libpq, let descriptor = libpq.descriptor else {
-            return finish(.failure(.refused(libpq?.failureText ?? "")))
+            return finish(.failure(libpq?.connectError ?? .refused(nil, "")))
         }
         // A new watcher for each step, because the step may have closed the socket and opened another.
-        watcher = IOWatcher(descriptor: descriptor, for: readiness) { [unowned self] _ in step() }
+        watcher = IOWatcher(descriptor: descriptor, for: readiness) { [unowned self] _ in
+            // Stops watching before libpq closes the descriptor.
+            watcher = nil
+            next(self)
+        }
     }
 
     private func step() {
         guard let libpq else { return }
-        // Stops watching before libpq closes the descriptor.
-        watcher = nil
         switch libpq.connectStep() {
-        case .wait(let readiness): wait(for: readiness)
-        case .connected: finish(.success(libpq))
-        case .failed: finish(.failure(.refused(libpq.failureText)))
+        case .wait(let readiness): wait(for: readiness) { $0.step() }
+        case .connected: setUp(libpq)
+        case .failed: finish(.failure(libpq.connectError))
         }
+    }
+
+    private func setUp(_ libpq: Libpq) {
+        guard libpq.send(configuration.sessionScript(serverProcess: libpq.serverProcess)) else {
+            return finish(.failure(libpq.connectError))
+        }
+        flush()
+    }
+
+    private func flush() {
+        switch libpq?.flush() {
+        case .done: wait(for: .read) { $0.readAnswer() }
+        case .pending: wait(for: [.read, .write]) { $0.flush() }
+        case .failed, nil: finish(.failure(libpq?.connectError ?? .refused(nil, "")))
+        }
+    }
+
+    private func readAnswer() {
+        guard let libpq, libpq.consumeInput() else { return finish(.failure(libpq?.connectError ?? .refused(nil, ""))) }
+        while !libpq.isBusy {
+            switch libpq.nextReply() {
+            case .success(let result):
+                libpq.isBehindPooler = result.bool(0, 0) == false
+            case .failure(let error):
+                return finish(.failure(.refused(error.sqlState, error.debugDescription)))
+            case .end:
+                return finish(.success(libpq))
+            case .synchronized, .aborted, .copyIn, .unusable:
+                return finish(.failure(libpq.connectError))
+            }
+        }
+        wait(for: .read) { $0.readAnswer() }
     }
 
     private func finish(_ result: Result<Libpq, PostgresConnectError>) {

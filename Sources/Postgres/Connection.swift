@@ -31,7 +31,8 @@ final class Connection {
     private var watcher: IOWatcher?
     private var pipeline = Pipeline<PendingQuery, PostgresOutcome>()
     private var exchange: Exchange?
-    private var statementNames: [Int: (generation: Int, name: String)] = [:]
+    /// Of the statements that were prepared anew because they were stale.
+    private var renewedNames: [Int: (generation: Int, name: String)] = [:]
     private let silenceMax: Duration?
     private var lastReplyAt: Instant
     /// libpq refused to send. Noticed in the middle of a caller's call, acted upon at the end of the turn.
@@ -103,7 +104,11 @@ final class Connection {
         case .plain(let sql):
             isSent = isSent && libpq.execute(sql, sending.query.parameters)
         case .prepared(let statement):
-            let name = name(of: statement, generation: plan.generation ?? 0)
+            guard let generation = plan.generation else {
+                isSent = isSent && libpq.execute(statement.sql, sending.query.parameters)
+                break
+            }
+            let name = name(of: statement, generation: generation)
             if plan.preparesGeneration != nil {
                 isSent = isSent && libpq.prepare(name, statement.sql) && libpq.sync()
             }
@@ -115,9 +120,11 @@ final class Connection {
     }
 
     private func name(of statement: PostgresStatement, generation: Int) -> String {
-        if let known = statementNames[statement.number], known.generation == generation { return known.name }
-        let name = "s\(statement.number)_\(generation)"
-        statementNames[statement.number] = (generation, name)
+        if generation == 1 { return statement.name }
+        if let known = renewedNames[statement.number], known.generation == generation { return known.name }
+        // Drawn by lot: one that somebody else made may be stale as well.
+        let name = "\(statement.name)_\(String(UInt64.random(in: 0 ... .max), radix: 16))"
+        renewedNames[statement.number] = (generation, name)
         return name
     }
 
@@ -199,6 +206,7 @@ final class Connection {
     private func kind(of error: PostgresServerError) -> Pipeline<PendingQuery, PostgresOutcome>.Failure {
         switch error.sqlState {
         case .undefinedStatement: .unknownStatement
+        case .duplicateStatement: .knownStatement
         case .featureNotSupported: .stalePlan
         default: .other
         }

@@ -41,12 +41,17 @@ internal import Reactor
 
     private let connection: OpaquePointer
 
+    /// Whether a pooler was found between us and the server, so that a transaction may be in any session.
+    var isBehindPooler = false
+
     /// Starts to connect; `connectStep` goes on. Nil only when memory is short.
-    init?(keywords: [(keyword: String, value: String)]) {
-        let connectionString = keywords.map { "\($0.keyword)='\(Self.escaped($0.value))'" }.joined(separator: " ")
+    init?(keywords: [String: String]) {
+        let connectionString = keywords.map { "\($0)='\(Self.escaped($1))'" }.joined(separator: " ")
         guard let connection = unsafe PQconnectStart(connectionString) else { return nil }
         unsafe self.connection = connection
         unsafe cpostgres_silence(connection)
+        // Only so do its words for a refusal have the SQLSTATE in them.
+        unsafe PQsetErrorVerbosity(connection, PQERRORS_VERBOSE)
     }
 
     // Says goodbye to the server as far as the socket takes it at once, and closes.
@@ -79,10 +84,9 @@ internal import Reactor
         return descriptor >= 0 ? descriptor : nil
     }
 
-    /// libpq's account of the last failure, cut to a line. For logs only: it names hosts and roles.
-    var failureText: String {
-        let text = unsafe String(cString: PQerrorMessage(connection))
-        return String(text.prefix(200)).split(separator: "\n").joined(separator: " ")
+    /// Why connecting failed, in libpq's words.
+    var connectError: PostgresConnectError {
+        PostgresConnectError(libpq: unsafe String(cString: PQerrorMessage(connection)))
     }
 
     /// Whether the connection has not been found broken yet.

@@ -26,12 +26,16 @@ final class Link {
     private let configuration: PostgresConfiguration
     private var state = State.closed
     private var backoff: Backoff
+    /// For as long as the server itself turns us away.
+    private var refusalBackoff: Backoff
     /// Attempts that failed since the connection was open.
     private var failures = 0
 
     init(_ configuration: PostgresConfiguration) {
         self.configuration = configuration
-        backoff = Backoff(first: configuration.reconnectDelayFirst, cap: configuration.reconnectDelayCap)
+        let first = configuration.reconnectDelayFirst
+        backoff = Backoff(first: first, cap: configuration.reconnectDelayCap)
+        refusalBackoff = Backoff(first: first, cap: max(configuration.reconnectDelayCap, configuration.refusalDelayCap))
     }
 
     /// The connection while it is open.
@@ -70,7 +74,12 @@ final class Link {
             onOpen(connection)
         case .failure(let failure):
             failures += 1
-            retry(after: backoff.next())
+            if failure.isLasting {
+                retry(after: refusalBackoff.next())
+            } else {
+                refusalBackoff.reset()
+                retry(after: backoff.next())
+            }
             onFailure(failure)
         }
     }
@@ -80,6 +89,7 @@ final class Link {
             // At once, for it worked a moment ago; but one that never answered could be lost again and again.
             if connection.hasAnswered {
                 backoff.reset()
+                refusalBackoff.reset()
                 open()
             } else {
                 failures += 1

@@ -18,7 +18,7 @@ struct Pipeline<Query, Response>: ~Copyable {
     struct Sending {
         let query: Query
         /// The number of the prepared statement; `nil` sends the SQL text itself.
-        let statement: Int?
+        var statement: Int?
         let isReading: Bool
         /// How often it was sent before without being executed.
         var resends = 0
@@ -53,6 +53,8 @@ struct Pipeline<Query, Response>: ~Copyable {
     enum Failure {
         /// The session does not know the prepared statement; nothing was executed.
         case unknownStatement
+        /// The session has the prepared statement that was to be prepared.
+        case knownStatement
         /// The prepared statement may no longer fit the tables; nothing stays of its execution.
         case stalePlan
         case other
@@ -88,8 +90,8 @@ struct Pipeline<Query, Response>: ~Copyable {
 
     private struct Prepared {
         var state = Preparation.absent
-        /// Part of the name. A new preparation gets a new name, so the old one needs no closing first.
-        var generation = 0
+        /// Part of the name. What replaces a stale statement gets a new name, so the old one needs no closing first.
+        var generation = 1
         /// Why the last preparation failed. Executions sent in reliance upon it are refused for this reason.
         var failure: Response?
     }
@@ -118,7 +120,6 @@ struct Pipeline<Query, Response>: ~Copyable {
             var entry = prepared[number] ?? Prepared()
             if entry.state == .absent {
                 entry.state = .sent
-                entry.generation += 1
                 plan.endsOpenSegment = endOpenSegment()
                 plan.preparesGeneration = entry.generation
                 entries.append(.preparation(of: number))
@@ -167,7 +168,7 @@ struct Pipeline<Query, Response>: ~Copyable {
 
     private mutating func receivedForPreparation(of number: Int, _ reply: Reply) -> Action {
         switch reply {
-        case .success:
+        case .success, .failure(_, .knownStatement):
             prepared[number]?.state = .ready
             prepared[number]?.failure = nil
         case .failure(let response, _):
@@ -207,17 +208,23 @@ struct Pipeline<Query, Response>: ~Copyable {
             return .finish(sending.query, response)
         }
         switch failure {
-        case .other:
+        case .other, .knownStatement:
             return .finish(sending.query, response)
         case .unknownStatement:
             if let preparationFailure = statement.failure { return .finish(sending.query, preparationFailure) }
         case .stalePlan:
             break
         }
-        guard sending.resends < 2 else { return .finish(sending.query, response) }
         // If it was `.sent` again meanwhile, then another query met the same error first and saw to it.
-        if statement.state == .ready { prepared[number]?.state = .absent }
-        return .resend(again(sending))
+        if statement.state == .ready {
+            prepared[number]?.state = .absent
+            if failure == .stalePlan { prepared[number]?.generation += 1 }
+        }
+        // As text, which cannot meet the same again: behind a pooler, what is prepared now may be in one session, and
+        // the execution in the next.
+        var sending = again(sending)
+        sending.statement = nil
+        return .resend(sending)
     }
 
     private func again(_ sending: Sending) -> Sending {

@@ -1,18 +1,5 @@
-internal import CPostgres
-
 /// Where a PostgreSQL server is, who we are there, and the bounds of what we ask of it.
 public struct PostgresConfiguration: Sendable {
-    /// Whether the connection is encrypted. Unix-domain sockets never are.
-    public enum TLS: String, Sendable, CaseIterable {
-        case disable
-        /// If the server can; without checking its certificate.
-        case prefer
-        /// Always; without checking the server's certificate.
-        case require
-        /// Always, with a server certificate for its name from an authority in `~/.postgresql/root.crt`.
-        case verifyFull = "verify-full"
-    }
-
     /// A name, an address, or the directory of a Unix-domain socket if it begins with `/`.
     public var host: String
     /// The TCP port; for a Unix-domain socket, the number in its file name.
@@ -23,8 +10,14 @@ public struct PostgresConfiguration: Sendable {
     public var password: String?
     /// The database to connect to.
     public var database: String
-    /// Encryption of TCP connections.
-    public var tls = TLS.prefer
+    /// Numeric addresses of the server, which are used in place of what ``host`` resolves to; nil to resolve it.
+    public var address: String?
+    /// What libpq itself carries out, by its keywords: TLS, what the server must be, keep-alive and the like.
+    ///
+    /// Without `sslmode` it is libpq's default, which `PGSSLMODE` changes, as the other variables of libpq do.
+    ///
+    /// - SeeAlso: PostgreSQL manual, "Parameter Key Words"; ``ConnectionKeyword``.
+    public internal(set) var libpqOptions: [String: String] = [:]
     /// How the server's `pg_stat_activity` names us.
     public var applicationName = "tickloop"
 
@@ -47,6 +40,8 @@ public struct PostgresConfiguration: Sendable {
     public var reconnectDelayFirst = Duration.milliseconds(20)
     /// The longest delay of all, however many attempts failed.
     public var reconnectDelayCap = Duration.milliseconds(250)
+    /// The longest delay while the server itself turns us away for a reason that time alone does not heal.
+    public var refusalDelayCap = Duration.seconds(5)
 
     /// Makes a configuration with the defaults above.
     public init(
@@ -64,7 +59,7 @@ public struct PostgresConfiguration: Sendable {
     }
 
     /// Whether ``host`` is the directory of a Unix-domain socket.
-    var isLocal: Bool { host.hasPrefix("/") }
+    var isLocal: Bool { address == nil && host.hasPrefix("/") }
 
     /// Beyond this without any reply, a connection with statements in flight counts as dead.
     ///
@@ -73,90 +68,67 @@ public struct PostgresConfiguration: Sendable {
     var silenceMax: Duration? { statementTimeout > .zero ? statementTimeout + .seconds(1) : nil }
 }
 
-/// Why a connection string is not one.
-public enum PostgresConnectionStringError: Error, Equatable, Sendable {
-    /// libpq cannot parse it.
-    case malformed
-    /// `user`, `host` or `dbname` is missing, or `port` is not a port.
-    case incomplete(keyword: String)
-}
-
 extension PostgresConfiguration {
-    /// Parses `postgresql://user:password@host:port/database` or `host=… user=…`.
-    ///
-    /// Understood are `host`, `port`, `user`, `password`, `dbname`, `sslmode` and `application_name`; other keywords
-    /// are accepted and ignored.
-    ///
-    /// - SeeAlso: PostgreSQL manual, "Connection Strings".
-    public init(connectionString: String) throws(PostgresConnectionStringError) {
-        guard let options = Self.options(in: connectionString) else { throw .malformed }
-        guard let user = options["user"] else { throw .incomplete(keyword: "user") }
-        guard let host = options["host"] ?? options["hostaddr"] else { throw .incomplete(keyword: "host") }
-        guard let port = UInt16(options["port"] ?? "5432") else { throw .incomplete(keyword: "port") }
-        self.init(
-            host: host,
-            port: port,
-            user: user,
-            password: options["password"],
-            database: options["dbname"] ?? user
-        )
-        if let tls = options["sslmode"].flatMap(TLS.init(rawValue:)) { self.tls = tls }
-        if let name = options["application_name"] { applicationName = name }
-    }
-
-    private static func options(in connectionString: String) -> [String: String]? {
-        var error: UnsafeMutablePointer<CChar>?
-        let parsed = unsafe PQconninfoParse(connectionString, &error)
-        unsafe PQfreemem(error)
-        guard let first = unsafe parsed else { return nil }
-        defer { unsafe PQconninfoFree(first) }
-        var options: [String: String] = [:]
-        var option = unsafe first
-        while let keyword = unsafe option.pointee.keyword {
-            if let value = unsafe option.pointee.val {
-                options[unsafe String(cString: keyword)] = unsafe String(cString: value)
-            }
-            unsafe option += 1
-        }
-        return options
-    }
-
     /// libpq's keywords for one attempt.
     ///
     /// - Parameter addresses: Numeric addresses of ``host``, tried in turn, so that libpq resolves no names, which
     ///   would block; empty for a Unix-domain socket.
-    func keywords(addresses: [String]) -> [(keyword: String, value: String)] {
-        var keywords: [(keyword: String, value: String)] = [
-            ("port", "\(port)"), ("user", user), ("dbname", database), ("application_name", applicationName),
-            ("client_encoding", "UTF8"), ("options", serverOptions),
+    func keywords(addresses: [String]) -> [String: String] {
+        var keywords = [
+            "port": "\(port)", "user": user, "dbname": database, "application_name": applicationName,
+            "client_encoding": "UTF8",
             // Kerberos would look for tickets, in files and over the network.
-            ("gssencmode", "disable"),
+            "gssencmode": "disable",
             // A path that cannot exist: otherwise ~/.pgpass is read, and warned about on stderr.
-            ("passfile", "/dev/null/none"),
+            "passfile": "/dev/null/none",
         ]
-        if let password { keywords.append(("password", password)) }
-        guard !isLocal else { return keywords + [("host", host)] }
-        return keywords + [
+        keywords["password"] = password
+        if isLocal {
+            keywords["host"] = host
+        } else {
             // One name for each address: libpq matches them up by position.
-            ("host", Array(repeating: host, count: addresses.count).joined(separator: ",")),
-            ("hostaddr", addresses.joined(separator: ",")),
-            ("sslmode", tls.rawValue),
+            keywords["host"] = Array(repeating: host, count: addresses.count).joined(separator: ",")
+            keywords["hostaddr"] = addresses.joined(separator: ",")
             // A peer that vanished without a word is noticed within about ten seconds, idle or not.
-            ("keepalives", "1"), ("keepalives_idle", "4"), ("keepalives_interval", "2"), ("keepalives_count", "3"),
-            ("tcp_user_timeout", "\(peerTimeout.wholeMilliseconds)"),
+            keywords["keepalives"] = "1"
+            keywords["keepalives_idle"] = "4"
+            keywords["keepalives_interval"] = "2"
+            keywords["keepalives_count"] = "3"
+            keywords["tcp_user_timeout"] = "\(peerTimeout.wholeMilliseconds)"
+        }
+        return keywords.merging(libpqOptions) { $1 }
+    }
+
+    /// What a session begins with, by the names of the server's settings.
+    ///
+    /// They are set by a statement and not by libpq's `options`, which PgBouncer refuses as it comes.
+    var sessionSettings: [(name: String, value: String, isFollowedByPoolers: Bool)] {
+        [
+            ("TimeZone", "UTC", true),
+            ("DateStyle", "ISO", true),
+            ("statement_timeout", "\(statementTimeout.wholeMilliseconds)", false),
+            // Should we be stopped in the middle of a transaction, its locks are not held for ever.
+            ("idle_in_transaction_session_timeout", "60000", false),
+            // A statement whose client died is given up within a second instead of running to its end.
+            ("client_connection_check_interval", "1000", false),
+            ("client_min_messages", "warning", false),
         ]
     }
 
-    /// Settings that the session starts with.
-    private var serverOptions: String {
-        [
-            "statement_timeout=\(statementTimeout.wholeMilliseconds)",
-            // Should we be stopped in the middle of a transaction, its locks are not held for ever.
-            "idle_in_transaction_session_timeout=60000",
-            // A statement whose client died is given up within a second instead of running to its end.
-            "client_connection_check_interval=1000",
-            "TimeZone=UTC", "DateStyle=ISO", "client_min_messages=warning",
-        ].map { "-c \($0)" }.joined(separator: " ")
+    /// The statement that sets ``sessionSettings``, and answers whether a pooler stands between us and the server.
+    ///
+    /// A pooler, such as PgBouncer, tells a process number of its own making. Where each transaction may be in another
+    /// session, a setting would stay behind for others and not be there for us, but for the few that a pooler carries
+    /// from session to session. So the others are left to the role (`alter role … set statement_timeout`).
+    ///
+    /// - Parameter serverProcess: The number that the server told when the session began.
+    func sessionScript(serverProcess: CInt) -> String {
+        let isDirect = "pg_backend_pid() = \(serverProcess)"
+        let rows = sessionSettings.map { "('\($0.name)', '\($0.value)', \($0.isFollowedByPoolers))" }
+        return """
+            select \(isDirect), count(set_config(name, value, false))
+            from (values \(rows.joined(separator: ", "))) as setting (name, value, always) where always or \(isDirect)
+            """
     }
 }
 

@@ -104,8 +104,18 @@ public struct SQLState: Hashable, Sendable, ExpressibleByStringLiteral {
     /// The table does not exist; perhaps the migrations did not run.
     public static let undefinedTable: SQLState = "42P01"
 
-    /// The prepared statement is not known in this session: `DISCARD ALL`, or its preparation failed.
+    /// The password, or the proof of it, is wrong.
+    public static let invalidPassword: SQLState = "28P01"
+    /// There is no such database.
+    public static let undefinedDatabase: SQLState = "3D000"
+    /// The server starts, recovers or shuts down, and takes no new sessions.
+    public static let cannotConnectNow: SQLState = "57P03"
+
+    /// The prepared statement is not known in this session: `DISCARD ALL`, a pooler's other session, or its
+    /// preparation failed.
     static let undefinedStatement: SQLState = "26000"
+    /// There is a prepared statement of that name; the names are made from the text, so it is the same one.
+    static let duplicateStatement: SQLState = "42P05"
     /// Among others: "cached plan must not change result type", after a column of a prepared statement changed.
     static let featureNotSupported: SQLState = "0A000"
 }
@@ -116,8 +126,46 @@ public enum PostgresConnectError: Error, Equatable, Sendable {
     case resolution(ResolutionError)
     /// Connecting took longer than it may.
     case timedOut
-    /// The server was not reached, or turned us away. In libpq's words, which name hosts and roles: for logs only.
-    case refused(String)
+    /// The server was not reached, or turned us away; then with an SQLSTATE. In libpq's words, which name hosts and
+    /// roles: for logs and operators only.
+    case refused(SQLState?, String)
+
+    /// No text of libpq is longer in a log line.
+    private static let textLimit = 400
+
+    /// Reads libpq's verbose words for a failure: a line for each address that was tried, and lines of more detail.
+    init(libpq text: String) {
+        var lines = text.split(separator: "\n").filter { !$0.hasPrefix("\t") && !$0.hasPrefix("LOCATION:") }
+        var state: SQLState?
+        for index in lines.indices {
+            // `FATAL:  28P01: password authentication failed`; the first word may be in the server's language.
+            guard let gap = lines[index].firstRange(of: ":  ") else { continue }
+            let code = lines[index][gap.upperBound...].prefix { $0 != ":" }
+            guard code.utf8.count == 5, code.utf8.allSatisfy(\.isDigitOrCapital) else { continue }
+            state = SQLState(String(code))
+            lines[index].removeSubrange(gap.lowerBound..<code.endIndex)
+        }
+        self = .refused(state, String(lines.joined(separator: "; ").prefix(Self.textLimit)))
+    }
+
+    /// What the server said when it turned us away; nil when it was not the server.
+    public var sqlState: SQLState? {
+        if case .refused(let state, _) = self { state } else { nil }
+    }
+
+    /// Whether the server turned us away for a reason that time alone does not heal, such as a wrong password.
+    ///
+    /// By the class of the SQLSTATE: 57 is a server that starts or shuts down, 53 one that is full.
+    var isLasting: Bool {
+        guard let sqlState else { return false }
+        return !["57", "53"].contains(sqlState.code.prefix(2))
+    }
+}
+
+extension UInt8 {
+    fileprivate var isDigitOrCapital: Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self)
+    }
 }
 
 extension PostgresConnectError: CustomStringConvertible, CustomDebugStringConvertible {
@@ -132,6 +180,6 @@ extension PostgresConnectError: CustomStringConvertible, CustomDebugStringConver
 
     /// With libpq's words.
     public var debugDescription: String {
-        if case .refused(let text) = self { text } else { description }
+        if case .refused(_, let text) = self { text } else { description }
     }
 }

@@ -15,6 +15,8 @@ public final class PostgresStatement: Sendable {
     public let isReading: Bool
     /// A small number of its own, which indexes the connections' tables.
     let number: Int
+    /// What sessions call it: the same in every process, because behind a pooler they share sessions.
+    let name: String
 
     /// Makes a statement that may change something.
     ///
@@ -23,6 +25,7 @@ public final class PostgresStatement: Sendable {
         self.sql = sql
         isReading = false
         number = Self.nextNumber()
+        name = Self.name(of: sql)
     }
 
     /// Makes a statement that changes nothing, not even by a function that it calls or a lock that it takes.
@@ -33,6 +36,13 @@ public final class PostgresStatement: Sendable {
         self.sql = sql
         isReading = true
         number = Self.nextNumber()
+        name = Self.name(of: sql)
+    }
+
+    /// `tickloop_` and FNV-1a of the text: that two of a program's few statements meet is as good as impossible.
+    private static func name(of sql: String) -> String {
+        let hash = sql.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        return "tickloop_\(String(hash, radix: 16))"
     }
 
     private static let numbers = Atomic<Int>(0)

@@ -8,22 +8,14 @@ extension PostgresConfiguration {
     /// - Parameter name: What the server shows of these connections, in `pg_stat_activity`.
     /// - Throws: When `database.url` is given and is not a connection string.
     public init(_ configuration: Configuration, name: String) throws(StartupError) {
-        if let url = configuration[DatabaseSettings.url] {
-            do {
-                try self.init(connectionString: url)
-            } catch {
-                throw StartupError("database.url is not a PostgreSQL connection string with a user and a host")
-            }
-        } else {
-            let password = configuration[DatabaseSettings.password]
-            self.init(
-                host: configuration[DatabaseSettings.host],
-                port: UInt16(configuration[DatabaseSettings.port]),
-                user: configuration[DatabaseSettings.user],
-                password: password.isEmpty ? nil : password,
-                database: configuration[DatabaseSettings.name]
-            )
-        }
+        let password = configuration[DatabaseSettings.password]
+        self.init(
+            host: configuration[DatabaseSettings.host],
+            port: UInt16(configuration[DatabaseSettings.port]),
+            user: configuration[DatabaseSettings.user],
+            password: password.isEmpty ? nil : password,
+            database: configuration[DatabaseSettings.name]
+        )
         applicationName = "tickloop \(name)"
         connections = configuration[DatabaseSettings.connections]
         inFlightPerConnectionMax = configuration[DatabaseSettings.inFlightPerConnection]
@@ -31,6 +23,9 @@ extension PostgresConfiguration {
         connectTimeout = configuration[DatabaseSettings.connectTimeout]
         statementTimeout = configuration[DatabaseSettings.statementTimeout]
         reconnectDelayCap = configuration[DatabaseSettings.reconnectCap]
+        // Last, because what it says counts more than the other keys.
+        guard let url = configuration[DatabaseSettings.url] else { return }
+        do { try apply(connectionString: url) } catch { throw StartupError("database.url: \(error)") }
     }
 }
 

@@ -44,6 +44,7 @@ private final class Conversation {
         case "|": .synchronized
         case "aborted": .aborted
         case "unknown": .failure("unknown", .unknownStatement)
+        case "known": .failure("known", .knownStatement)
         case "stale": .failure("stale", .stalePlan)
         case let word where word.hasPrefix("!"): .failure(word, .other)
         default: .success(word)
@@ -116,29 +117,35 @@ private final class Conversation {
             ]
         )
         // Perhaps the table exists by now.
-        #expect(conversation.read("c") == "prepare2 sync execute2")
+        #expect(conversation.read("c") == "prepare1 sync execute1")
     }
 
-    @Test func `a statement that the session forgot is prepared again under a new name`() {
+    @Test func `a statement that the session has already is as good as prepared`() {
+        let conversation = Conversation()
+        _ = conversation.write("a", statement: 1)
+        #expect(conversation.received("known . | A . |") == ["a=A"])
+        #expect(conversation.write("b", statement: 1) == "execute1 sync")
+    }
+
+    @Test func `what met a session without the statement is sent as text, and the next one prepares it again`() {
         let conversation = Conversation()
         _ = conversation.write("a", statement: 1)
         #expect(conversation.received("ok . | A . |") == ["a=A"])
         _ = conversation.write("b", statement: 1)
         _ = conversation.write("c", statement: 1)
         #expect(
-            conversation.received("unknown . | unknown . |") == [
-                "resend: prepare2 sync execute2 sync", "resend: execute2 sync",
-            ]
+            conversation.received("unknown . | unknown . |") == ["resend: execute sync", "resend: execute sync"]
         )
-        #expect(conversation.received("ok . | B . | C . |") == ["b=B", "c=C"])
+        #expect(conversation.write("d", statement: 1) == "prepare1 sync execute1 sync")
+        #expect(conversation.received("B . | C . | ok . | D . |") == ["b=B", "c=C", "d=D"])
     }
 
-    @Test func `a plan that stays stale is reported after two more attempts`() {
+    @Test func `a stale plan is replaced under another name, and what met it is sent as text`() {
         let conversation = Conversation()
         _ = conversation.write("a", statement: 1)
-        #expect(conversation.received("ok . | stale . |") == ["resend: prepare2 sync execute2 sync"])
-        #expect(conversation.received("ok . | stale . |") == ["resend: prepare3 sync execute3 sync"])
-        #expect(conversation.received("ok . | stale . |") == ["a=stale"])
+        #expect(conversation.received("ok . | stale . |") == ["resend: execute sync"])
+        #expect(conversation.write("b", statement: 1) == "prepare2 sync execute2 sync")
+        #expect(conversation.received("stale . | ok . | B . |") == ["a=stale", "b=B"])
     }
 
     @Test func `a long row of reads is cut into segments`() {

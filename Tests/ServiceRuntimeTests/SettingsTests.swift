@@ -53,6 +53,19 @@ import Testing
         #expect(RedisLocation(configuration).endpoint == .unix(path: "/r"))
     }
 
+    @Test(arguments: ["sslmode", "channel_binding", "krbsrvname"])
+    func `a database URL that asks for what is not to be had is refused with the keyword's name`(keyword: String) {
+        let problems = #expect(throws: ConfigurationProblems.self) {
+            try Configuration.load(
+                .worker,
+                file: nil,
+                environment: ["TICKLOOP_DATABASE_URL": "postgresql://me:secret@db/x?\(keyword)=bogus"]
+            )
+        }
+        #expect(problems?.description.contains(": \(keyword) ") == true)
+        #expect(problems?.description.contains("secret") == false)
+    }
+
     @Test(arguments: [
         "mysql://me@localhost/x", "localhost", "host=db user=me", "postgresql://db/x", "postgres://me@[::",
     ])

@@ -8,10 +8,24 @@ public enum DatabaseSettings {
         "database.url",
         form: "a postgresql:// URL with a user and a host",
         isSecret: true,
-        "Takes the place of host, port, user, password and name"
-    ) { text in
-        guard text.hasPrefix("postgresql://") || text.hasPrefix("postgres://") else { return nil }
-        return (try? PostgresConfiguration(connectionString: text)).map { _ in text }
+        "Takes the place of host, port, user, password and name",
+        objection: { text in
+            guard isURL(text) else { return nil }
+            do throws(PostgresConnectionStringError) {
+                _ = try PostgresConfiguration(connectionString: text)
+                return nil
+            } catch {
+                return error.description
+            }
+        },
+        parse: { text in
+            guard isURL(text) else { return nil }
+            return (try? PostgresConfiguration(connectionString: text)).map { _ in text }
+        }
+    )
+
+    private static func isURL(_ text: String) -> Bool {
+        text.hasPrefix("postgresql://") || text.hasPrefix("postgres://")
     }
 
     /// The host.
