@@ -133,7 +133,7 @@ extension HTTPConnection {
         case _ where response.status.forbidsBody: return .none
         case .empty, .omitted: return .length(0)
         case .bytes(let bytes): return .length(bytes.count)
-        case .stream: preconditionFailure("streams are written by a writer")
+        case .stream, .openEnded: preconditionFailure("streams are written by a writer")
         }
     }
 

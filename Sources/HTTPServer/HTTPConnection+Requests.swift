@@ -74,6 +74,7 @@ extension HTTPConnection {
 
     private func expectBody(of exchange: HTTPExchange) {
         receiving = exchange
+        bodyPace = Pace()
         let body = exchange.request.body
         // Unowned: the body drops both when it ends, is dropped, or the connection closes.
         body.onTaken = { [unowned self] in mark() }
@@ -83,7 +84,7 @@ extension HTTPConnection {
 
     private func arrived(_ body: Span<UInt8>) {
         guard let receiving else { return }
-        progressed(.body)
+        progressed(.body, bytes: body.count)
         receiving.request.body.receive(body)
         let isUnwanted = !exchanges.contains { $0 === receiving }
         if isUnwanted, receiving.request.body.receivedBytes > Self.droppedLimitBytes { endAfterOutput(lingers: true) }

@@ -78,6 +78,12 @@ final class HTTPConnection {
 
     private var wait = Wait.request
     private var waitStart = Reactor.now
+    /// Whether not even the first byte of a request has come.
+    private var isFresh = true
+    /// How fast the body comes that is received.
+    var bodyPace = Pace()
+    /// How fast output goes that the socket had no room for.
+    private var outputPace = Pace()
     private var isMarked = false
 
     init(_ descriptor: consuming FileDescriptor, server: HTTPServer, isRefused: Bool) {
@@ -168,12 +174,12 @@ final class HTTPConnection {
             let outcome = output.send(to: number, budgetBytes: Self.turnBudgetBytes - sentThisTurnBytes)
             sentThisTurnBytes += before - output.byteCount
             if output.byteCount < before {
-                progressed(.write)
+                progressed(.write, bytes: before - output.byteCount)
                 // A long stream is an answer that goes on.
                 progressed(.answer)
             }
             switch outcome {
-            case .sentAll: break
+            case .sentAll: outputPace = Pace()
             case .stopped: isOutputBlocked = true
             case .failed: return close()
             }
@@ -206,14 +212,21 @@ final class HTTPConnection {
     /// Begins to wait for `wait`, unless it does already.
     func begin(_ wait: Wait) {
         guard wait != self.wait else { return }
+        progressed(self.wait)
         self.wait = wait
-        waitStart = Reactor.now
+        isFresh = false
         if case .linger = wait { armTimer() }
     }
 
     /// What was waited for made progress: its time starts anew.
-    func progressed(_ wait: Wait) {
-        if wait == self.wait { waitStart = Reactor.now }
+    func progressed(_ wait: Wait, bytes: Int = 0) {
+        guard wait == self.wait else { return }
+        switch wait {
+        case .body: bodyPace.moved(bytes, after: Reactor.now - waitStart)
+        case .write: outputPace.moved(bytes, after: Reactor.now - waitStart)
+        case .request, .head, .answer, .linger: break
+        }
+        waitStart = Reactor.now
     }
 
     private var currentWait: Wait {
@@ -228,11 +241,12 @@ final class HTTPConnection {
     private var deadline: Instant {
         let limit =
             switch wait {
-            case .request: server.isDraining ? configuration.drainIdleTimeout : configuration.keepAliveTimeout
+            case .request where server.isDraining: configuration.drainIdleTimeout
+            case .request: isFresh ? configuration.headTimeout : configuration.keepAliveTimeout
             case .head: configuration.headTimeout
-            case .body: configuration.bodyTimeout
+            case .body: bodyPace.patience(configuration.bodyTimeout, configuration.slowestBytesPerSecond)
             case .answer: configuration.answerTimeout
-            case .write: configuration.writeTimeout
+            case .write: outputPace.patience(configuration.writeTimeout, configuration.slowestBytesPerSecond)
             case .linger: configuration.lingerTimeout
             }
         return waitStart + limit
@@ -274,10 +288,30 @@ final class HTTPConnection {
         }
     }
 
-    /// The server drains: idle connections have less time from now on.
+    /// The server drains: idle connections have less time from now on, and answers without an end come to one.
     func drainBegan() {
         progressed(.request)
         armTimer()
+        for exchange in exchanges { exchange.drainBegan() }
+    }
+
+    // MARK: Giving way
+
+    /// Since when it waits for a request, with nothing else to do; nil when it does not.
+    var idleSince: Instant? {
+        guard case .open = phase, wait == .request, output.isEmpty else { return nil }
+        return waitStart
+    }
+
+    /// Closes, because the place is needed for somebody else, unless a request has come meanwhile.
+    ///
+    /// - Returns: Whether it is closed.
+    func giveWay() -> Bool {
+        let since = idleSince
+        lookOnceMore()
+        guard !isClosed, idleSince == since else { return isClosed }
+        close()
+        return true
     }
 
     // MARK: End

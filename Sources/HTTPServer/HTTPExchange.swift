@@ -37,6 +37,8 @@ public final class HTTPExchange {
     private(set) var answer = Answer.none
     /// Since when the server counts it among those that wait; nil when it does not, or no longer.
     var admittedAt: Instant?
+    /// Whether its answer has begun and has no end of its own.
+    var isOpenEnded = false
     /// Whether `100 Continue` is to be sent when this exchange's turn to answer comes.
     var wantsContinue = false
 
@@ -57,34 +59,48 @@ public final class HTTPExchange {
     @discardableResult
     public func respond(_ response: HTTPResponse) -> Bool {
         guard isUnanswered, let connection else { return false }
-        if case .stream(let length, let produce) = response.body {
-            let writer = startResponse(response.status, fields: response.fields, length: length)
-            guard request.head.method != .head else {
-                writer.finish()
-                return true
-            }
-            Reactor.spawn {
-                do {
-                    try await produce(writer)
-                    writer.finish()
-                } catch {
-                    writer.abort()
-                }
-            }
-            return true
+        switch response.body {
+        case .stream(let length, let produce):
+            run(produce, startResponse(response.status, fields: response.fields, length: length))
+        case .openEnded(let produce):
+            run(produce, startResponse(response.status, fields: response.fields, length: nil, isOpenEnded: true))
+        case .empty, .bytes, .omitted:
+            answer = .whole(response)
+            connection.answered(self)
         }
-        answer = .whole(response)
-        connection.answered(self)
         return true
+    }
+
+    private func run(
+        _ produce: @escaping @ReactorActor (HTTPResponseWriter) async throws -> Void,
+        _ writer: HTTPResponseWriter
+    ) {
+        guard request.head.method != .head else { return writer.finish() }
+        Reactor.spawn {
+            do {
+                try await produce(writer)
+                writer.finish()
+            } catch {
+                writer.abort()
+            }
+        }
     }
 
     /// Begins an answer whose body is written piece by piece.
     ///
-    /// - Parameter length: How many bytes will be written; nil sends chunks.
+    /// - Parameters:
+    ///   - length: How many bytes will be written; nil sends chunks.
+    ///   - isOpenEnded: Whether the answer has no end of its own; see ``HTTPResponse/Body/openEnded(_:)``.
     /// - Returns: The writer; one that is closed already if there is an answer or the connection is closed.
-    public func startResponse(_ status: HTTPStatus, fields: HTTPFields, length: Int?) -> HTTPResponseWriter {
+    public func startResponse(
+        _ status: HTTPStatus,
+        fields: HTTPFields,
+        length: Int?,
+        isOpenEnded: Bool = false
+    ) -> HTTPResponseWriter {
         guard isUnanswered, let connection else { return HTTPResponseWriter.closed }
         let writer = HTTPResponseWriter(HTTPResponse(status, fields: fields), length: length, to: self, on: connection)
+        self.isOpenEnded = isOpenEnded
         answer = .streamed(writer)
         connection.answered(self)
         return writer
@@ -103,6 +119,11 @@ public final class HTTPExchange {
         guard isUnanswered else { return false }
         answerFields = nil
         return respond(response)
+    }
+
+    /// The server drains: who writes without end is asked to end.
+    func drainBegan() {
+        if case .streamed(let writer) = answer { writer.drainBegan() }
     }
 
     /// The client has finished sending, or its connection is gone.

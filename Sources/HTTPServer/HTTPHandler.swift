@@ -42,8 +42,10 @@ public enum HTTPRefusal: Error, Hashable, Sendable {
 public struct HTTPServerCounters: Hashable, Sendable {
     /// Connections open now.
     public internal(set) var openConnections = 0
-    /// Requests being answered now.
+    /// Requests being answered now, without those whose answer is open-ended.
     public internal(set) var openRequests = 0
+    /// Open-ended answers under way now.
+    public internal(set) var openStreams = 0
     /// Connections accepted.
     public internal(set) var connections = 0
     /// Requests handed to the handler.
@@ -60,6 +62,8 @@ public struct HTTPServerCounters: Hashable, Sendable {
     public internal(set) var unanswered = 0
     /// Requests whose client left before the answer.
     public internal(set) var abandonedRequests = 0
+    /// Connections without a request that were closed for newcomers.
+    public internal(set) var displacedConnections = 0
     /// Times that accepting paused because descriptors ran out.
     public internal(set) var descriptorShortages = 0
 

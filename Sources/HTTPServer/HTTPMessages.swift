@@ -37,6 +37,11 @@ public struct HTTPResponse: Sendable {
         /// cannot take the part for the whole.
         /// - Parameter length: How many bytes that will be; nil sends chunks.
         case stream(length: Int?, @ReactorActor (HTTPResponseWriter) async throws -> Void)
+        /// What the function writes, for as long as the client wants it: events, for example.
+        ///
+        /// Otherwise as `stream`. It does not count as a request in flight, and has to end when the server drains, see
+        /// ``HTTPResponseWriter/whenDraining(_:)``.
+        case openEnded(@ReactorActor (HTTPResponseWriter) async throws -> Void)
     }
 
     /// Takes the parts.

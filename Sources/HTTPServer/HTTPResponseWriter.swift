@@ -39,6 +39,7 @@ public final class HTTPResponseWriter {
     private var state = State.queued
     private var queued: [UInt8] = []
     private var onRoom: (() -> Void)?
+    private var onDrain: (() -> Void)?
 
     private init() {
         response = HTTPResponse(.ok)
@@ -116,6 +117,14 @@ public final class HTTPResponseWriter {
         if isClosed { throw HTTPClientGone() }
     }
 
+    /// Calls `then` once, when the server begins to drain, at once if it has: the answer should come to its end then,
+    /// because what is left at the end of the draining is cut. Kept until the response is closed.
+    public func whenDraining(_ then: @escaping @ReactorActor () -> Void) {
+        precondition(onDrain == nil, "one callback")
+        guard let connection, !isClosed else { return }
+        if connection.server.isDraining { then() } else { onDrain = then }
+    }
+
     /// Sends `bytes` and waits until there is room for more.
     public func write(_ bytes: [UInt8]) async throws(HTTPClientGone) {
         write(bytes.span)
@@ -185,11 +194,19 @@ public final class HTTPResponseWriter {
         if hasRoom { runOnRoom() }
     }
 
+    /// The server drains.
+    func drainBegan() {
+        let callback = onDrain
+        onDrain = nil
+        callback?()
+    }
+
     /// The answer is complete, or the connection is closed.
     func detach() {
         connection = nil
         exchange = nil
         queued = []
+        onDrain = nil
         if !isClosed { state = .aborted }
         runOnRoom()
     }

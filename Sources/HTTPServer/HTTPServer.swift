@@ -39,7 +39,7 @@ public final class HTTPServer {
     /// How long a server that drains still accepts; a handshake on a busy machine takes less.
     private static let lastAcceptTime = Duration.milliseconds(50)
 
-    /// How long accepting pauses when descriptors run out, unless a connection closes before.
+    /// How long accepting pauses when there is no place, or no descriptor, unless a connection closes before.
     private static let shortagePause = Duration.milliseconds(100)
 
     /// The limits.
@@ -49,6 +49,9 @@ public final class HTTPServer {
 
     private var listeners: [Listener] = []
     private var connections: [ObjectIdentifier: HTTPConnection] = [:]
+    /// How many of them are beyond the limit.
+    private var refusedConnections = 0
+    private var idle: IdleQueue
     private var isAcceptPaused = false
     private var resumeTimer: Timer?
 
@@ -71,6 +74,7 @@ public final class HTTPServer {
     public init(configuration: HTTPServerConfiguration = HTTPServerConfiguration(), handler: any HTTPHandler) {
         self.configuration = configuration
         self.handler = handler
+        idle = IdleQueue(shortestIdleTime: configuration.shortestIdleTime)
         admission = AdmissionControl(ceiling: configuration.requestLimit, targetWait: configuration.targetWait)
         endOfTurn = EndOfTurn { [unowned self] in turnEnds() }
         resumeTimer = Timer { [unowned self] in resumeAccepting() }
@@ -95,10 +99,7 @@ public final class HTTPServer {
 
     private func acceptConnections(from listener: Listener, atMost limit: Int) {
         for _ in 0..<limit {
-            guard connections.count < configuration.connectionLimit + configuration.refusedConnectionLimit else {
-                // Goes on when one of them closes.
-                return pauseAccepting()
-            }
+            guard !isFull || idle.first(of: connections) != nil else { return pauseAccepting() }
             do {
                 guard let descriptor = try listener.accept() else { return }
                 open(descriptor)
@@ -106,23 +107,44 @@ public final class HTTPServer {
                 // Out of descriptors or memory. The connection stays in the queue, so trying again at once would spin.
                 counters.descriptorShortages += 1
                 pauseAccepting()
-                resumeTimer?.schedule(after: Self.shortagePause)
+                displaceOne()
                 return
             }
         }
     }
 
+    private var servedConnections: Int { connections.count - refusedConnections }
+
+    /// Whether there is neither a place for a newcomer nor one to be told so.
+    private var isFull: Bool {
+        servedConnections >= configuration.connectionLimit
+            && refusedConnections >= configuration.refusedConnectionLimit
+    }
+
     private func open(_ descriptor: consuming FileDescriptor) {
-        let isRefused = connections.count >= configuration.connectionLimit
+        while servedConnections >= configuration.connectionLimit, displaceOne() {}
+        let isRefused = servedConnections >= configuration.connectionLimit
         let connection = HTTPConnection(descriptor, server: self, isRefused: isRefused)
         connections[ObjectIdentifier(connection)] = connection
+        if isRefused { refusedConnections += 1 }
         counters.connections += 1
         counters.openConnections += 1
+    }
+
+    /// Makes room at the cost of the connection that has waited longest for a request.
+    ///
+    /// - Returns: Whether there was one; it may have found a request at the last moment, and then stays.
+    @discardableResult
+    private func displaceOne() -> Bool {
+        guard let connection = idle.first(of: connections) else { return false }
+        if connection.giveWay() { counters.displacedConnections += 1 }
+        return true
     }
 
     private func pauseAccepting() {
         isAcceptPaused = true
         for listener in listeners { listener.pause() }
+        resumeTimer?.schedule(after: Self.shortagePause)
     }
 
     private func resumeAccepting() {
@@ -191,6 +213,10 @@ public final class HTTPServer {
 
     /// An answer was given, or begun.
     func answered(_ exchange: HTTPExchange) {
+        if exchange.isOpenEnded {
+            counters.openRequests -= 1
+            counters.openStreams += 1
+        }
         guard let admittedAt = exchange.admittedAt else { return }
         exchange.admittedAt = nil
         admission.answered(after: Reactor.now - admittedAt, now: Reactor.now)
@@ -198,8 +224,8 @@ public final class HTTPServer {
 
     /// The connection closed before the answer.
     func abandoned(_ exchange: HTTPExchange) {
-        counters.abandonedRequests += 1
-        counters.openRequests -= 1
+        if !exchange.isOpenEnded { counters.abandonedRequests += 1 }
+        finished(exchange)
         guard exchange.admittedAt != nil else { return }
         exchange.admittedAt = nil
         admission.abandoned()
@@ -229,10 +255,14 @@ public final class HTTPServer {
 
     func opened(_ exchange: HTTPExchange) { counters.openRequests += 1 }
 
-    func finished(_ exchange: HTTPExchange) { counters.openRequests -= 1 }
+    /// Nothing more is to be written for a request.
+    func finished(_ exchange: HTTPExchange) {
+        if exchange.isOpenEnded { counters.openStreams -= 1 } else { counters.openRequests -= 1 }
+    }
 
     func closed(_ connection: HTTPConnection) {
         connections[ObjectIdentifier(connection)] = nil
+        if connection.isRefused { refusedConnections -= 1 }
         counters.openConnections -= 1
         if !isDraining { resumeAccepting() }
         if connections.isEmpty { drained?.succeed(()) }

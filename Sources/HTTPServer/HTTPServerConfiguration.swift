@@ -7,14 +7,19 @@ public struct HTTPServerConfiguration: Sendable {
     /// Largest head and body accepted; see ``HTTPLimits``. A handler may collect less than the body limit.
     public var limits = HTTPLimits()
 
-    /// Most connections that are served at a time. Those beyond it get a 503 for their first request.
+    /// Most connections that are served at a time. For a newcomer beyond it, the one that has waited longest for a
+    /// request is closed; where none waits, the newcomer gets a 503 for its first request.
     public var connectionLimit = 10_000
 
     /// Most connections beyond ``connectionLimit`` that are accepted to be told so. Past these, connections wait in the
     /// kernel's queue.
     public var refusedConnectionLimit = 64
 
-    /// Most requests whose answers are being made, over all connections. Those beyond it get a 503.
+    /// A connection that has waited less for a request is not closed for a newcomer: its request may be on its way.
+    public var shortestIdleTime = Duration.milliseconds(100)
+
+    /// Most requests whose answers are being made, over all connections. Those beyond it get a 503. Open-ended answers
+    /// do not count once they have begun.
     public var requestLimit = 1024
 
     /// How long requests should wait for their answers at most. While all of them wait longer, new ones get a 503 as
@@ -38,21 +43,28 @@ public struct HTTPServerConfiguration: Sendable {
     /// Whether other processes may listen on the same TCP port, among which the kernel spreads connections.
     public var isPortShared = false
 
-    /// From the first byte of a request to the end of its head, however slowly it trickles: 408.
+    /// From the first byte of a request to the end of its head, however slowly it trickles: 408. Also from the
+    /// connection's start to the first byte: a plain close.
     public var headTimeout = Duration.seconds(10)
 
-    /// Between two pieces of a body: 408.
+    /// Between two pieces of a body: 408. So long it may keep the server waiting in all, too, and a second longer for
+    /// each ``slowestBytesPerSecond`` that came.
     public var bodyTimeout = Duration.seconds(30)
 
-    /// Without a request, from the connection's start or its last answer: a plain close.
+    /// Without a request after the last answer: a plain close.
     public var keepAliveTimeout = Duration.seconds(75)
 
     /// From a complete request to its answer, or between two pieces of a streamed one, as the last resort behind the
     /// handler's own deadline: 500, or a cut.
     public var answerTimeout = Duration.seconds(120)
 
-    /// Without progress of a response, because the client does not read: the connection is cut.
+    /// Without progress of a response, because the client does not read: the connection is cut. So long it may keep the
+    /// server waiting in all, too, and a second longer for each ``slowestBytesPerSecond`` that it took.
     public var writeTimeout = Duration.seconds(30)
+
+    /// The slowest client that is put up with, on average. Without such a bound, one byte just before each timeout
+    /// would hold a connection for weeks.
+    public var slowestBytesPerSecond = 256
 
     /// After the last response on a connection that the server closes: how long what the client still sends is read and
     /// dropped. Closing at once would make the kernel send a reset, which can overtake and destroy the response.

@@ -1,4 +1,4 @@
-import HTTPServer
+@testable import HTTPServer
 import HTTPWire
 import Reactor
 import TestSupport
@@ -94,7 +94,10 @@ import Testing
 
     @Test(arguments: [false, true])
     @ReactorActor func `a connection without a request is closed without a word`(afterOne: Bool) async throws {
-        try await withServer({ $0.keepAliveTimeout = .milliseconds(200) }) { server in
+        try await withServer({
+            $0.headTimeout = .milliseconds(200)
+            $0.keepAliveTimeout = .milliseconds(200)
+        }) { server in
             try await eventually("a connection that was served, if it should be") {
                 let client = try await server.connect()
                 // On a busy machine the time may be up before this is sent.
@@ -104,6 +107,66 @@ import Testing
             }
             #expect(server.handler.refusals.isEmpty)
         }
+    }
+
+    @Test @ReactorActor func `a connection that never sends a byte has only the time of a head`() async throws {
+        try await withServer({ $0.headTimeout = .milliseconds(50) }) { server in
+            let client = try await server.connect()
+            // The time between requests is over a minute: what closes this one is the shorter time before the first.
+            #expect(try await client.takeAll().isEmpty)
+            #expect(server.handler.refusals.isEmpty)
+        }
+    }
+
+    @Test @ReactorActor func `at the limit the connection that has waited longest gives way`() async throws {
+        try await withServer({
+            $0.connectionLimit = 2
+            $0.shortestIdleTime = .zero
+        }) { server in
+            let oldest = try await server.connect()
+            try await eventually("the first connection") { server.server.counters.openConnections == 1 }
+            let younger = try await server.connect()
+            younger.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try await younger.takeResponse().status == 200)
+            let newcomer = try await server.connect()
+            newcomer.send("GET /b HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try await newcomer.takeResponse().status == 200)
+            #expect(try await oldest.takeAll().isEmpty)
+            younger.send("GET /c HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try await younger.takeResponse().status == 200)
+            #expect(server.server.counters.displacedConnections == 1)
+        }
+    }
+
+    @Test @ReactorActor func `a connection whose request is being answered does not give way`() async throws {
+        var waiting: HTTPExchange?
+        try await withServer(
+            {
+                $0.connectionLimit = 1
+                $0.shortestIdleTime = .zero
+            },
+            handling: { waiting = $1 }
+        ) { server in
+            let busy = try await server.connect()
+            busy.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+            try await eventually("the request") { waiting != nil }
+            let newcomer = try await server.connect()
+            newcomer.send("GET /b HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try await newcomer.takeResponse().status == 503)
+            waiting?.respond(.text("done"))
+            #expect(try await busy.takeResponse().body == "done")
+            #expect(server.server.counters.displacedConnections == 0)
+        }
+    }
+
+    @Test(arguments: [
+        // Nothing moved yet: the whole timeout. Moved fast: the timeout again. Moved a byte at a time: what is left.
+        (0, 0, 30.0), (256_000, 20, 30.0), (1, 29, 1.00390625), (256, 40, 0.0),
+    ])
+    func `who moves a byte now and then has one timeout in all`(bytes: Int, waited: Int, left: Double) {
+        var pace = Pace()
+        if bytes > 0 { pace.moved(bytes, after: .seconds(waited)) }
+        #expect(pace.patience(.seconds(30), 256) == .seconds(left))
     }
 
     @Test @ReactorActor func `a body that stops is refused`() async throws {

@@ -43,7 +43,7 @@ public enum ServerSettings {
         "server.max_connections",
         default: 10_000,
         in: 1...1_000_000,
-        "Connections open at once; further ones wait in the backlog"
+        "Connections open at once; beyond, the longest idle one is closed for a newcomer, or that gets 503"
     )
 
     /// Requests being answered at once.
@@ -91,7 +91,7 @@ public enum ServerSettings {
         "server.header_timeout_ms",
         default: 10_000,
         in: 100...600_000,
-        "Time from the first byte of a request to the end of its header section; then 408"
+        "Time to the first byte of a connection, and from there to the end of the header section; then 408"
     )
 
     /// Between two reads of a request body.
@@ -99,7 +99,7 @@ public enum ServerSettings {
         "server.body_timeout_ms",
         default: 30_000,
         in: 100...600_000,
-        "Time without any progress while a request body is received; then 408"
+        "Time without progress of a request body, and in all for one slower than 256 bytes/s; then 408"
     )
 
     /// Between two requests of a connection.
@@ -115,7 +115,7 @@ public enum ServerSettings {
         "server.write_timeout_ms",
         default: 30_000,
         in: 100...600_000,
-        "Time without any progress while a response is sent; then the connection is closed"
+        "Time without progress of a response, and in all for a client slower than 256 bytes/s; then a cut"
     )
 
     /// The section, with the addresses that a service listens on by default.
