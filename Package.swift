@@ -93,6 +93,15 @@ let package = Package(
             "Prices",
             ["Reactor", "Postgres", "TaskQueue", "TaskAPI", "Tracing", "WebAPI", "HTTPWire", "JSONWire", logging]
         ),
+        // Not served yet: Sources/Orders/README.md says what is missing.
+        .target(
+            name: "Orders",
+            dependencies: [
+                "Reactor", "Postgres", "Metrics", "HTTPServer", "HTTPWire", "JSONWire", "WebAPI", logging,
+            ],
+            exclude: ["README.md", "orders.sql"],
+            swiftSettings: strict
+        ),
 
         module("Conversations", ["Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire"]),
 
@@ -171,6 +180,13 @@ let package = Package(
             name: "OutboxTests",
             dependencies: ["Reactor", "Postgres", "Supervision", "TestSupport"],
             swiftSettings: strict
+        ),
+        tests(
+            of: "Orders",
+            [
+                "Reactor", "Supervision", "TestSupport", "HTTPServer", "HTTPWire", "JSONWire", "Postgres", "WebAPI",
+                logging,
+            ]
         ),
         tests(of: "Configuration"),
         tests(of: "Observability", ["TestSupport", "Reactor", "JSONWire", logging]),

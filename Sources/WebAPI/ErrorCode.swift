@@ -21,6 +21,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
     case unsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE"
     case headersTooLarge = "HEADERS_TOO_LARGE"
     case idempotencyConflict = "IDEMPOTENCY_CONFLICT"
+    case orderAlreadySent = "ORDER_ALREADY_SENT"
     case validationFailed = "VALIDATION_FAILED"
     case rateLimited = "RATE_LIMITED"
     case internalError = "INTERNAL_ERROR"
@@ -44,7 +45,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
         case .uriTooLong: .uriTooLong
         case .unsupportedMediaType: .unsupportedMediaType
         case .headersTooLarge: .requestHeaderFieldsTooLarge
-        case .idempotencyConflict: .conflict
+        case .idempotencyConflict, .orderAlreadySent: .conflict
         case .validationFailed: .unprocessableContent
         case .rateLimited: .tooManyRequests
         case .internalError: .internalServerError
@@ -73,7 +74,8 @@ public enum ErrorCode: String, CaseIterable, Sendable {
         case .uriTooLong: "The request target is longer than the service takes."
         case .unsupportedMediaType: "The body is of another media type than the route takes."
         case .headersTooLarge: "The header section is larger than the service takes."
-        case .idempotencyConflict: "The idempotency key was used for another request."
+        case .idempotencyConflict: "The first request with this idempotency key is still being worked on."
+        case .orderAlreadySent: "The order was sent to the exchange, or may have been."
         case .validationFailed: "The body is well-formed and its content is wrong."
         case .rateLimited: "Too many requests from here; `Retry-After` says how long to wait."
         case .internalError: "A fault of this service."

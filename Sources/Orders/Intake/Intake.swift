@@ -1,0 +1,187 @@
+internal import JSONWire
+internal import Logging
+internal import Metrics
+internal import Postgres
+internal import Reactor
+
+/// Takes orders in: commits them, many at once under load, and tells each request what became of it.
+///
+/// An order that is `created` is committed, and so is the message that has it placed at the exchange. Nothing is
+/// answered before; what is not known to be committed is `failed`.
+@ReactorActor
+final class Intake {
+    /// The most that a commit may take until its outcome counts as unknown. The server's own limit ends it before.
+    private static let commitTimeout = Duration.seconds(10)
+
+    /// What the intake has done, for metrics.
+    struct Counters: Hashable, Sendable {
+        var commits = 0
+        var committedOrders = 0
+        var replayed = 0
+        var refused = 0
+        var failed = 0
+    }
+
+    /// How long commits took.
+    let commitTimes = Histogram()
+    private(set) var counters = Counters()
+    /// Called after each commit that has an order in it: there is something to place.
+    var onCommitted: @ReactorActor () -> Void = {}
+
+    private let database: PostgresPool
+    private let logger: Logger
+    private var machine = IntakeMachine()
+    private var requests: [Int: @ReactorActor (IntakeAnswer) -> Void] = [:]
+    private var requestsBegun = 0
+    private var ids = OrderIDSource()
+    private var random = SystemRandomNumberGenerator()
+    private var endOfTurn: EndOfTurn?
+    private var deadlines: Timer?
+    private var nextDeadline = Instant.distantFuture
+
+    /// - Parameter database: For the intake alone, with two connections: while one commit is flushed to the disk, the
+    ///   next is executed.
+    init(_ database: PostgresPool, logger: Logger) {
+        self.database = database
+        self.logger = logger
+        endOfTurn = EndOfTurn { [unowned self] in perform(machine.turnEnded()) }
+        deadlines = Timer { [unowned self] in deadlinePassed() }
+    }
+
+    /// Requests that have no answer yet.
+    var requestCount: Int { machine.requestCount }
+
+    /// Offers an order, and waits for what becomes of it.
+    func take(
+        _ form: OrderForm,
+        owner: String? = nil,
+        key: String? = nil,
+        deadline: Instant
+    ) async -> IntakeAnswer {
+        let promise = Promise<IntakeAnswer, Never>()
+        requestsBegun += 1
+        requests[requestsBegun] = { promise.succeed($0) }
+        let order = OfferedOrder(
+            number: requestsBegun,
+            id: ids.next(unixTime: Reactor.unixTime, using: &random),
+            form: form,
+            owner: owner,
+            key: key.map { OfferedOrder.Key(owner: owner, text: $0) },
+            deadline: deadline
+        )
+        if deadline < nextDeadline { arm(deadline) }
+        perform(machine.offered(order))
+        endOfTurn?.schedule()
+        switch await promise.result {
+        case .success(let answer): return answer
+        }
+    }
+
+    private func arm(_ deadline: Instant) {
+        nextDeadline = deadline
+        deadlines?.schedule(at: deadline)
+    }
+
+    private func deadlinePassed() {
+        nextDeadline = .distantFuture
+        perform(machine.deadlinesPassed(now: Reactor.now))
+        if let next = machine.nextDeadline { arm(next) }
+    }
+
+    private func perform(_ actions: [IntakeMachine.Action]) {
+        for action in actions {
+            switch action {
+            case .commit(let number, let orders): commit(number, orders)
+            case .answer(let number, let answer): tell(number, answer)
+            }
+        }
+    }
+
+    private func tell(_ number: Int, _ answer: IntakeAnswer) {
+        switch answer {
+        case .created: break
+        case .replayed: counters.replayed += 1
+        case .refused: counters.refused += 1
+        case .failed: counters.failed += 1
+        case .otherMembers, .past, .firstStillRuns: break
+        }
+        requests.removeValue(forKey: number)?(answer)
+    }
+
+    // MARK: Commits
+
+    private static let submit = PostgresStatement(
+        """
+        select verdict, order_id
+        from submit_orders(
+            $1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::bigint[],
+            $8::timestamptz[], $9::text[], $10::text[]
+        )
+        """
+    )
+
+    private func commit(_ number: Int, _ orders: [OfferedOrder]) {
+        let start = Reactor.now
+        let parameters: [PostgresParameter] = [
+            .array(orders.lazy.map(\.id.description)),
+            .array(orders.lazy.map(\.id.createdAt.description)),
+            .array(orders.lazy.map(\.form.kind.rawValue)),
+            .array(orders.lazy.map(\.form.side.rawValue)),
+            .array(orders.lazy.map(\.form.instrument)),
+            .arrayWithNulls(orders.lazy.map(\.form.limitPrice?.description)),
+            .array(orders.lazy.map { String($0.form.quantity) }),
+            .arrayWithNulls(orders.lazy.map(\.form.expiresAt?.description)),
+            .arrayWithNulls(orders.lazy.map(\.owner)),
+            .arrayWithNulls(orders.lazy.map(\.key?.text)),
+        ]
+        database.query(Self.submit, parameters, deadline: start + Self.commitTimeout) { [self] result in
+            commitTimes.observe(Reactor.now - start)
+            switch result.map({ Self.verdicts($0, count: orders.count) }) {
+            case .success(let verdicts?):
+                let created = verdicts.count { $0 == .created }
+                counters.commits += 1
+                counters.committedOrders += created
+                if created > 0 { onCommitted() }
+                perform(machine.committed(number, verdicts))
+            case .success(nil):
+                logger.error("orders were committed with verdicts that cannot be read")
+                perform(machine.failed(number, .other))
+            case .failure(let error):
+                logger.warning(
+                    "orders were not committed",
+                    metadata: ["reason": "\(error)", "orders": "\(orders.count)"]
+                )
+                perform(machine.failed(number, CommitFailure(error)))
+            }
+        }
+    }
+
+    private static func verdicts(_ result: PostgresResult, count: Int) -> [IntakeVerdict]? {
+        guard result.count == count else { return nil }
+        var verdicts: [IntakeVerdict] = []
+        for row in 0..<result.count {
+            switch result.text(row, 0) {
+            case "created": verdicts.append(.created)
+            case "replayed":
+                guard let id = result.text(row, 1).flatMap({ OrderID($0) }) else { return nil }
+                verdicts.append(.replayed(id))
+            case "conflict": verdicts.append(.otherMembers)
+            case "past": verdicts.append(.past)
+            default: return nil
+            }
+        }
+        return verdicts
+    }
+}
+
+extension CommitFailure {
+    /// Class 22 is a value that cannot be, class 23 one that the table does not take.
+    fileprivate init(_ error: PostgresError) {
+        switch error {
+        case .server(let error) where error.sqlState.code.hasPrefix("22") || error.sqlState.code.hasPrefix("23"):
+            self = .data
+        case .unencodable: self = .data
+        case .server, .unavailable, .overloaded, .timedOut, .connectionLost: self = .other
+        }
+    }
+}

@@ -1,0 +1,178 @@
+internal import JSONWire
+internal import Postgres
+internal import Reactor
+
+/// Which orders a list has.
+struct OrderFilter: Hashable, Sendable {
+    var status: Order.Status?
+    var instrument: String?
+}
+
+/// One event of an order, in the JSON that clients see.
+struct OrderEvent: Hashable, Sendable {
+    let position: Int64
+    let orderID: OrderID
+    let type: String
+    let json: [UInt8]
+}
+
+/// Reads orders and their history.
+@ReactorActor
+struct OrderReader {
+    let database: PostgresPool
+
+    /// The order of an id; nil if there is none.
+    func order(_ id: OrderID, deadline: Instant) async throws(PostgresError) -> Order? {
+        let result = try await database.query(Self.one, [.text(id.description)], deadline: deadline)
+        return result.isEmpty ? nil : Order(result, 0)
+    }
+
+    /// Orders, newest first.
+    ///
+    /// - Parameter after: The last one of the page before.
+    func orders(
+        _ filter: OrderFilter,
+        after: OrderID?,
+        limit: Int,
+        deadline: Instant
+    ) async throws(PostgresError) -> [Order] {
+        let result: PostgresResult
+        let after = PostgresParameter.text(after?.description ?? Self.lastID)
+        let limit = PostgresParameter.int64(Int64(limit))
+        switch (filter.status?.rawValue, filter.instrument) {
+        case (nil, nil): result = try await database.query(Self.all, [after, limit], deadline: deadline)
+        case (let status?, nil):
+            result = try await database.query(Self.byStatus, [after, limit, .text(status)], deadline: deadline)
+        case (nil, let instrument?):
+            result = try await database.query(Self.byInstrument, [after, limit, .text(instrument)], deadline: deadline)
+        case (let status?, let instrument?):
+            result = try await database.query(
+                Self.byBoth,
+                [after, limit, .text(status), .text(instrument)],
+                deadline: deadline
+            )
+        }
+        return (0..<result.count).map { Order(result, $0) }
+    }
+
+    /// The history of one order, or of all, from behind a position.
+    func events(
+        of id: OrderID? = nil,
+        after position: Int64,
+        limit: Int,
+        deadline: Instant
+    ) async throws(PostgresError) -> [OrderEvent] {
+        let limits: [PostgresParameter] = [.int64(position), .int64(Int64(limit))]
+        let result =
+            if let id {
+                try await database.query(Self.history, limits + [.text(id.description)], deadline: deadline)
+            } else {
+                try await database.query(Self.events, limits, deadline: deadline)
+            }
+        return (0..<result.count).map { OrderEvent(result, $0) }
+    }
+
+    /// The highest position; 0 while there is no event.
+    func lastPosition(deadline: Instant) async throws(PostgresError) -> Int64 {
+        let result = try await database.query(Self.last, deadline: deadline)
+        return result.int64(0, 0) ?? 0
+    }
+
+    // MARK: Statements
+
+    /// Above every id.
+    private static let lastID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+
+    fileprivate static let columns = """
+        id, (extract(epoch from created_at) * 1000)::bigint, type, side, instrument, limit_price, quantity, status,
+        (extract(epoch from expires_at) * 1000)::bigint, filled_quantity
+        """
+
+    private static let one = PostgresStatement(reading: "select \(columns) from orders where id = $1")
+
+    private static func page(where condition: String = "") -> PostgresStatement {
+        PostgresStatement(
+            reading: "select \(columns) from orders where id < $1 \(condition) order by id desc limit $2"
+        )
+    }
+
+    private static let all = page()
+    private static let byStatus = page(where: "and status = $3")
+    private static let byInstrument = page(where: "and instrument = $3")
+    private static let byBoth = page(where: "and status = $3 and instrument = $4")
+
+    private static func eventPage(where condition: String = "") -> PostgresStatement {
+        PostgresStatement(
+            reading: """
+                select position, order_id, version, type, data, (extract(epoch from created_at) * 1000)::bigint
+                from order_events
+                where position > $1 \(condition)
+                order by position
+                limit $2
+                """
+        )
+    }
+
+    private static let events = eventPage()
+    // Versions follow positions: by version, the history is one range of the index.
+    private static let history = PostgresStatement(
+        reading: """
+            select position, order_id, version, type, data, (extract(epoch from created_at) * 1000)::bigint
+            from order_events
+            where order_id = $3 and position > $1
+            order by order_id, version
+            limit $2
+            """
+    )
+    private static let last = PostgresStatement(reading: "select max(position) from order_events")
+}
+
+extension Order {
+    /// Reads a row of the columns that ``OrderReader`` asks for.
+    fileprivate init(_ result: PostgresResult, _ row: Int) {
+        func text(_ column: Int) -> String { result.text(row, column) ?? "" }
+        func time(_ column: Int) -> Timestamp? {
+            result.int64(row, column).map { Timestamp(unixTime: .milliseconds($0)) }
+        }
+        guard let id = OrderID(text(0)), let createdAt = time(1), let kind = OrderForm.Kind(rawValue: text(2)),
+            let side = OrderForm.Side(rawValue: text(3)), let quantity = result.int64(row, 6),
+            let status = Status(rawValue: text(7)), let filledQuantity = result.int64(row, 9)
+        else { preconditionFailure("the table has constraints for all of these") }
+        self.init(
+            id: id,
+            createdAt: createdAt,
+            form: OrderForm(
+                kind: kind,
+                side: side,
+                instrument: text(4),
+                limitPrice: result.text(row, 5).flatMap { FixedDecimal($0, places: OrderForm.priceDecimals) },
+                quantity: Int(quantity),
+                expiresAt: time(8)
+            ),
+            status: status,
+            filledQuantity: Int(filledQuantity)
+        )
+    }
+}
+
+extension OrderEvent {
+    fileprivate init(_ result: PostgresResult, _ row: Int) {
+        guard let position = result.int64(row, 0), let id = result.text(row, 1), let orderID = OrderID(id),
+            let version = result.int64(row, 2), let type = result.text(row, 3), let time = result.int64(row, 5)
+        else { preconditionFailure("no column of an event is null") }
+        var writer = JSONWriter(capacity: 320)
+        writer.object { writer in
+            writer.member("position", Int(position))
+            writer.member("order_id", id)
+            writer.member("version", Int(version))
+            writer.member("type", type)
+            writer.key("data")
+            result.withUTF8(row, 4) { writer.raw($0) }
+            writer.member("created_at", Timestamp(unixTime: .milliseconds(time)).description)
+        }
+        self.position = position
+        self.orderID = orderID
+        self.type = type
+        json = writer.take()
+    }
+}

@@ -1,0 +1,235 @@
+internal import HTTPServer
+internal import HTTPWire
+internal import JSONWire
+package import Logging
+package import Postgres
+package import Reactor
+package import WebAPI
+
+/// The routes of orders on the internal API.
+@ReactorActor
+package final class OrderRoutes {
+    private let intake: Intake
+    private let reader: OrderReader
+    private let canceller: OrderCanceller
+
+    /// - Parameters:
+    ///   - intake: For the intake alone; see ``Intake``.
+    ///   - database: For what is read.
+    package init(intake: PostgresPool, database: PostgresPool, logger: Logger) {
+        self.intake = Intake(intake, logger: logger)
+        reader = OrderReader(database: database)
+        canceller = OrderCanceller(database: database)
+    }
+
+    /// All of them.
+    package var routes: [Route] { [submit, list, events, one, history, cancel] }
+
+    // MARK: Taking orders
+
+    private var submit: Route {
+        Route(.post, "/orders", OrderSubmission.documentation) { [self] context async throws(APIError) in
+            let submission = try OrderSubmission(context.content, now: Reactor.unixTime)
+            let answer = await intake.take(submission.form, key: submission.key, deadline: context.deadline)
+            switch answer {
+            case .created(let id):
+                return Self.taken(id, submission.form)
+            case .replayed(let id):
+                var response = Self.taken(id, submission.form)
+                response.fields.append("Idempotency-Replayed", "true")
+                return response
+            case .otherMembers: throw OrderSubmission.otherMembers
+            case .past: throw OrderSubmission.past
+            case .firstStillRuns: throw OrderSubmission.firstStillRuns
+            case .refused: throw .overloaded
+            case .failed: return HTTPResponse(json: OrderSubmission.failedBody, status: .internalServerError)
+            }
+        }
+    }
+
+    /// 201. The time is in the id, so that a repetition is told the same.
+    private static func taken(_ id: OrderID, _ form: OrderForm) -> HTTPResponse {
+        var response = HTTPResponse(json: Order(id: id, createdAt: id.createdAt, form: form).json, status: .created)
+        response.fields.append("Location", "/orders/\(id)")
+        return response
+    }
+
+    // MARK: Reading
+
+    private var one: Route {
+        let documentation = RouteDocumentation(
+            "One order as it is now",
+            in: .orders,
+            parameters: [OrderQuestion.id.documentation],
+            answers: [.json(.ok, "The order.", Order.schema, example: Order.example)],
+            errors: [.unknownOrder, .unavailable]
+        )
+        return Route(.get, "/orders/{id}", documentation) { [reader] context async throws(APIError) in
+            let question = try OrderQuestion(context.content)
+            let order = try await asked { () async throws(PostgresError) in
+                try await reader.order(question.id, deadline: context.deadline)
+            }
+            guard let order else { throw .unknownOrder }
+            return HTTPResponse(json: order.json)
+        }
+    }
+
+    private var list: Route {
+        let documentation = RouteDocumentation(
+            "Orders, newest first",
+            in: .orders,
+            parameters: OrderPage.parameters,
+            answers: [.list(of: Order.schema, next: .string(Order.exampleID), "Orders", example: Order.example)],
+            errors: [.unavailable]
+        )
+        return Route(.get, "/orders", documentation) { [reader] context async throws(APIError) in
+            let page = try OrderPage(context.content)
+            let orders = try await asked { () async throws(PostgresError) in
+                try await reader.orders(
+                    page.filter,
+                    after: page.after,
+                    limit: page.limit + 1,
+                    deadline: context.deadline
+                )
+            }
+            return .list(orders, limit: page.limit) {
+                $0.string($1.id.description)
+            } write: {
+                $1.write(to: &$0)
+            }
+        }
+    }
+
+    private var events: Route {
+        let documentation = RouteDocumentation(
+            "The events of all orders, in the order in which they were committed",
+            in: .orders,
+            parameters: EventPage.parameters,
+            answers: [.list(of: OrderEvent.schema, next: 100, "OrderEvents", example: OrderEvent.example)],
+            errors: [.unavailable]
+        )
+        return Route(.get, "/orders/events", documentation) { [reader] context async throws(APIError) in
+            let page = try EventPage(context.content)
+            let events = try await asked { () async throws(PostgresError) in
+                try await reader.events(after: page.after, limit: page.limit + 1, deadline: context.deadline)
+            }
+            return .list(events, limit: page.limit) {
+                $0.integer(Int($1.position))
+            } write: {
+                $0.raw($1.json)
+            }
+        }
+    }
+
+    private var history: Route {
+        let documentation = RouteDocumentation(
+            "The history of one order",
+            in: .orders,
+            parameters: [OrderQuestion.id.documentation] + EventPage.parameters,
+            answers: [.list(of: OrderEvent.schema, next: 100, "OrderEvents", example: OrderEvent.example)],
+            errors: [.unknownOrder, .unavailable]
+        )
+        return Route(.get, "/orders/{id}/events", documentation) { [reader] context async throws(APIError) in
+            let question = try HistoryQuestion(context.content)
+            let page = question.page
+            let events = try await asked { () async throws(PostgresError) in
+                try await reader.events(
+                    of: question.id,
+                    after: page.after,
+                    limit: page.limit + 1,
+                    deadline: context.deadline
+                )
+            }
+            // Every order has an event from its beginning on.
+            if events.isEmpty, page.after == 0 { throw .unknownOrder }
+            return .list(events, limit: page.limit) {
+                $0.integer(Int($1.position))
+            } write: {
+                $0.raw($1.json)
+            }
+        }
+    }
+
+    // MARK: Cancelling
+
+    private var cancel: Route {
+        let documentation = RouteDocumentation(
+            "Cancel an order that was not sent",
+            details: "The answer is 200 only if the order certainly never reached the exchange and now never will.",
+            in: .orders,
+            parameters: [OrderQuestion.id.documentation],
+            answers: [
+                .json(.ok, "The order, which is cancelled, or had expired.", Order.schema, example: Order.example)
+            ],
+            errors: [.unknownOrder, .orderAlreadySent, .unavailable]
+        )
+        return Route(.delete, "/orders/{id}", documentation) { [reader, canceller] context async throws(APIError) in
+            let question = try OrderQuestion(context.content)
+            let order = try await asked { () async throws(PostgresError) in
+                try await canceller.cancel(question.id, deadline: context.deadline)
+                return try await reader.order(question.id, deadline: context.deadline)
+            }
+            guard let order else { throw .unknownOrder }
+            switch order.status {
+            case .cancelled, .expired: return HTTPResponse(json: order.json)
+            case .pending, .placed, .partiallyFilled, .filled, .rejected: throw .orderAlreadySent
+            }
+        }
+    }
+}
+
+/// Asks the database; what it does not answer is 503 or 504.
+@ReactorActor
+private func asked<Value>(
+    _ question: @ReactorActor () async throws(PostgresError) -> Value
+) async throws(APIError) -> Value {
+    do {
+        return try await question()
+    } catch {
+        switch error {
+        case .unavailable, .connectionLost: throw .unavailable
+        case .overloaded: throw .overloaded
+        case .timedOut: throw .upstreamTimeout
+        case .server, .unencodable: throw .internalError
+        }
+    }
+}
+
+extension HTTPResponse {
+    /// `{"data":[…],"next":…}` of one element more than the page has, if there is one.
+    fileprivate static func list<Element>(
+        _ elements: [Element],
+        limit: Int,
+        next: (inout JSONWriter, Element) -> Void,
+        write: (inout JSONWriter, Element) -> Void
+    ) -> HTTPResponse {
+        let page = elements.prefix(limit)
+        var writer = JSONWriter(capacity: 64 + page.count * 256)
+        writer.object { writer in
+            writer.key("data")
+            writer.array { writer in
+                for element in page { write(&writer, element) }
+            }
+            writer.key("next")
+            if elements.count > limit, let last = page.last { next(&writer, last) } else { writer.null() }
+        }
+        return HTTPResponse(json: writer.take())
+    }
+}
+
+extension RouteAnswer {
+    /// A page of a list.
+    fileprivate static func list(
+        of element: Schema,
+        next: JSONValue,
+        _ name: String,
+        example: JSONValue
+    ) -> RouteAnswer {
+        .json(
+            .ok,
+            "A page; `next` is `after` of the following one, and `null` on the last.",
+            .object(["data": .array(of: element), "next": .anything]).named(name),
+            example: ["data": [example], "next": next]
+        )
+    }
+}
