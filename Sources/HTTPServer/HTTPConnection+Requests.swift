@@ -97,17 +97,17 @@ extension HTTPConnection {
         exchange.request.body.finish()
     }
 
-    /// The client has finished sending. It may still read, so answers that are on their way are sent.
+    /// The client has finished sending. It may still read, so answers that come soon are sent.
     func inputEnded() {
         if case .lingering = phase { return close() }
         hasEnded = true
         ignoresInput = true
         let body = receiving?.request.body
         receiving = nil
-        let waiting = exchanges
         body?.fail(.clientGone)
-        for exchange in waiting { exchange.clientLeft() }
-        if exchanges.isEmpty, held == nil { endAfterOutput(lingers: false) }
+        if exchanges.isEmpty, held == nil { return endAfterOutput(lingers: false) }
+        progressed(.answer)
+        armTimer()
     }
 
     // MARK: Refusals

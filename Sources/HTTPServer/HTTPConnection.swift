@@ -215,7 +215,8 @@ final class HTTPConnection {
         progressed(self.wait)
         self.wait = wait
         isFresh = false
-        if case .linger = wait { armTimer() }
+        // These are shorter than what the timer is armed for.
+        if wait == .linger || hasEnded { armTimer() }
     }
 
     /// What was waited for made progress: its time starts anew.
@@ -245,7 +246,7 @@ final class HTTPConnection {
             case .request: isFresh ? configuration.headTimeout : configuration.keepAliveTimeout
             case .head: configuration.headTimeout
             case .body: bodyPace.patience(configuration.bodyTimeout, configuration.slowestBytesPerSecond)
-            case .answer: configuration.answerTimeout
+            case .answer: hasEnded ? configuration.halfClosedTimeout : configuration.answerTimeout
             case .write: outputPace.patience(configuration.writeTimeout, configuration.slowestBytesPerSecond)
             case .linger: configuration.lingerTimeout
             }
@@ -254,7 +255,7 @@ final class HTTPConnection {
 
     /// Lets the timer fire at the deadline, or earlier: a deadline that is set later is at least the shortest timeout
     /// away from then, so that a timer armed no further ahead than that never misses one. No request touches the timer.
-    private func armTimer() {
+    func armTimer() {
         let shortest = configuration.shortestTimeout
         let ahead = server.isDraining ? min(shortest, configuration.drainIdleTimeout) : shortest
         timer?.schedule(at: min(deadline, Reactor.now + ahead))
@@ -266,6 +267,7 @@ final class HTTPConnection {
         guard deadline <= Reactor.now else { return armTimer() }
         switch wait {
         case .request, .write, .linger: return close()
+        case .answer where hasEnded: return close()
         case .head: refuse(.headTimedOut)
         case .body:
             refuse(.bodyTimedOut, bodyError: .timedOut)

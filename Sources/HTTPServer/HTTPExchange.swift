@@ -17,10 +17,14 @@ public final class HTTPExchange {
     /// The request.
     public let request: HTTPRequest
 
-    /// Called once, when the client has gone before the answer was complete. It may be that the client only finished
-    /// sending (a half-closed connection), so an answer is still sent if one is given.
+    /// Called once, when the connection ended before the answer was complete, or the server gave up waiting for it:
+    /// whatever was asked for it is asked for nobody.
     ///
-    /// Set it to nothing when it is not needed any more: it is kept until the answer is complete.
+    /// A client that has finished sending is gone after ``HTTPServerConfiguration/halfClosedTimeout``. While a client
+    /// does not read what was sent before, or has sent more than it may, it is found to be gone only by its reset, or
+    /// at the end of a timeout.
+    ///
+    /// Kept until the answer is complete.
     public var onClientGone: (@ReactorActor () -> Void)?
 
     /// Adds fields of its own to the head of the answer, whatever the answer is.
@@ -126,7 +130,7 @@ public final class HTTPExchange {
         if case .streamed(let writer) = answer { writer.drainBegan() }
     }
 
-    /// The client has finished sending, or its connection is gone.
+    /// Its connection is gone.
     func clientLeft() {
         guard !isClientGone else { return }
         isClientGone = true

@@ -66,6 +66,10 @@ public struct HTTPServerConfiguration: Sendable {
     /// would hold a connection for weeks.
     public var slowestBytesPerSecond = 256
 
+    /// For how long a client that has finished sending may wait for its answer. It may just have closed its end and
+    /// mean to read, as old tools do, or be gone: TCP does not tell.
+    public var halfClosedTimeout = Duration.seconds(1)
+
     /// After the last response on a connection that the server closes: how long what the client still sends is read and
     /// dropped. Closing at once would make the kernel send a reset, which can overtake and destroy the response.
     public var lingerTimeout = Duration.seconds(2)

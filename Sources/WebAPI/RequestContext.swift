@@ -59,8 +59,8 @@ public final class RequestContext: HTTPAnswerFields {
         max(0, Int((deadline - Reactor.now) / .milliseconds(1)))
     }
 
-    /// Called once, when the client has gone, or has finished sending, before it has its answer. Set it to nothing when
-    /// it is not needed any more.
+    /// Called once, when the client has gone before it has its answer. Set it to nothing when it is not needed any
+    /// more.
     public var onClientGone: (@ReactorActor () -> Void)? {
         get { exchange.onClientGone }
         set { exchange.onClientGone = newValue }

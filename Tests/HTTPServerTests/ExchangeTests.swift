@@ -129,34 +129,99 @@ import Testing
         }
     }
 
-    @Test @ReactorActor func `a client that has finished sending still gets its answer`() async throws {
+    @Test @ReactorActor func `a client that has finished sending still gets an answer that comes soon`() async throws {
         var waiting: [HTTPExchange] = []
-        try await withServer(handling: { waiting.append($1) }) { server in
+        try await withServer({ $0.halfClosedTimeout = .seconds(600) }, handling: { waiting.append($1) }) { server in
             let client = try await server.connect()
             client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
             client.finishSending()
-            try await eventually("the request") { waiting.first?.isClientGone == true }
-            waiting[0].respond(.text("late"))
-            #expect(try await client.takeAll().hasSuffix("late"))
+            try await eventually("the request") { waiting.count == 1 }
+            for _ in 0..<5 { await Reactor.yield() }
+            #expect(!waiting[0].isClientGone)
+            waiting[0].respond(.text("soon"))
+            #expect(try await client.takeAll().hasSuffix("soon"))
         }
     }
 
-    @Test @ReactorActor func `a handler learns that its client is gone`() async throws {
+    @Test @ReactorActor func `a client that has finished sending and waits for long is taken for gone`() async throws {
+        var gone = 0
+        try await withServer(
+            {
+                $0.halfClosedTimeout = .milliseconds(50)
+                $0.setTimeouts(.seconds(600))
+            },
+            handling: { $1.onClientGone = { gone += 1 } }
+        ) { server in
+            let client = try await server.connect()
+            client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+            try await eventually("the request") { server.server.counters.requests == 1 }
+            client.finishSending()
+            #expect(try await client.takeAll().isEmpty)
+            #expect(gone == 1)
+            #expect(server.server.counters.openRequests == 0)
+        }
+    }
+
+    /// A client that leaves: how the server learns it.
+    enum Leaving: CaseIterable { case closing, resetting }
+
+    @Test(arguments: Leaving.allCases)
+    @ReactorActor func `a handler learns that its client is gone`(leaving: Leaving) async throws {
         var gone = 0
         var waiting: HTTPExchange?
-        try await withServer(handling: { _, exchange in
-            waiting = exchange
-            exchange.onClientGone = { gone += 1 }
-        }) { server in
+        try await withServer(
+            {
+                $0.halfClosedTimeout = .milliseconds(50)
+                $0.setTimeouts(.seconds(600))
+            },
+            handling: { _, exchange in
+                waiting = exchange
+                exchange.onClientGone = { gone += 1 }
+            }
+        ) { server in
             let client = try await server.connect()
             client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
             try await eventually("the request") { waiting != nil }
-            client.close()
+            if leaving == .resetting { client.reset() } else { client.close() }
             try await eventually("the end of the client") { gone == 1 }
-            #expect(waiting?.respond(.text("to nobody")) == true)
-            try await eventually("the end of the connection") { server.server.counters.openConnections == 0 }
+            #expect(waiting?.isClientGone == true)
+            #expect(waiting?.respond(.text("to nobody")) == false)
+            #expect(server.server.counters.openConnections == 0)
             #expect(server.server.counters.openRequests == 0)
             #expect(gone == 1)
+        }
+    }
+
+    @Test @ReactorActor func `who has its answer is not said to be gone`() async throws {
+        var gone = 0
+        try await withServer(handling: { _, exchange in
+            exchange.onClientGone = { gone += 1 }
+            exchange.respond(.text("done"))
+        }) { server in
+            let client = try await server.connect()
+            client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+            _ = try await client.takeResponse()
+            client.close()
+            try await eventually("the end of the connection") { server.server.counters.openConnections == 0 }
+            #expect(gone == 0)
+        }
+    }
+
+    /// The room appears with the last byte that is sent, after which no event of the socket comes.
+    @Test @ReactorActor func `a client that was silent while its output was full is read again when there is room`()
+        async throws
+    {
+        let body = [UInt8](repeating: 0x78, count: 8 * 1024 * 1024)
+        try await withServer(
+            { $0.outputLimitBytes = 1 },
+            handling: { $1.respond(HTTPResponse(.ok, body: .bytes(body))) }
+        ) { server in
+            let client = try await server.connect()
+            client.setReading(false)
+            client.send((0..<3).map { "GET /\($0) HTTP/1.1\r\nHost: a\r\n\r\n" }.joined())
+            try await eventually("the request") { server.server.counters.requests == 1 }
+            client.setReading(true)
+            for _ in 0..<3 { #expect(try await client.takeResponse().body.utf8.count == body.count) }
         }
     }
 

@@ -62,6 +62,54 @@ import Testing
         }
     }
 
+    /// With the timeouts that a connection has otherwise, this would wait for minutes.
+    @Test(arguments: [false, true]) @ReactorActor
+    func `an idle connection closes within the idle time of the drain`(afterOne: Bool) async throws {
+        try await withServer({
+            $0.drainIdleTimeout = .milliseconds(20)
+            $0.setTimeouts(.seconds(600))
+        }) { server in
+            let client = try await server.connect()
+            if afterOne {
+                client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                _ = try await client.takeResponse()
+            }
+            try await eventually("the connection") { server.server.counters.openConnections == 1 }
+            var isDrained = false
+            Reactor.spawn {
+                await server.server.drain(within: .seconds(600))
+                isDrained = true
+            }
+            try await eventually("the end of draining") { isDrained }
+            #expect(try await client.takeAll().isEmpty)
+        }
+    }
+
+    @Test @ReactorActor func `an answer without an end ends when the server drains`() async throws {
+        try await withServer(handling: { _, exchange in
+            exchange.respond(
+                HTTPResponse(
+                    .ok,
+                    body: .openEnded { writer in
+                        let draining = Promise<Void, Never>()
+                        writer.write([UInt8]("begin".utf8).span)
+                        writer.whenDraining { draining.succeed(()) }
+                        _ = await draining.result
+                        writer.write([UInt8](" end".utf8).span)
+                    }
+                )
+            )
+        }) { server in
+            let client = try await server.connect()
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            _ = try await client.take(through: "begin")
+            await server.server.drain(within: .seconds(20))
+            let rest = try await client.takeAll()
+            #expect(rest.contains(" end") && rest.hasSuffix("0\r\n\r\n"))
+            #expect(server.server.counters.openStreams == 0)
+        }
+    }
+
     @Test @ReactorActor func `pipelined requests that have arrived are answered before a drained connection closes`()
         async throws
     {

@@ -169,6 +169,44 @@ import Testing
         #expect(pace.patience(.seconds(30), 256) == .seconds(left))
     }
 
+    /// A byte in every turn would never be late by the time between two pieces.
+    @Test @ReactorActor func `a body that trickles is refused`() async throws {
+        try await withServer({
+            $0.bodyTimeout = .milliseconds(200)
+            $0.slowestBytesPerSecond = .max
+        }) { server in
+            let client = try await server.connect()
+            client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+            try await eventually("the refusal") {
+                client.send("x")
+                return !server.handler.refusals.isEmpty
+            }
+            #expect(server.handler.refusals == [.bodyTimedOut])
+        }
+    }
+
+    @Test @ReactorActor func `a client that reads too slowly is cut`() async throws {
+        let body = [UInt8](repeating: 0x78, count: 256 * 1024 * 1024)
+        try await withServer(
+            {
+                $0.writeTimeout = .milliseconds(200)
+                $0.slowestBytesPerSecond = .max
+            },
+            handling: { $1.respond(HTTPResponse(.ok, body: .bytes(body))) }
+        ) { server in
+            let client = try await server.connect()
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            client.setReading(false)
+            try await eventually("the cut") {
+                // One read now and then: some progress all the time.
+                client.setReading(true)
+                await Reactor.yield()
+                client.setReading(false)
+                return server.server.counters.requests == 1 && server.server.counters.openConnections == 0
+            }
+        }
+    }
+
     @Test @ReactorActor func `a body that stops is refused`() async throws {
         try await withServer({ $0.bodyTimeout = .milliseconds(50) }) { server in
             let client = try await server.connect()
@@ -211,27 +249,145 @@ import Testing
 
     // MARK: Overload
 
-    @Test @ReactorActor func `connections past the limit learn so, those far past it wait`() async throws {
-        try await withServer({
-            $0.connectionLimit = 2
-            $0.refusedConnectionLimit = 1
-        }) { server in
-            let clients = [try await server.connect(), try await server.connect(), try await server.connect()]
+    @Test @ReactorActor func `connections past the limit learn so while none is idle, those far past it wait`()
+        async throws
+    {
+        var waiting: [HTTPExchange] = []
+        try await withServer(
+            {
+                $0.connectionLimit = 2
+                $0.refusedConnectionLimit = 1
+                $0.shortestIdleTime = .seconds(600)
+            },
+            handling: { waiting.append($1) }
+        ) { server in
+            let clients = [try await server.connect(), try await server.connect()]
+            for client in clients { client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n") }
+            try await eventually("two requests") { waiting.count == 2 }
+            let third = try await server.connect()
             try await eventually("three connections") { server.server.counters.openConnections == 3 }
             let fourth = try await server.connect()
             fourth.send("GET /fourth HTTP/1.1\r\nHost: a\r\n\r\n")
-            for client in clients { client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n") }
-            #expect(try await clients[0].takeResponse().status == 200)
-            #expect(try await clients[1].takeResponse().status == 200)
-            #expect(server.server.counters.connections == 3)
-
-            let refusal = try await clients[2].takeResponse()
+            third.send("GET /third HTTP/1.1\r\nHost: a\r\n\r\n")
+            let refusal = try await third.takeResponse()
             #expect(refusal.status == 503)
             #expect(refusal["connection"] == "close")
             #expect(server.handler.refusals == [.overloaded])
-            clients[0].close()
-            clients[2].close()
-            #expect(try await fourth.takeResponse().body == "GET /fourth ")
+            #expect(server.server.counters.connections == 3)
+
+            clients[0].reset()
+            third.close()
+            try await eventually("the fourth request") { waiting.count == 3 }
+            waiting[2].respond(.text("fourth"))
+            #expect(try await fourth.takeResponse().body == "fourth")
+        }
+    }
+
+    @Test(arguments: [false, true]) @ReactorActor
+    func `the connection that has waited longest for a request gives way to a newcomer`(afterOne: Bool) async throws {
+        try await withServer({
+            $0.connectionLimit = 3
+            $0.refusedConnectionLimit = 0
+            $0.shortestIdleTime = .zero
+            $0.setTimeouts(.seconds(600))
+        }) { server in
+            var clients: [TestSocket] = []
+            for number in 0..<3 {
+                let client = try await server.connect()
+                try await eventually("a connection") { server.server.counters.connections == number + 1 }
+                if afterOne {
+                    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                    _ = try await client.takeResponse()
+                }
+                clients.append(client)
+            }
+            for number in 0..<3 {
+                let newcomer = try await server.connect()
+                newcomer.send("GET /new HTTP/1.1\r\nHost: a\r\n\r\n")
+                #expect(try await newcomer.takeResponse().body == "GET /new ")
+                #expect(try await clients[number].takeAll().isEmpty)
+                #expect(!clients[number].isReset)
+                clients.append(newcomer)
+            }
+            #expect(clients[3...].allSatisfy { !$0.isEnded })
+            #expect(server.server.counters.displacedConnections == 3)
+            #expect(server.handler.refusals.isEmpty)
+        }
+    }
+
+    /// Both happen before the server's next turn: when the newcomer is accepted, the request may still be unread.
+    @Test @ReactorActor func `a connection whose request has just come does not give way`() async throws {
+        try await withServer({
+            $0.connectionLimit = 1
+            $0.refusedConnectionLimit = 1
+            $0.shortestIdleTime = .zero
+            $0.setTimeouts(.seconds(600))
+        }) { server in
+            let client = try await server.connect()
+            try await eventually("a connection") { server.server.counters.connections == 1 }
+            let address = try await Resolver.resolve(server.endpoint)[0]
+            client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+            let newcomer = try Sockets.connect(to: address)
+            #expect(try await client.takeResponse().body == "GET /a ")
+            _ = consume newcomer
+        }
+    }
+
+    @Test @ReactorActor func `a newcomer is served soon after the last place became idle`() async throws {
+        var waiting: [HTTPExchange] = []
+        try await withServer(
+            {
+                $0.connectionLimit = 1
+                $0.refusedConnectionLimit = 0
+                $0.setTimeouts(.seconds(600))
+            },
+            handling: { waiting.append($1) }
+        ) { server in
+            let client = try await server.connect()
+            client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+            try await eventually("the request") { waiting.count == 1 }
+            let newcomer = try await server.connect()
+            newcomer.send("GET /b HTTP/1.1\r\nHost: a\r\n\r\n")
+            for _ in 0..<10 { await Reactor.yield() }
+            #expect(server.server.counters.connections == 1)
+            waiting[0].respond(.text("a"))
+            #expect(try await client.takeResponse().body == "a")
+            // It stays open, and idle: its place is what the newcomer gets.
+            try await eventually("the second request") { waiting.count == 2 }
+            #expect(try await client.takeAll().isEmpty)
+        }
+    }
+
+    @Test @ReactorActor func `answers without an end do not count as requests in flight`() async throws {
+        var writers: [HTTPResponseWriter] = []
+        try await withServer(
+            {
+                $0.requestLimit = 1
+                $0.targetWait = .zero
+            },
+            handling: { request, exchange in
+                guard request.head.path == "/stream" else {
+                    exchange.respond(.text("whole"))
+                    return
+                }
+                writers.append(exchange.startResponse(.ok, fields: [:], length: nil, isOpenEnded: true))
+            }
+        ) { server in
+            var streams: [TestSocket] = []
+            for number in 1...3 {
+                let client = try await server.connect()
+                client.send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
+                #expect(try await client.take(through: "\r\n\r\n").hasPrefix("HTTP/1.1 200"))
+                #expect(server.server.counters.openStreams == number)
+                streams.append(client)
+            }
+            #expect(server.server.counters.openRequests == 0)
+            #expect(try await request("GET", "/", on: server.endpoint).body == "whole")
+            streams[0].reset()
+            writers[1].finish()
+            try await eventually("the end of two") { server.server.counters.openStreams == 1 }
+            #expect(writers[0].isClosed)
+            #expect(server.server.counters.openRequests == 0)
         }
     }
 

@@ -26,6 +26,17 @@ extension HTTPResponse {
     }
 }
 
+extension HTTPServerConfiguration {
+    /// Sets every timeout of a client, so that none of them hides what a test is about.
+    mutating func setTimeouts(_ timeout: Duration) {
+        headTimeout = timeout
+        bodyTimeout = timeout
+        keepAliveTimeout = timeout
+        answerTimeout = timeout
+        writeTimeout = timeout
+    }
+}
+
 /// A server on a port of its own, which is closed when the test is done with it.
 @ReactorActor
 final class TestServer {

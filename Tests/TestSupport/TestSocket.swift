@@ -1,3 +1,4 @@
+import Glibc
 public import Reactor
 
 /// A client's end of a connection, for tests that care about every byte.
@@ -84,6 +85,13 @@ public final class TestSocket {
     public func close() {
         end()
         socket = nil
+    }
+
+    /// Ends the connection with a reset, as a crash of the client does.
+    public func reset() {
+        var linger = linger(l_onoff: 1, l_linger: 0)
+        _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+        close()
     }
 
     private var text: String { String(decoding: received, as: UTF8.self) }

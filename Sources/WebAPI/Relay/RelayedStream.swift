@@ -41,7 +41,7 @@ final class RelayedStream: HTTPClientReceiver {
         // Read on when there is somewhere to write to.
         exchange?.pause()
         exchange?.moveDeadline(to: Reactor.now + Self.silenceMax)
-        let body = HTTPResponse.Body.stream(length: nil) { [self] writer in try await pass(to: writer) }
+        let body = HTTPResponse.Body.openEnded { [self] writer in try await pass(to: writer) }
         context.respond(route.response(head, body))
     }
 
@@ -77,6 +77,7 @@ final class RelayedStream: HTTPClientReceiver {
         writer.write(before.span)
         exchange?.resume()
         waitForRoom(writer)
+        writer.whenDraining { [self] in drain() }
         try await ended.value
     }
 
@@ -86,6 +87,12 @@ final class RelayedStream: HTTPClientReceiver {
         writer.whenRoom { [self] in
             if writer.isClosed { abandon() } else { exchange?.resume() }
         }
+    }
+
+    /// This process ends: so does the stream, in order, and the client asks again elsewhere.
+    private func drain() {
+        ended.succeed(())
+        end(.cancelled)
     }
 
     /// The client has left.
