@@ -201,7 +201,9 @@ let package = Package(
         ),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["tickloop", "TestSupport", "Reactor", "Supervision", "JSONWire"],
+            dependencies: [
+                "tickloop", "TestSupport", "Reactor", "Supervision", "JSONWire", "HTTPServer", "HTTPWire",
+            ],
             swiftSettings: strict
         ),
         .testTarget(name: "TidyTests", swiftSettings: strict),

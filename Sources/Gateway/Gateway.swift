@@ -35,6 +35,7 @@ extension Service {
             takesDeadlineFromCaller: false,
             documentation: ServiceDocumentation(title: "Tickloop", summary: "Market data and orders, for the public."),
             readiness: [ReadinessCheck(.api) { await api.isReady(deadline: $0) }],
+            reservedDescriptors: configuration[UpstreamSettings.connections],
             stop: { _ in api.close() }
         )
     }

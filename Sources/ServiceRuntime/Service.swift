@@ -39,6 +39,7 @@ public struct RunningService: Sendable {
     let takesDeadlineFromCaller: Bool
     let documentation: ServiceDocumentation?
     let readiness: [ReadinessCheck]
+    let reservedDescriptors: Int
     let beginStop: @ReactorActor () -> Void
     let stop: @ReactorActor (Instant) async -> Void
 
@@ -49,6 +50,7 @@ public struct RunningService: Sendable {
     ///     reaches.
     ///   - documentation: What `/openapi.json` says of the service; nil for no such route.
     ///   - readiness: The parts that `/ready` asks.
+    ///   - reservedDescriptors: Connections to others that the service may need; clients do not get their descriptors.
     ///   - beginStop: Called when the service is asked to end, before its requests are drained: take no new work.
     ///   - stop: Called after the requests are drained: finish what is in flight until the instant, then close.
     public init(
@@ -57,6 +59,7 @@ public struct RunningService: Sendable {
         takesDeadlineFromCaller: Bool = true,
         documentation: ServiceDocumentation? = nil,
         readiness: [ReadinessCheck],
+        reservedDescriptors: Int = 0,
         beginStop: @escaping @ReactorActor () -> Void = {},
         stop: @escaping @ReactorActor (Instant) async -> Void
     ) {
@@ -65,6 +68,7 @@ public struct RunningService: Sendable {
         self.takesDeadlineFromCaller = takesDeadlineFromCaller
         self.documentation = documentation
         self.readiness = readiness
+        self.reservedDescriptors = reservedDescriptors
         self.beginStop = beginStop
         self.stop = stop
     }

@@ -70,7 +70,13 @@ extension Service {
             requests.record(answered)
             accessLog.record(answered)
         }
-        let server = HTTPServer(configuration: HTTPServerConfiguration(configuration), handler: web)
+        var serverConfiguration = HTTPServerConfiguration(configuration)
+        serverConfiguration.fit(
+            intoDescriptors: Descriptors.raiseLimit(),
+            reserved: service.reservedDescriptors,
+            logger
+        )
+        let server = HTTPServer(configuration: serverConfiguration, handler: web)
         metrics.addProcess(service: schema.service)
         metrics.add(server, web, requests)
         if let tracer = environment.tracer { metrics.add(tracer) }

@@ -19,4 +19,10 @@ struct Tickloop: ParsableCommand {
             CommandGroup(name: "Operation", subcommands: [HealthCommand.self, QueueCommand.self, ConfigCommand.self]),
         ]
     )
+
+    /// Where the program begins.
+    static func main() {
+        StandardStreams.complete()
+        main(nil)
+    }
 }

@@ -21,6 +21,19 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        (10_000, 1_048_576, 256, 10_000), (10_000, 1024, 256, 704), (100, 1024, 256, 100), (10_000, 256, 256, 64),
+        (10_000, 2, 256, 1),
+    ])
+    func `clients get the descriptors that nobody else needs`(
+        configured: Int,
+        limit: Int,
+        reserved: Int,
+        connections: Int
+    ) {
+        #expect(Descriptors.clientConnections(configured, limit: limit, reserved: reserved) == connections)
+    }
+
     @Test func `each service listens where the contract says`() throws {
         let expected = ["gateway": 8080, "api": 8000, "worker": 8010, "simulator": 8090]
         for schema in ConfigurationSchema.services {

@@ -16,12 +16,26 @@ public final class TickloopProcess {
     /// - Parameters:
     ///   - environment: Added to the environment of the tests.
     ///   - folder: Where it starts; `nil` for where the tests run, the package's folder.
-    public init(_ arguments: [String], environment: [String: String] = [:], folder: String? = nil) throws {
+    ///   - shell: What a shell does first, in whose place the program then runs; such as `ulimit -n 256`.
+    ///   - redirection: What the shell does with the program's descriptors, such as `<&-`.
+    public init(
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        folder: String? = nil,
+        shell: String = "",
+        redirection: String = ""
+    ) throws {
         let program = Files.parent(of: Executable.current) + "/tickloop"
         guard Files.isRegularFile(program) else {
             throw TestFailure(description: "\(program) is not built; run swift build first")
         }
-        var command = Command(program, arguments, parentDeathSignal: .kill)
+        let script = "\(shell.isEmpty ? ":" : shell); exec \"$0\" \"$@\" \(redirection)"
+        let isPlain = shell.isEmpty && redirection.isEmpty
+        var command = Command(
+            isPlain ? program : "/bin/sh",
+            isPlain ? arguments : ["-c", script, program] + arguments,
+            parentDeathSignal: .kill
+        )
         command.environment.merge(environment) { $1 }
         command.workingDirectory = folder
         child = try ChildProcess(

@@ -40,7 +40,15 @@ extension Metric {
     fileprivate static let open = gauge("tickloop_http_connections", "Connections of clients open now.")
     fileprivate static let openLimit = gauge(
         "tickloop_http_connections_limit",
-        "Connections that may be open; further ones wait or get 503."
+        "Connections that may be open; for further ones the longest idle are closed."
+    )
+    fileprivate static let streams = gauge(
+        "tickloop_http_streams",
+        "Answers without an end under way now; they are not among the requests in flight."
+    )
+    fileprivate static let displaced = counter(
+        "tickloop_http_connections_displaced_total",
+        "Connections without a request that were closed to make room for newcomers."
     )
     fileprivate static let accepted = counter("tickloop_http_connections_accepted_total", "Connections accepted.")
     fileprivate static let shortages = counter(
@@ -124,6 +132,7 @@ extension MetricsRegistry {
             let counters = server.counters
             page.add(.inFlight, counters.openRequests)
             page.add(.inFlightLimit, server.requestLimit)
+            page.add(.streams, counters.openStreams)
             page.add(.refused, counters.malformed, ["malformed"])
             page.add(.refused, counters.tooLarge, ["too_large"])
             page.add(.refused, counters.tooSlow, ["too_slow"])
@@ -133,6 +142,7 @@ extension MetricsRegistry {
             page.add(.open, counters.openConnections)
             page.add(.openLimit, server.configuration.connectionLimit)
             page.add(.accepted, counters.connections)
+            page.add(.displaced, counters.displacedConnections)
             page.add(.shortages, counters.descriptorShortages)
         }
     }

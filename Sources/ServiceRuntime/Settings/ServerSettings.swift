@@ -86,7 +86,7 @@ public enum ServerSettings {
         "Largest request body, in bytes; larger ones get 413"
     )
 
-    /// From the first byte of a request to the end of its header section.
+    /// For the first byte of a connection, and for the rest of a header section.
     public static let headerTimeout = ConfigurationKey<Duration>.milliseconds(
         "server.header_timeout_ms",
         default: 10_000,
@@ -94,7 +94,7 @@ public enum ServerSettings {
         "Time to the first byte of a connection, and from there to the end of the header section; then 408"
     )
 
-    /// Between two reads of a request body.
+    /// For a request body.
     public static let bodyTimeout = ConfigurationKey<Duration>.milliseconds(
         "server.body_timeout_ms",
         default: 30_000,
@@ -110,7 +110,7 @@ public enum ServerSettings {
         "Time that a connection may be idle between two requests"
     )
 
-    /// Between two writes of a response.
+    /// For a response.
     public static let writeTimeout = ConfigurationKey<Duration>.milliseconds(
         "server.write_timeout_ms",
         default: 30_000,
