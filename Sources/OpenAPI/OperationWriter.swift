@@ -112,7 +112,9 @@ struct OperationWriter {
         var responses: [(status: HTTPStatus, json: JSONValue)] = answers.map { answer in
             (answer.status, response(answer, hasBody: hasBodies))
         }
-        for (status, all) in Self.byStatus(errors + commonErrors) {
+        // A route may have an answer of its own for a status of errors.
+        for (status, all) in Self.byStatus(errors + commonErrors)
+        where !answers.contains(where: { $0.status == status }) {
             let isCommon = !errors.contains { $0.code.status == status }
             responses.append(
                 (status, hasBodies && isCommon ? Self.reference(status) : Self.response(all, hasBody: hasBodies))
@@ -197,7 +199,7 @@ struct OperationWriter {
 
     static func header(_ field: AnswerField) -> JSONValue {
         [
-            "required": true, "description": .string(field.meaning), "schema": field.schema.json,
+            "required": .bool(field.isAlwaysThere), "description": .string(field.meaning), "schema": field.schema.json,
             "example": field.example,
         ]
     }

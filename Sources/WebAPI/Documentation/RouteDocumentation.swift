@@ -238,13 +238,22 @@ public struct AnswerField: Sendable {
     public let schema: Schema
     /// A value.
     public let example: JSONValue
+    /// Whether each of these answers carries it.
+    public let isAlwaysThere: Bool
 
-    /// Describes a field that is always there.
-    public init(_ name: String, _ meaning: String, _ schema: Schema = .string(), example: JSONValue) {
+    /// Describes a field.
+    public init(
+        _ name: String,
+        _ meaning: String,
+        _ schema: Schema = .string(),
+        example: JSONValue,
+        isAlwaysThere: Bool = true
+    ) {
         self.name = name
         self.meaning = meaning
         self.schema = schema
         self.example = example
+        self.isAlwaysThere = isAlwaysThere
     }
 
     /// With every 503.
