@@ -93,16 +93,10 @@ let package = Package(
             "Prices",
             ["Reactor", "Postgres", "TaskQueue", "TaskAPI", "Tracing", "WebAPI", "HTTPWire", "JSONWire", logging]
         ),
-        // Not served yet: Sources/Orders/README.md says what is missing.
-        .target(
-            name: "Orders",
-            dependencies: [
-                "Reactor", "Postgres", "Metrics", "HTTPServer", "HTTPWire", "JSONWire", "WebAPI", logging,
-            ],
-            exclude: ["README.md", "orders.sql"],
-            swiftSettings: strict
+        module(
+            "Orders",
+            ["Reactor", "Postgres", "Metrics", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI", logging]
         ),
-
         module("Conversations", ["Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire"]),
 
         // Roles: wiring only
@@ -117,6 +111,7 @@ let package = Package(
             "Gateway",
             [
                 "HTTPClient", "HTTPWire", "WebAPI", "Configuration", "ServiceRuntime", "Prices", "Conversations",
+                "Orders",
                 logging,
             ]
         ),
@@ -124,13 +119,13 @@ let package = Package(
             "InternalAPI",
             [
                 "Reactor", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration", "ServiceRuntime",
-                "Prices", "Conversations",
+                "Prices", "Conversations", "Orders",
                 logging,
             ]
         ),
         module(
             "Worker",
-            ["Reactor", "Postgres", "Redis", "TaskQueue", "Tracing", "ServiceRuntime", "Prices", logging]
+            ["Reactor", "Postgres", "Redis", "TaskQueue", "Tracing", "ServiceRuntime", "Prices", "Orders", logging]
         ),
         module("Simulator", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "ServiceRuntime"]),
         .executableTarget(
@@ -175,18 +170,18 @@ let package = Package(
                 logging,
             ]
         ),
-        // The functions in sql/, which any module's transactions may call.
-        .testTarget(
-            name: "OutboxTests",
-            dependencies: ["Reactor", "Postgres", "Supervision", "TestSupport"],
-            swiftSettings: strict
-        ),
         tests(
             of: "Orders",
             [
                 "Reactor", "Supervision", "TestSupport", "HTTPServer", "HTTPWire", "JSONWire", "Postgres", "WebAPI",
                 logging,
             ]
+        ),
+        // The functions in sql/, which any module's transactions may call.
+        .testTarget(
+            name: "OutboxTests",
+            dependencies: ["Reactor", "Postgres", "Supervision", "TestSupport"],
+            swiftSettings: strict
         ),
         tests(of: "Configuration"),
         tests(of: "Observability", ["TestSupport", "Reactor", "JSONWire", logging]),

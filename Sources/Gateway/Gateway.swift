@@ -2,6 +2,7 @@ internal import Configuration
 internal import Conversations
 internal import HTTPClient
 internal import HTTPWire
+internal import Orders
 internal import Prices
 public import ServiceRuntime
 internal import WebAPI
@@ -30,7 +31,7 @@ extension Service {
                     rangeDaysMax: configuration[LimitSettings.maxRangeDays]
                 ),
                 ConversationQuestion.operation.relayed(by: api),
-            ],
+            ] + OrderRoutes.relayed(by: api),
             requestTimeout: configuration[LimitSettings.requestTimeout],
             takesDeadlineFromCaller: false,
             documentation: ServiceDocumentation(title: "Tickloop", summary: "Market data and orders, for the public."),

@@ -1,6 +1,7 @@
 internal import Configuration
 internal import Conversations
 internal import Logging
+internal import Orders
 internal import Postgres
 internal import Prices
 internal import Reactor
@@ -14,7 +15,13 @@ extension Service {
     /// The internal API: checks requests, hands the work to the workers and answers with their results.
     public static let internalAPI = Service(schema: .api) { environment throws(StartupError) in
         let (configuration, logger) = (environment.configuration, environment.logger)
-        let database = PostgresPool(try PostgresConfiguration(configuration, name: "api"), logger: logger)
+        let databaseConfiguration = try PostgresConfiguration(configuration, name: "api")
+        let database = PostgresPool(databaseConfiguration, logger: logger)
+        // Two connections, in turn: see Intake. Nobody reads on them, so that no reader waits for a commit.
+        var intakeConfiguration = databaseConfiguration
+        intakeConfiguration.connections = 2
+        let intake = PostgresPool(intakeConfiguration, logger: logger)
+        let orders = OrderRoutes(intake: intake, database: database, logger: logger)
         let queue = TaskQueueClient(
             TaskQueueConfiguration(producerOf: configuration),
             redis: RedisConfiguration(configuration, name: "api"),
@@ -28,7 +35,7 @@ extension Service {
                 AverageRoutes.answered(by: queue, rangeDaysMax: configuration[LimitSettings.maxRangeDays]),
                 TaskRoute(queue).route,
                 ConversationSearch(database).route,
-            ],
+            ] + orders.routes,
             requestTimeout: configuration[LimitSettings.requestTimeout],
             documentation: ServiceDocumentation(
                 title: "Tickloop internal API",
@@ -41,6 +48,7 @@ extension Service {
             ],
             stop: { _ in
                 queue.close()
+                intake.close()
                 database.close()
             }
         )

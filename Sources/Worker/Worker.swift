@@ -1,3 +1,4 @@
+internal import Orders
 internal import Postgres
 internal import Prices
 internal import Reactor
@@ -19,6 +20,7 @@ extension Service {
         worker.register(AverageTask.name, AverageTaskHandler(database, logger: logger))
         worker.canWork = { database.isReady }
         worker.start()
+        let orders = OrderUpkeep(database, logger: logger)
         environment.metrics.add(database)
         environment.metrics.add(worker)
         return RunningService(
@@ -27,6 +29,7 @@ extension Service {
                 ReadinessCheck(.broker) { deadline in await worker.isReady(by: deadline) },
             ],
             stop: { deadline in
+                orders.stop()
                 await worker.drain(within: max(.zero, deadline - Reactor.now))
                 database.close()
             }

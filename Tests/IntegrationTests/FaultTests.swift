@@ -7,7 +7,7 @@ import Testing
 /// Parts that die, freeze or go away while clients ask.
 @Suite(.serialized, .breakableSystem) struct FaultTests {
     private static let services = ["gateway-1", "api-1", "worker-1", "worker-2"]
-    private let system: System
+    let system: System
 
     init() throws { system = try #require(RunningSystem.current) }
 

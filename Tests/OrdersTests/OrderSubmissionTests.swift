@@ -5,7 +5,7 @@ import WebAPI
 @testable import Orders
 
 @Suite struct OrderSubmissionTests {
-    private static let now = Duration.seconds(1_800_000_000)
+    private static let now = Timestamp(unixTime: .seconds(1_800_000_000))
 
     private func submission(_ body: String, _ fields: [String] = []) throws -> OrderSubmission {
         let content = try #require(

@@ -29,7 +29,7 @@ struct Order: Hashable, Sendable {
         self.filledQuantity = filledQuantity
     }
 
-    /// `{"id":…,"created_at":…,…,"status":…}`; with `expires_at` if it has one, `filled_quantity` once one is.
+    /// Writes the object: with `expires_at` if the order has one, and with `filled_quantity` once there is one.
     func write(to writer: inout JSONWriter) {
         writer.object { writer in
             writer.member("id", id.description)

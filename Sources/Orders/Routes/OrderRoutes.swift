@@ -1,3 +1,4 @@
+internal import HTTPClient
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
@@ -6,7 +7,87 @@ package import Postgres
 package import Reactor
 package import WebAPI
 
-/// The routes of orders on the internal API.
+/// What can be asked of orders, declared once for the roles that serve it.
+enum OrderOperations {
+    static let submit = Operation(
+        .post,
+        "/orders",
+        OrderSubmission.documentation,
+        faulty: OrderSubmission.faultyBodies.map { body in
+            RequestContent(target: "/orders", fields: ["Content-Type: application/json"], body: body)
+        }
+    ) { request throws(APIError) in try OrderSubmission(request) }
+
+    static let list = Operation(
+        .get,
+        "/orders",
+        RouteDocumentation(
+            "Orders, newest first",
+            in: .orders,
+            parameters: OrderPage.parameters,
+            answers: [.list(of: Order.schema, next: .string(Order.exampleID), "Orders", example: Order.example)],
+            errors: databaseErrors
+        ),
+        faulty: [RequestContent(target: "/orders?status=new&limit=0")]
+    ) { request throws(APIError) in try OrderPage(request) }
+
+    static let events = Operation(
+        .get,
+        "/orders/events",
+        RouteDocumentation(
+            "The events of all orders, in the order in which they were committed",
+            in: .orders,
+            parameters: EventPage.parameters,
+            answers: [.list(of: OrderEvent.schema, next: 100, "OrderEvents", example: OrderEvent.example)],
+            errors: databaseErrors
+        ),
+        faulty: [RequestContent(target: "/orders/events?after=-1")]
+    ) { request throws(APIError) in try EventPage(request) }
+
+    static let one = Operation(
+        .get,
+        "/orders/{id}",
+        RouteDocumentation(
+            "One order as it is now",
+            in: .orders,
+            parameters: [OrderQuestion.id.documentation],
+            answers: [.json(.ok, "The order.", Order.schema, example: Order.example)],
+            errors: [.unknownOrder] + databaseErrors
+        )
+    ) { request throws(APIError) in try OrderQuestion(request) }
+
+    static let history = Operation(
+        .get,
+        "/orders/{id}/events",
+        RouteDocumentation(
+            "The history of one order",
+            in: .orders,
+            parameters: [OrderQuestion.id.documentation] + EventPage.parameters,
+            answers: [.list(of: OrderEvent.schema, next: 100, "OrderEvents", example: OrderEvent.example)],
+            errors: [.unknownOrder] + databaseErrors
+        )
+    ) { request throws(APIError) in try HistoryQuestion(request) }
+
+    static let cancel = Operation(
+        .delete,
+        "/orders/{id}",
+        RouteDocumentation(
+            "Cancel an order that was not sent",
+            details: "The answer is 200 only if the order certainly never reached the exchange and now never will.",
+            in: .orders,
+            parameters: [OrderQuestion.id.documentation],
+            answers: [
+                .json(.ok, "The order, which is cancelled, or had expired.", Order.schema, example: Order.example)
+            ],
+            errors: [.unknownOrder, .orderAlreadySent] + databaseErrors
+        )
+    ) { request throws(APIError) in try OrderQuestion(request) }
+
+    /// What a client may be told when the database did not do as it was asked.
+    private static let databaseErrors: [APIError] = [.overloaded, .unavailable, .upstreamTimeout]
+}
+
+/// The routes of orders, on each role that serves them.
 @ReactorActor
 package final class OrderRoutes {
     private let intake: Intake
@@ -22,27 +103,42 @@ package final class OrderRoutes {
         canceller = OrderCanceller(database: database)
     }
 
-    /// All of them.
+    /// The gateway's: checked, then relayed.
+    package static func relayed(by api: Relay) -> [Route] {
+        [
+            OrderOperations.submit.relayed(by: api) { failure in
+                // Every failure is the promised 500, unless certainly nothing was done because of a bound.
+                switch failure {
+                case .noAnswer(.overloaded), .refused(.serviceUnavailable): .failure(.overloaded)
+                case .noAnswer, .refused, .unusable: .success(OrderSubmission.failed)
+                }
+            },
+            OrderOperations.list.relayed(by: api), OrderOperations.events.relayed(by: api),
+            OrderOperations.one.relayed(by: api), OrderOperations.history.relayed(by: api),
+            OrderOperations.cancel.relayed(by: api),
+        ]
+    }
+
+    /// The internal API's: checked, then answered.
     package var routes: [Route] { [submit, list, events, one, history, cancel] }
 
     // MARK: Taking orders
 
     private var submit: Route {
-        Route(.post, "/orders", OrderSubmission.documentation) { [self] context async throws(APIError) in
-            let submission = try OrderSubmission(context.content, now: Reactor.unixTime)
+        OrderOperations.submit.answered { [intake] submission, context async throws(APIError) in
             let answer = await intake.take(submission.form, key: submission.key, deadline: context.deadline)
             switch answer {
             case .created(let id):
                 return Self.taken(id, submission.form)
             case .replayed(let id):
                 var response = Self.taken(id, submission.form)
-                response.fields.append("Idempotency-Replayed", "true")
+                response.fields.append(OrderSubmission.replayedField, "true")
                 return response
             case .otherMembers: throw OrderSubmission.otherMembers
             case .past: throw OrderSubmission.past
             case .firstStillRuns: throw OrderSubmission.firstStillRuns
             case .refused: throw .overloaded
-            case .failed: return HTTPResponse(json: OrderSubmission.failedBody, status: .internalServerError)
+            case .failed: return OrderSubmission.failed
             }
         }
     }
@@ -57,15 +153,7 @@ package final class OrderRoutes {
     // MARK: Reading
 
     private var one: Route {
-        let documentation = RouteDocumentation(
-            "One order as it is now",
-            in: .orders,
-            parameters: [OrderQuestion.id.documentation],
-            answers: [.json(.ok, "The order.", Order.schema, example: Order.example)],
-            errors: [.unknownOrder, .unavailable]
-        )
-        return Route(.get, "/orders/{id}", documentation) { [reader] context async throws(APIError) in
-            let question = try OrderQuestion(context.content)
+        OrderOperations.one.answered { [reader] question, context async throws(APIError) in
             let order = try await asked { () async throws(PostgresError) in
                 try await reader.order(question.id, deadline: context.deadline)
             }
@@ -75,15 +163,7 @@ package final class OrderRoutes {
     }
 
     private var list: Route {
-        let documentation = RouteDocumentation(
-            "Orders, newest first",
-            in: .orders,
-            parameters: OrderPage.parameters,
-            answers: [.list(of: Order.schema, next: .string(Order.exampleID), "Orders", example: Order.example)],
-            errors: [.unavailable]
-        )
-        return Route(.get, "/orders", documentation) { [reader] context async throws(APIError) in
-            let page = try OrderPage(context.content)
+        OrderOperations.list.answered { [reader] page, context async throws(APIError) in
             let orders = try await asked { () async throws(PostgresError) in
                 try await reader.orders(
                     page.filter,
@@ -101,15 +181,7 @@ package final class OrderRoutes {
     }
 
     private var events: Route {
-        let documentation = RouteDocumentation(
-            "The events of all orders, in the order in which they were committed",
-            in: .orders,
-            parameters: EventPage.parameters,
-            answers: [.list(of: OrderEvent.schema, next: 100, "OrderEvents", example: OrderEvent.example)],
-            errors: [.unavailable]
-        )
-        return Route(.get, "/orders/events", documentation) { [reader] context async throws(APIError) in
-            let page = try EventPage(context.content)
+        OrderOperations.events.answered { [reader] page, context async throws(APIError) in
             let events = try await asked { () async throws(PostgresError) in
                 try await reader.events(after: page.after, limit: page.limit + 1, deadline: context.deadline)
             }
@@ -122,26 +194,19 @@ package final class OrderRoutes {
     }
 
     private var history: Route {
-        let documentation = RouteDocumentation(
-            "The history of one order",
-            in: .orders,
-            parameters: [OrderQuestion.id.documentation] + EventPage.parameters,
-            answers: [.list(of: OrderEvent.schema, next: 100, "OrderEvents", example: OrderEvent.example)],
-            errors: [.unknownOrder, .unavailable]
-        )
-        return Route(.get, "/orders/{id}/events", documentation) { [reader] context async throws(APIError) in
-            let question = try HistoryQuestion(context.content)
+        OrderOperations.history.answered { [reader] question, context async throws(APIError) in
             let page = question.page
-            let events = try await asked { () async throws(PostgresError) in
-                try await reader.events(
+            let (events, exists) = try await asked { () async throws(PostgresError) in
+                let events = try await reader.events(
                     of: question.id,
                     after: page.after,
                     limit: page.limit + 1,
                     deadline: context.deadline
                 )
+                guard events.isEmpty else { return (events, true) }
+                return (events, try await reader.order(question.id, deadline: context.deadline) != nil)
             }
-            // Every order has an event from its beginning on.
-            if events.isEmpty, page.after == 0 { throw .unknownOrder }
+            guard exists else { throw .unknownOrder }
             return .list(events, limit: page.limit) {
                 $0.integer(Int($1.position))
             } write: {
@@ -153,18 +218,7 @@ package final class OrderRoutes {
     // MARK: Cancelling
 
     private var cancel: Route {
-        let documentation = RouteDocumentation(
-            "Cancel an order that was not sent",
-            details: "The answer is 200 only if the order certainly never reached the exchange and now never will.",
-            in: .orders,
-            parameters: [OrderQuestion.id.documentation],
-            answers: [
-                .json(.ok, "The order, which is cancelled, or had expired.", Order.schema, example: Order.example)
-            ],
-            errors: [.unknownOrder, .orderAlreadySent, .unavailable]
-        )
-        return Route(.delete, "/orders/{id}", documentation) { [reader, canceller] context async throws(APIError) in
-            let question = try OrderQuestion(context.content)
+        OrderOperations.cancel.answered { [reader, canceller] question, context async throws(APIError) in
             let order = try await asked { () async throws(PostgresError) in
                 try await canceller.cancel(question.id, deadline: context.deadline)
                 return try await reader.order(question.id, deadline: context.deadline)

@@ -56,9 +56,9 @@ struct OrderSubmission: Sendable {
 
     /// Reads a request.
     ///
-    /// - Parameter now: Since 1970; an order that expires before is refused, unless it has a key: then it may be the
-    ///   repetition of one that was taken in time, which the database knows.
-    init(_ content: RequestContent, now: Duration) throws(APIError) {
+    /// An order that has expired is refused, unless it has a key: then it may be the repetition of one that was taken
+    /// in time, which the database knows.
+    init(_ content: RequestContent, now: Timestamp = .now) throws(APIError) {
         var fields = try Fields(content)
         let kind = fields.read(Self.kind)
         let side = fields.read(Self.side)
@@ -74,7 +74,9 @@ struct OrderSubmission: Sendable {
             fields.refuse(Self.limitPrice, "Providing a `limit_price` is prohibited for type `market`")
         default: break
         }
-        if let expiresAt, expiresAt.unixTime <= now, key == nil { fields.refuse(Self.expiresAt, Self.pastMessage) }
+        if let expiresAt, expiresAt.unixTime <= now.unixTime, key == nil {
+            fields.refuse(Self.expiresAt, Self.pastMessage)
+        }
         let present = try fields.finish(kind, side, instrument, quantity)
         form = OrderForm(
             kind: present.0,
@@ -111,14 +113,27 @@ struct OrderSubmission: Sendable {
         "The first request with this Idempotency-Key is still being worked on."
     )
 
-    /// The answer when the order was not committed, or nobody knows whether it was. A promise to existing clients.
-    static let failedBody = Array(#"{"message":"Internal server error while placing the order"}"#.utf8)
+    /// The answer when the order was not committed, or nobody knows whether it was. A promise to existing clients: the
+    /// one error without a code.
+    static let failed = HTTPResponse(
+        json: Array(#"{"message":"Internal server error while placing the order"}"#.utf8),
+        status: .internalServerError
+    )
+    /// Says that the answer is that of an earlier request.
+    static let replayedField = "Idempotency-Replayed"
+
+    /// Bodies whose refusals are shown as examples.
+    static let faultyBodies = [
+        #"{"type":"limit","side":"buy","instrument":"DE000A0Q4RZ3","quantity":10}"#,
+        #"{"type":"market","side":"sell","instrument":"DE000A0Q4RZ3","limit_price":150.00,"quantity":10}"#,
+        #"{"type":"stop","side":"up","instrument":"DE000","limit_price":0,"quantity":9007199254740993}"#,
+    ]
 
     static let documentation = RouteDocumentation(
         "Take an order",
         details: """
-            201 means that the order is committed, and its placement at the exchange guaranteed. A 500 means that \
-            it is not known to be: ask again with the same `Idempotency-Key`.
+            201 means that the order is committed, and that its placement at the exchange is guaranteed. A 500 means \
+            that it is not known to be: ask again with the same `Idempotency-Key`.
             """,
         in: .orders,
         parameters: [idempotencyKey.documentation],
@@ -141,7 +156,14 @@ struct OrderSubmission: Sendable {
                 .created,
                 "The order is taken, now or when this key came first.",
                 fields: [
-                    AnswerField("Location", "Where the order is.", example: .string("/orders/\(Order.exampleID)"))
+                    AnswerField("Location", "Where the order is.", example: .string("/orders/\(Order.exampleID)")),
+                    AnswerField(
+                        replayedField,
+                        "This is the answer to an earlier request with the same key.",
+                        .word(["true"]),
+                        example: "true",
+                        isAlwaysThere: false
+                    ),
                 ],
                 Order.schema,
                 example: Order.example
