@@ -1,5 +1,6 @@
 // swift-tools-version: 6.2
 
+import Foundation
 import PackageDescription
 
 /// The settings of every Swift target; DESIGN notes in README.md, "How the code is kept strict".
@@ -23,9 +24,16 @@ let strict: [SwiftSetting] = [
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
-/// A module of the project, in `Sources/NAME`.
+/// A module of the project, in `Sources/NAME`; a README beside its sources is for readers.
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+    let readme = Context.packageDirectory + "/Sources/\(name)/README.md"
+    let hasReadme = FileManager.default.fileExists(atPath: readme)
+    return .target(
+        name: name,
+        dependencies: dependencies,
+        exclude: hasReadme ? ["README.md"] : [],
+        swiftSettings: strict
+    )
 }
 
 /// A C library of the system: headers and `static inline` wrappers of macros, no logic.
