@@ -46,11 +46,25 @@ extension ConfigurationSchema {
         return text
     }
 
-    /// A table in Markdown, a row for each key.
-    public var markdownTable: String {
-        let rows = entries.map { entry in
-            "| `\(entry.path)` | `\(entry.defaultValue)` | \(entry.range) | \(entry.meaning) |\n"
+    /// A table in Markdown of all keys that some services know, a row for each.
+    ///
+    /// - Parameter services: Whose keys of the same name mean the same; the last column says which have one, and the
+    ///   second where defaults differ.
+    public static func markdownTable(of services: [ConfigurationSchema]) -> String {
+        var text = "| key | default | range | meaning | in |\n|---|---|---|---|---|\n"
+        var written: Set<String> = []
+        for entry in services.flatMap(\.entries) where written.insert(entry.path).inserted {
+            let owners = services.compactMap { service in
+                service.entries.first { $0.path == entry.path }.map { (service: service.service, entry: $0) }
+            }
+            let isSame = owners.allSatisfy { $0.entry.defaultValue == entry.defaultValue }
+            let defaults =
+                isSame
+                ? "`\(entry.defaultValue)`"
+                : owners.map { "\($0.service) `\($0.entry.defaultValue)`" }.joined(separator: ", ")
+            let places = owners.count == services.count ? "all" : owners.map(\.service).joined(separator: ", ")
+            text += "| `\(entry.path)` | \(defaults) | \(entry.range) | \(entry.meaning) | \(places) |\n"
         }
-        return "| key | default | range | meaning |\n|---|---|---|---|\n" + rows.joined()
+        return text
     }
 }

@@ -66,12 +66,10 @@ struct ConfigShowCommand: ParsableCommand {
 struct ConfigTableCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "table",
-        abstract: "Prints the table of all keys that stands in the README, as Markdown."
+        abstract: "Prints the table of all keys that stands in etc/README.md, as Markdown."
     )
 
     func run() throws {
-        for service in ServiceName.allCases {
-            Terminal.say("### etc/\(service.rawValue).toml\n\n\(service.schema.markdownTable)")
-        }
+        Terminal.say(ConfigurationSchema.markdownTable(of: ConfigurationSchema.services))
     }
 }

@@ -283,9 +283,14 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
         #expect(configuration.source(of: Sample.maybe) != .builtIn)
     }
 
-    @Test func `the table for the README has a row for each key`() {
-        let rows = Sample.schema.markdownTable.split(separator: "\n")
+    @Test func `the table for the manual has a row for each key of any service`() {
+        let other = ConfigurationSchema(
+            service: "other",
+            [ConfigurationSection("first", "Other", Sample.count.defaulting(to: 8))]
+        )
+        let rows = ConfigurationSchema.markdownTable(of: [Sample.schema, other]).split(separator: "\n")
         #expect(rows.count == Sample.schema.entries.count + 2)
-        #expect(rows[2] == "| `first.count` | `7` | 1 … 10 | How many |")
+        #expect(rows[2] == "| `first.count` | \(Sample.schema.service) `7`, other `8` | 1 … 10 | How many | all |")
+        #expect(rows[3].hasSuffix(" | \(Sample.schema.service) |"))
     }
 }

@@ -117,6 +117,9 @@ final class System {
         return (status, tool.lines)
     }
 
+    /// The file for a shell with the addresses of everything.
+    var environmentFile: String { "\(folder)/run/env" }
+
     /// What `up` and the services have said.
     var lines: [String] { process.lines }
 

@@ -102,3 +102,11 @@ import Testing
         }
     }
 }
+
+extension TidyTests {
+    /// What a newcomer reads in one sitting; the rest stands beside what it describes.
+    @Test func `the README is short`() throws {
+        let readme = try String(contentsOf: Self.root.appending(path: "README.md"), encoding: .utf8)
+        #expect(readme.split(separator: "\n", omittingEmptySubsequences: false).count <= 251)
+    }
+}
