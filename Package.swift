@@ -105,6 +105,7 @@ let package = Package(
             "Orders",
             ["Reactor", "Postgres", "Metrics", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI", logging]
         ),
+        module("MarketData", ["Reactor", "JSONWire", "Prices"]),
         module("Conversations", ["Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire"]),
 
         // Roles: wiring only
@@ -185,6 +186,7 @@ let package = Package(
                 logging,
             ]
         ),
+        tests(of: "MarketData", ["Reactor", "JSONWire", "Prices"]),
         // The functions in sql/, which any module's transactions may call.
         .testTarget(
             name: "OutboxTests",

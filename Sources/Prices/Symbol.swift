@@ -1,4 +1,5 @@
-/// The name of what is traded, such as `AAPL`, `BRK.B` or `^GSPC`: 1 to 32 characters of `A-Z a-z 0-9 . ^ = -`.
+/// The name of what is traded, such as `AAPL`, `BRK.B`, `^GSPC` or `BINANCE:BTCUSDT`: 1 to 32 characters of
+/// `A-Z a-z 0-9 . ^ = - _ : &`.
 ///
 /// It is kept as given; `aapl` is another symbol than `AAPL`. The table `prices` checks the same.
 public struct Symbol: Hashable, Sendable, CustomStringConvertible {
@@ -32,6 +33,7 @@ public struct Symbol: Hashable, Sendable, CustomStringConvertible {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"): true
         case UInt8(ascii: "0")...UInt8(ascii: "9"): true
         case UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "="), UInt8(ascii: "-"): true
+        case UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "&"): true
         default: false
         }
     }

@@ -97,7 +97,7 @@ import WebAPI
     }
 
     @Test(arguments: [
-        ("start_date=x&page=1&symbol=-_-", "MISSING_PARAMETER start_date end_date symbol page"),
+        ("start_date=x&page=1&symbol=-*-", "MISSING_PARAMETER start_date end_date symbol page"),
         ("start_date=x&end_date=2025-01-06&page=1&symbol=", "INVALID_DATE start_date symbol page"),
         (
             "start_date=2025-01-07&end_date=2025-01-06&page=1&symbol=",

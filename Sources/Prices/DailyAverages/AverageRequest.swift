@@ -132,11 +132,3 @@ extension FieldRule<CalendarDate> {
         schema: .date
     ) { CalendarDate($0) }
 }
-
-extension FieldRule<Symbol> {
-    /// A symbol.
-    static let symbol = FieldRule(
-        "must be 1 to \(Symbol.lengthMax) characters of A-Z a-z 0-9 . ^ = -",
-        schema: .string(pattern: "^[A-Za-z0-9.^=-]+$", length: 1...Symbol.lengthMax)
-    ) { Symbol($0) }
-}
