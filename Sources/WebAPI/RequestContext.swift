@@ -92,6 +92,15 @@ public final class RequestContext: HTTPAnswerFields {
         exchange.respond(response)
     }
 
+    /// Begins an answer of 200 that has no end of its own, to be written for as long as the client wants it.
+    ///
+    /// - Returns: nil if the request is answered already.
+    func beginStream(fields: HTTPFields) -> HTTPResponseWriter? {
+        guard let service = service.take() else { return nil }
+        service.answered(self, HTTPResponse(.ok, fields: fields))
+        return exchange.startResponse(.ok, fields: fields, length: nil, isOpenEnded: true)
+    }
+
     /// Answers the request with an error in the one shape, unless it is answered already.
     public func fail(_ error: APIError) {
         guard let service else { return }

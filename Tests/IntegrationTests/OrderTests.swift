@@ -25,7 +25,7 @@ extension System {
 }
 
 extension TestResponse {
-    fileprivate var json: JSONValue? { try? JSONValue(parsing: body, limits: JSONLimits(bytes: 1 << 20)) }
+    var json: JSONValue? { try? JSONValue(parsing: body, limits: JSONLimits(bytes: 1 << 20)) }
     fileprivate var id: String? { json?["id"]?.string }
 }
 

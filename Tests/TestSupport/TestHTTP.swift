@@ -34,7 +34,10 @@ extension TestSocket {
         }
         var response = TestResponse(status: status, fields: fields, body: "")
         if method == "HEAD" || status == 204 || status == 304 || (100...199).contains(status) { return response }
-        if response["transfer-encoding"] == "chunked" {
+        if response["content-type"] == "text/event-stream" {
+            // It has no end; its first lines stand for it.
+            response.body = try await take(through: "\n\n")
+        } else if response["transfer-encoding"] == "chunked" {
             response.body = String(decoding: try await takeChunks(), as: UTF8.self)
         } else if let length = response["content-length"].flatMap({ Int($0) }) {
             response.body = String(decoding: try await take(length), as: UTF8.self)

@@ -81,6 +81,12 @@ public final class TestSocket {
         return text
     }
 
+    /// Takes what is there.
+    public func takeReceived() -> [UInt8] {
+        defer { received = [] }
+        return received
+    }
+
     /// Closes at once, whatever is unread or unsent.
     public func close() {
         end()

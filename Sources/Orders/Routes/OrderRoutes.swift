@@ -84,7 +84,7 @@ enum OrderOperations {
     ) { request throws(APIError) in try OrderQuestion(request) }
 
     /// What a client may be told when the database did not do as it was asked.
-    private static let databaseErrors: [APIError] = [.overloaded, .unavailable, .upstreamTimeout]
+    static let databaseErrors: [APIError] = [.overloaded, .unavailable, .upstreamTimeout]
 }
 
 /// The routes of orders, on each role that serves them.
@@ -93,6 +93,7 @@ package final class OrderRoutes {
     private let intake: Intake
     private let reader: OrderReader
     private let canceller: OrderCanceller
+    private let feed: OrderFeed
 
     /// - Parameters:
     ///   - intake: For the intake alone; see ``Intake``.
@@ -101,6 +102,8 @@ package final class OrderRoutes {
         self.intake = Intake(intake, logger: logger)
         reader = OrderReader(database: database)
         canceller = OrderCanceller(database: database)
+        feed = OrderFeed(reader, logger: logger)
+        self.intake.onCommitted = { [feed] in feed.wake() }
     }
 
     /// The gateway's: checked, then relayed.
@@ -115,12 +118,13 @@ package final class OrderRoutes {
             },
             OrderOperations.list.relayed(by: api), OrderOperations.events.relayed(by: api),
             OrderOperations.one.relayed(by: api), OrderOperations.history.relayed(by: api),
-            OrderOperations.cancel.relayed(by: api),
+            OrderOperations.cancel.relayed(by: api), OrderOperations.stream.relayed(by: api),
+            OrderOperations.historyStream.relayed(by: api),
         ]
     }
 
     /// The internal API's: checked, then answered.
-    package var routes: [Route] { [submit, list, events, one, history, cancel] }
+    package var routes: [Route] { [submit, list, events, one, history, cancel] + feed.routes(reader) }
 
     // MARK: Taking orders
 
@@ -218,9 +222,10 @@ package final class OrderRoutes {
     // MARK: Cancelling
 
     private var cancel: Route {
-        OrderOperations.cancel.answered { [reader, canceller] question, context async throws(APIError) in
+        OrderOperations.cancel.answered { [reader, canceller, feed] question, context async throws(APIError) in
             let order = try await asked { () async throws(PostgresError) in
                 try await canceller.cancel(question.id, deadline: context.deadline)
+                feed.wake()
                 return try await reader.order(question.id, deadline: context.deadline)
             }
             guard let order else { throw .unknownOrder }
@@ -234,7 +239,7 @@ package final class OrderRoutes {
 
 /// Asks the database; what it does not answer is 503 or 504.
 @ReactorActor
-private func asked<Value>(
+func asked<Value>(
     _ question: @ReactorActor () async throws(PostgresError) -> Value
 ) async throws(APIError) -> Value {
     do {

@@ -38,6 +38,10 @@ final class RelayedStream: HTTPClientReceiver {
         self.head = head
         guard head.status == .ok, RelayedRoute.isOf(RelayedRoute.eventStream, head) else { return }
         isStream = true
+        guard context.head.method != .head else {
+            context.respond(route.response(head, .omitted(length: nil)))
+            return abandon()
+        }
         // Read on when there is somewhere to write to.
         exchange?.pause()
         exchange?.moveDeadline(to: Reactor.now + Self.silenceMax)
