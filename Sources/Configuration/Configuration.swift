@@ -25,9 +25,21 @@ public struct Configuration: Sendable {
     /// By path; one for each entry of the schema.
     private let settings: [String: Setting]
 
-    init(schema: ConfigurationSchema, settings: [String: Setting]) {
+    /// By the name of the table; one for each table of the schema that repeats.
+    private let rows: [String: [ConfigurationRow]]
+
+    init(schema: ConfigurationSchema, settings: [String: Setting], rows: [String: [ConfigurationRow]]) {
         self.schema = schema
         self.settings = settings
+        self.rows = rows
+    }
+
+    /// The rows of a table of the schema that repeats, in the order of the file; another table stops the process.
+    public subscript(table: RepeatedTable) -> [ConfigurationRow] {
+        guard let rows = rows[table.name] else {
+            preconditionFailure("\(schema.service) has no table \(table.name)")
+        }
+        return rows
     }
 
     /// The value of a key of the schema; another key stops the process.

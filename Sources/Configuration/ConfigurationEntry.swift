@@ -1,6 +1,6 @@
 /// What is known about a key without the Swift type of its value.
 public struct ConfigurationEntry: Sendable {
-    /// The table that the key stands in.
+    /// The table that the key stands in; empty for a key of a row of a ``RepeatedTable`` that stands in no inner table.
     public let section: String
     /// The key within its table; a unit is its last word, as in `idle_timeout_ms`.
     public let name: String
@@ -16,16 +16,21 @@ public struct ConfigurationEntry: Sendable {
     public let meaning: String
     /// True when the value must never be shown.
     public let isSecret: Bool
+    /// True when a row of a table that repeats must say it.
+    public internal(set) var isRequired = false
     /// True for a value that the key takes.
     let accepts: @Sendable (ConfigurationValue) -> Bool
     /// What exactly is wrong with a value that the key does not take, where that can be said without showing it.
     let objection: @Sendable (ConfigurationValue) -> String?
 
-    /// `section.name`, the whole name of the key.
-    public var path: String { "\(section).\(name)" }
+    /// `section.name`, the whole name of the key; in a row, relative to it.
+    public var path: String { section.isEmpty ? name : "\(section).\(name)" }
 
     /// The environment variable that overrides the key: `TICKLOOP_SECTION_NAME`.
-    public var variable: String { "TICKLOOP_\(section)_\(name)".uppercased() }
+    public var variable: String { "TICKLOOP_\(variableSuffix)" }
+
+    /// What the variable of a key of a row ends in: `SECTION_NAME`.
+    var variableSuffix: String { (section.isEmpty ? name : "\(section)_\(name)").uppercased() }
 
     /// The value for people: as TOML, with `"***"` for a secret that is set.
     func shown(_ value: ConfigurationValue) -> String {

@@ -17,7 +17,8 @@ public struct ConfigurationKey<Value: Sendable>: Sendable {
     /// What all the factories below come to.
     ///
     /// - Parameter path: `section.name`; lower case letters, digits and, in the name only, underscores, so that every
-    ///   key has an environment variable of its own.
+    ///   key has an environment variable of its own. For a key of a row of a ``RepeatedTable`` its name alone, or
+    ///   that of an inner table before it.
     init(
         _ path: String,
         default defaultValue: ConfigurationValue,
@@ -30,12 +31,12 @@ public struct ConfigurationKey<Value: Sendable>: Sendable {
         read: @escaping @Sendable (ConfigurationValue) -> Value?
     ) {
         let parts = path.split(separator: ".")
-        precondition(parts.count == 2, "\(path) is not of the form section.name")
-        precondition(!parts[0].contains("_"), "\(path): a section is one word")
+        precondition((1...2).contains(parts.count), "\(path) is not of the form section.name")
+        precondition(parts.count == 1 || !parts[0].contains("_"), "\(path): a section is one word")
         precondition(read(defaultValue) != nil, "\(path): the default \(defaultValue) must be \(expectation)")
         entry = ConfigurationEntry(
-            section: String(parts[0]),
-            name: String(parts[1]),
+            section: parts.count == 1 ? "" : String(parts[0]),
+            name: String(parts[parts.count - 1]),
             defaultValue: defaultValue,
             kind: kind,
             expectation: expectation,
@@ -46,6 +47,13 @@ public struct ConfigurationKey<Value: Sendable>: Sendable {
             objection: objection
         )
         self.read = read
+    }
+
+    /// The same key as one that every row of a ``RepeatedTable`` must say, unless a default row does.
+    public var required: Self {
+        var key = self
+        key.entry.isRequired = true
+        return key
     }
 
     /// The same key with another default, for a service that differs from the others.
@@ -214,6 +222,36 @@ extension ConfigurationKey<String> {
     public func defaulting(to value: String) -> Self { withDefault(.string(value)) }
 }
 
+extension ConfigurationKey<[String: String]> {
+    /// Names, each with what stands for it, as an inline table: `symbols = { "BRK-B" = "BRK.B" }`.
+    ///
+    /// - Parameters:
+    ///   - count: How many there may be at most.
+    ///   - form: What each name and each text looks like, to complete "a table of …".
+    ///   - matches: True for a name or text of that form.
+    public static func map(
+        _ path: String,
+        count: Int,
+        form: String,
+        _ meaning: String,
+        matches: @escaping @Sendable (String) -> Bool
+    ) -> Self {
+        Self(
+            path,
+            default: .map([:]),
+            kind: .map,
+            expectation: "a table of at most \(count) \(form)",
+            range: "up to \(count) \(form)",
+            meaning: meaning
+        ) { found in
+            guard case .map(let pairs) = found, pairs.count <= count,
+                pairs.allSatisfy({ matches($0.key) && matches($0.value) })
+            else { return nil }
+            return pairs
+        }
+    }
+}
+
 extension ConfigurationKey where Value: RawRepresentable<String> & CaseIterable {
     /// One word out of the cases of an enumeration.
     public static func choice(_ path: String, default value: Value, _ meaning: String) -> Self {
@@ -230,6 +268,9 @@ extension ConfigurationKey where Value: RawRepresentable<String> & CaseIterable 
             return Value(rawValue: word)
         }
     }
+
+    /// The same key with another default.
+    public func defaulting(to value: Value) -> Self { withDefault(.string(value.rawValue)) }
 }
 
 extension ConfigurationKey {

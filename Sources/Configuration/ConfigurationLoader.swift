@@ -2,9 +2,12 @@ internal import TOMLKit
 
 /// Gathers the values of a schema from their sources, and whatever is wrong with them.
 struct ConfigurationLoader {
-    private let schema: ConfigurationSchema
+    let schema: ConfigurationSchema
     private var settings: [String: Configuration.Setting]
-    private var problems: [ConfigurationProblem] = []
+    var rows: [String: [ConfigurationRow]]
+    /// Keys that rows of the file must say and do not, until the environment has been heard.
+    var incomplete: [(table: String, row: String, path: String)] = []
+    var problems: [ConfigurationProblem] = []
 
     init(schema: ConfigurationSchema) {
         self.schema = schema
@@ -13,12 +16,13 @@ struct ConfigurationLoader {
                 ($0.path, Configuration.Setting(value: $0.defaultValue, source: .builtIn))
             }
         )
+        rows = Dictionary(uniqueKeysWithValues: schema.tables.map { ($0.name, $0.defaultRows) })
     }
 
     /// The configuration, if nothing was wrong.
     consuming func finish() throws(ConfigurationProblems) -> Configuration {
         guard problems.isEmpty else { throw ConfigurationProblems(problems: problems) }
-        return Configuration(schema: schema, settings: settings)
+        return Configuration(schema: schema, settings: settings, rows: rows)
     }
 
     // MARK: - Environment
@@ -26,20 +30,28 @@ struct ConfigurationLoader {
     /// Lets the variables of the schema's keys override what came before.
     mutating func take(environment: [String: String]) {
         for entry in schema.entries.sorted(by: { $0.variable < $1.variable }) {
-            guard let text = environment[entry.variable] else { continue }
-            let value = ConfigurationValue(text: text, kind: entry.kind)
-            guard let value, entry.accepts(value) else {
-                problems.append(
-                    ConfigurationProblem(
-                        place: .environment(variable: entry.variable),
-                        key: entry.path,
-                        complaint: entry.complaint(about: ConfigurationValue.string(text).description, value)
-                    )
-                )
-                continue
-            }
-            settings[entry.path] = Configuration.Setting(value: value, source: .environment(variable: entry.variable))
+            guard let setting = setting(of: entry, entry.path, entry.variable, environment) else { continue }
+            settings[entry.path] = setting
         }
+        finishTables(environment: environment)
+    }
+
+    /// What a variable says, if it is there and right; if it is wrong, that is noted.
+    mutating func setting(
+        of entry: ConfigurationEntry,
+        _ key: String,
+        _ variable: String,
+        _ environment: [String: String]
+    ) -> Configuration.Setting? {
+        guard let text = environment[variable] else { return nil }
+        let value = ConfigurationValue(text: text, kind: entry.kind)
+        guard let value, entry.accepts(value) else {
+            let complaint = entry.complaint(about: ConfigurationValue.string(text).description, value)
+            let place = ConfigurationProblem.Place.environment(variable: variable)
+            problems.append(ConfigurationProblem(place: place, key: key, complaint: complaint))
+            return nil
+        }
+        return Configuration.Setting(value: value, source: .environment(variable: variable))
     }
 
     // MARK: - File
@@ -65,8 +77,10 @@ struct ConfigurationLoader {
     }
 
     private mutating func take(section name: String, _ value: TOMLValue, _ places: Places) {
+        if let table = schema.tables.first(where: { $0.name == name }) { return take(table, value, places) }
+        let inner = schema.tables.filter { $0.path.count == 2 && $0.path[0] == name }
         guard let section = schema.sections.first(where: { $0.name == name }) else {
-            let names = schema.sections.map(\.name)
+            let names = schema.sections.map(\.name) + schema.tables.map { $0.path[0] }
             return report([name], "is not a section of \(schema.service)" + suggestion(for: name, in: names), places)
         }
         guard let table = value.table else {
@@ -74,36 +88,48 @@ struct ConfigurationLoader {
         }
         for (key, value) in table {
             let path = [name, key]
-            guard let entry = section.entries.first(where: { $0.name == key }) else {
-                report(path, "is not a key" + suggestion(for: key, in: section.entries.map(\.name)), places)
+            if let table = inner.first(where: { $0.path[1] == key }) {
+                take(table, value.tomlValue, places)
                 continue
             }
-            take(value.tomlValue, for: entry, path, places)
+            guard let entry = section.entries.first(where: { $0.name == key }) else {
+                let names = section.entries.map(\.name) + inner.map { $0.path[1] }
+                report(path, "is not a key" + suggestion(for: key, in: names), places)
+                continue
+            }
+            if let setting = setting(value.tomlValue, for: entry, path, places) { settings[entry.path] = setting }
         }
     }
 
-    private mutating func take(_ found: TOMLValue, for entry: ConfigurationEntry, _ path: [String], _ places: Places) {
+    /// What a file says, if it is right; if it is wrong, that is noted.
+    mutating func setting(
+        _ found: TOMLValue,
+        for entry: ConfigurationEntry,
+        _ path: [String],
+        _ places: Places
+    ) -> Configuration.Setting? {
         guard let value = ConfigurationValue(found, kind: entry.kind) else {
-            return report(path, entry.complaint(about: found.shownType), places)
+            report(path, entry.complaint(about: found.shownType), places)
+            return nil
         }
         guard entry.accepts(value) else {
-            return report(path, entry.complaint(about: value.description, value), places)
+            report(path, entry.complaint(about: value.description, value), places)
+            return nil
         }
-        let source = Configuration.Source.file(places.file, line: places.lines[path])
-        settings[entry.path] = Configuration.Setting(value: value, source: source)
+        return Configuration.Setting(value: value, source: .file(places.file, line: places.lines[path]))
     }
 
-    private mutating func report(_ path: [String], _ complaint: String, _ places: Places) {
+    mutating func report(_ path: [String], _ complaint: String, _ places: Places) {
         problems.append(
             ConfigurationProblem(
                 place: .file(places.file, line: places.lines[path]),
-                key: path.joined(separator: "."),
+                key: TOMLKeyLines.title(path),
                 complaint: complaint
             )
         )
     }
 
-    private func suggestion(for word: String, in words: [String]) -> String {
+    func suggestion(for word: String, in words: [String]) -> String {
         guard let near = word.nearest(in: words) else { return "" }
         return "; did you mean \(near)?"
     }
@@ -121,7 +147,7 @@ struct ConfigurationLoader {
     }
 
     /// A file and where its keys stand.
-    private struct Places {
+    struct Places {
         let file: String
         let lines: TOMLKeyLines
     }
@@ -136,12 +162,29 @@ extension ConfigurationValue {
         case (.number, .double): self = .number(found.double ?? .nan)
         case (.boolean, .bool): self = .boolean(found.bool ?? false)
         case (.string, .string): self = .string(found.string ?? "")
+        case (.map, .table):
+            var pairs: [String: String] = [:]
+            for (name, value) in found.table ?? TOMLTable() {
+                guard let text = value.tomlValue.string else { return nil }
+                pairs[name] = text
+            }
+            self = .map(pairs)
         case (.strings, .array):
             let texts = (found.array ?? []).map { $0.tomlValue.string }
             guard !texts.contains(nil) else { return nil }
             self = .strings(texts.compactMap(\.self))
         default: return nil
         }
+    }
+}
+
+extension ConfigurationValue {
+    /// Reads the inline table that an environment variable holds: `{ "BRK-B" = "BRK.B" }`.
+    init?(inlineTable text: String) {
+        guard text.allSatisfy({ !$0.isNewline }), text.lineOfFirstZeroByte == nil,
+            let table = try? TOMLTable(string: "map = \(text)"), table.count == 1, let found = table["map"]
+        else { return nil }
+        self.init(found.tomlValue, kind: .map)
     }
 }
 

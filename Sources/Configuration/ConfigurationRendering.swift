@@ -8,7 +8,15 @@ extension Configuration {
             }
             return "[\(section.name)]\n" + Self.inTwoColumns(lines)
         }
-        return sections.joined(separator: "\n")
+        let rows = schema.tables.flatMap { table in
+            self[table].map { row in
+                let lines = table.entries.compactMap { entry in
+                    row.settings[entry.path].map { ("\(entry.path) = \(entry.shown($0.value))", "# \($0.source)") }
+                }
+                return table.header(ofRow: row.name) + "\n" + Self.inTwoColumns(lines)
+            }
+        }
+        return (sections + rows).joined(separator: "\n")
     }
 
     private static func inTwoColumns(_ lines: [(String, String)]) -> String {
@@ -43,7 +51,7 @@ extension ConfigurationSchema {
                 text += "# \(entry.meaning) (\(entry.range)).\n\(entry.name) = \(entry.defaultValue)\n"
             }
         }
-        return text
+        return text + tables.map(\.template).joined()
     }
 
     /// A table in Markdown of all keys that some services know, a row for each.
@@ -65,6 +73,47 @@ extension ConfigurationSchema {
             let places = owners.count == services.count ? "all" : owners.map(\.service).joined(separator: ", ")
             text += "| `\(entry.path)` | \(defaults) | \(entry.range) | \(entry.meaning) | \(places) |\n"
         }
+        for table in services.flatMap(\.tables) where written.insert(table.name).inserted {
+            let owners = services.filter { $0.tables.contains { $0.name == table.name } }.map(\.service)
+            let places = owners.count == services.count ? "all" : owners.joined(separator: ", ")
+            for entry in table.entries {
+                let value = entry.isRequired ? "none" : "`\(entry.defaultValue)`"
+                let key = table.style == .named ? "\(table.name).NAME.\(entry.path)" : "\(table.name)[].\(entry.path)"
+                text += "| `\(key)` | \(value) | \(entry.range) | \(entry.meaning) | \(places) |\n"
+            }
+        }
         return text
     }
+}
+
+extension RepeatedTable {
+    /// The default rows: the first with a comment above each key, the others with what they do not leave at the
+    /// default of its key. Where there are none, all is a comment.
+    fileprivate var template: String {
+        let plural = style == .named ? "a table [\(name).NAME] for each" : "a table [[\(name)]] for each"
+        var text = "\n# \(meaning): \(plural).\n"
+        let rows = defaultRows
+        guard let first = rows.first else {
+            text += "# \(header(ofRow: "NAME"))\n"
+            for entry in entries { text += "# \(entry.meaning) (\(entry.range)).\n# \(entry.assignment(nil))\n" }
+            return text
+        }
+        for row in rows {
+            let isFirst = row.name == first.name
+            text += "\(isFirst ? "" : "\n")\(header(ofRow: row.name))\n"
+            for entry in entries {
+                guard let value = row.settings[entry.path]?.value else { continue }
+                if isFirst {
+                    text += "# \(entry.meaning) (\(entry.range)).\n\(entry.assignment(value))\n"
+                } else if entry.isRequired || value != entry.defaultValue {
+                    text += "\(entry.assignment(value))\n"
+                }
+            }
+        }
+        return text
+    }
+}
+
+extension ConfigurationEntry {
+    fileprivate func assignment(_ value: ConfigurationValue?) -> String { "\(path) = \(value ?? defaultValue)" }
 }

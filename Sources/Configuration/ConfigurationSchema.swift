@@ -26,17 +26,24 @@ public struct ConfigurationSchema: Sendable {
     public let service: String
     /// The tables, in the order in which they are shown.
     public let sections: [ConfigurationSection]
+    /// The tables that repeat, which are shown after the others.
+    public let tables: [RepeatedTable]
 
-    /// - Parameter sections: Tables whose names differ, with keys that differ.
-    public init(service: String, _ sections: [ConfigurationSection]) {
+    /// - Parameters:
+    ///   - sections: Tables whose names differ, with keys that differ.
+    ///   - tables: Tables that repeat, whose names differ from those of the others.
+    public init(service: String, _ sections: [ConfigurationSection], tables: [RepeatedTable] = []) {
         precondition(Set(sections.map(\.name)).count == sections.count, "a section of \(service) is listed twice")
         let paths = sections.flatMap(\.entries).map(\.path)
         precondition(Set(paths).count == paths.count, "a key of \(service) is listed twice")
+        let names = sections.flatMap(\.entries).map(\.path) + sections.map(\.name) + tables.map(\.name)
+        precondition(Set(names).count == names.count, "a table of \(service) is listed twice")
         self.service = service
         self.sections = sections
+        self.tables = tables
     }
 
-    /// Every key, in order.
+    /// Every key, in order, but those of tables that repeat.
     public var entries: [ConfigurationEntry] { sections.flatMap(\.entries) }
 }
 

@@ -5,15 +5,16 @@ public enum ConfigurationValue: Hashable, Sendable {
     case boolean(Bool)
     case string(String)
     case strings([String])
+    case map([String: String])
 
     /// The type of a value, as TOML has it.
     public enum Kind: Sendable {
-        case integer, number, boolean, string, strings
+        case integer, number, boolean, string, strings, map
     }
 
     /// Reads a value from the text of an environment variable.
     ///
-    /// A list is separated by commas; an empty text is the empty list.
+    /// A list is separated by commas; an empty text is the empty list. A map is an inline table, as in a file.
     ///
     /// - Returns: `nil` when the text is not of that kind.
     init?(text: String, kind: Kind) {
@@ -32,6 +33,8 @@ public enum ConfigurationValue: Hashable, Sendable {
         case .strings:
             let items = text.split(separator: ",", omittingEmptySubsequences: text.isEmpty)
             self = .strings(items.map { $0.trimmingSpaces })
+        case .map:
+            self.init(inlineTable: text)
         }
     }
 
@@ -48,6 +51,11 @@ extension ConfigurationValue: CustomStringConvertible {
         case .boolean(let value): String(value)
         case .string(let value): Self.quoted(value)
         case .strings(let values): "[\(values.map(Self.quoted).joined(separator: ", "))]"
+        case .map(let pairs) where pairs.isEmpty: "{}"
+        case .map(let pairs):
+            "{ "
+                + pairs.sorted { $0.key < $1.key }.map { "\(Self.quoted($0.key)) = \(Self.quoted($0.value))" }
+                .joined(separator: ", ") + " }"
         }
     }
 

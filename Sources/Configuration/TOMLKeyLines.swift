@@ -3,8 +3,13 @@
 /// TOMLKit tells positions for syntax errors only. This is no second parser: the text is known to be valid, and only
 /// the names of tables and keys are looked at, whatever else there is skipped. On a text that is not valid it finds
 /// fewer keys or wrong lines, and always comes to an end.
+///
+/// What stands in a list of tables is found by the path without its index, which gives the first, and by one with the
+/// ``index(_:)`` of the table in its list.
 struct TOMLKeyLines {
     private var lines: [[String]: Int] = [:]
+    /// The index of the table that each list of tables has come to, by the path without indices.
+    private var indices: [[String]: Int] = [:]
 
     /// Finds the keys and table headers of a text, also those in inline tables.
     init(of text: String) {
@@ -14,8 +19,9 @@ struct TOMLKeyLines {
             let line = scanner.line
             if byte == UInt8(ascii: "[") {
                 scanner.take(UInt8(ascii: "["))
-                scanner.take(UInt8(ascii: "["))
+                let isListed = scanner.take(UInt8(ascii: "["))
                 table = scanner.key()
+                if isListed { indices[table] = indices[table].map { $0 + 1 } ?? 0 }
                 note(table, line)
                 scanner.skipLine()
             } else {
@@ -28,10 +34,24 @@ struct TOMLKeyLines {
     /// The line, counted from 1, of a table or key given by the names that lead to it.
     subscript(path: [String]) -> Int? { lines[path] }
 
+    /// How a path names the table of that index, from 0, in a list.
+    static func index(_ index: Int) -> String { "[\(index + 1)]" }
+
+    /// A path as people write it: `proxy[1].prefix`.
+    static func title(_ path: [String]) -> String {
+        path.reduce("") { $1.hasPrefix("[") ? $0 + $1 : $0.isEmpty ? $1 : "\($0).\($1)" }
+    }
+
     /// Notes a path, and the tables that it is in if nothing mentioned them before.
     private mutating func note(_ path: [String], _ line: Int) {
-        for count in stride(from: 1, through: path.count, by: 1) where lines[Array(path.prefix(count))] == nil {
-            lines[Array(path.prefix(count))] = line
+        var indexed: [String] = []
+        for count in stride(from: 1, through: path.count, by: 1) {
+            let plain = Array(path.prefix(count))
+            indexed.append(path[count - 1])
+            for each in [plain, indexed] where lines[each] == nil { lines[each] = line }
+            guard let index = indices[plain] else { continue }
+            indexed.append(Self.index(index))
+            if lines[indexed] == nil { lines[indexed] = line }
         }
     }
 
@@ -50,7 +70,13 @@ struct TOMLKeyLines {
         case UInt8(ascii: "\""), UInt8(ascii: "'"):
             _ = scanner.string()
         case UInt8(ascii: "["):
-            items(until: UInt8(ascii: "]"), &scanner) { lines, scanner in lines.value(at: path, &scanner) }
+            indices[path] = nil
+            items(until: UInt8(ascii: "]"), &scanner) { lines, scanner in
+                lines.indices[path] = lines.indices[path].map { $0 + 1 } ?? 0
+                // The line of a table in a list, too.
+                if scanner.peek() == UInt8(ascii: "{") { lines.note(path, scanner.line) }
+                lines.value(at: path, &scanner)
+            }
         case UInt8(ascii: "{"):
             items(until: UInt8(ascii: "}"), &scanner) { lines, scanner in lines.keyValue(in: path, &scanner) }
         default:

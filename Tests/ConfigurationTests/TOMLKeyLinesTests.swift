@@ -39,6 +39,8 @@ import Testing
         (["server", "inline", "two", "three"], 18), (["server", "inline", "four", "five"], 18),
         (["server", "after"], 19), (["a"], 21), (["a", "b"], 21), (["a", "b", "c.d"], 21),
         (["a", "b", "c.d", "key"], 22), (["routes"], 23), (["routes", "prefix"], 24),
+        (["routes", "[1]"], 23), (["routes", "[2]"], 25), (["routes", "[2]", "prefix"], 26),
+        (["server", "inline", "four", "[1]", "five"], 18),
     ])
     func `each key is found on its line`(path: [String], line: Int) {
         #expect(TOMLKeyLines(of: Self.text)[path] == line)
