@@ -105,7 +105,10 @@ let package = Package(
             "Orders",
             ["Reactor", "Postgres", "Metrics", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI", logging]
         ),
-        module("MarketData", ["Reactor", "JSONWire", "Prices"]),
+        module(
+            "MarketData",
+            ["Reactor", "Postgres", "Metrics", "JSONWire", "Prices", logging]
+        ),
         module("Conversations", ["Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire"]),
 
         // Roles: wiring only
@@ -186,7 +189,10 @@ let package = Package(
                 logging,
             ]
         ),
-        tests(of: "MarketData", ["Reactor", "JSONWire", "Prices"]),
+        tests(
+            of: "MarketData",
+            ["Reactor", "Supervision", "TestSupport", "JSONWire", "Postgres", "Prices", logging]
+        ),
         // The functions in sql/, which any module's transactions may call.
         .testTarget(
             name: "OutboxTests",

@@ -1,0 +1,196 @@
+public import JSONWire
+public import Logging
+public import Metrics
+public import Postgres
+internal import Prices
+public import Reactor
+
+/// A price that a provider brought, with the answer that it was read from.
+public struct FetchedQuote: Hashable, Sendable {
+    /// What the provider said.
+    public let quote: Quote
+    /// The whole answer, without any key.
+    public let raw: String
+    /// When the provider was asked.
+    public let fetchedAt: Timestamp
+
+    /// Joins the parts.
+    public init(_ quote: Quote, raw: String, fetchedAt: Timestamp) {
+        self.quote = quote
+        self.raw = raw
+        self.fetchedAt = fetchedAt
+    }
+}
+
+/// Where a quote was put.
+public struct StoredQuote: Hashable, Sendable {
+    /// The row of `prices`.
+    public let priceID: Int64
+    /// The row of `raw_responses`.
+    public let rawResponseID: Int64
+}
+
+/// Why a quote was not stored.
+public enum QuoteStoreError: Error, Hashable, Sendable {
+    /// Too many wait; nothing was done.
+    case overloaded
+    /// A value of it is refused by the database; nothing was done.
+    case refused
+    /// The database cannot be reached, or did not answer in time. It may have been stored.
+    case unavailable
+}
+
+/// Stores the prices that providers bring: the raw answer, the price and the promise of its event in one transaction,
+/// and many at once under load.
+@ReactorActor
+public final class QuoteStore {
+    /// Quotes in one commit.
+    private static let batchMax = 256
+    /// Quotes that wait, in commits or for them.
+    private static let waitersMax = 4096
+    /// The most that a commit may take until its outcome counts as unknown. The server's own limit ends it before.
+    private static let commitTimeout = Duration.seconds(10)
+
+    private struct Waiter {
+        let promise: Promise<StoredQuote, QuoteStoreError>
+        let deadline: Instant
+    }
+
+    /// How long commits took.
+    public let commitTimes = Histogram()
+    /// How many quotes were stored, ever.
+    public private(set) var storedCount = 0
+    /// Called after each commit: there are events to send.
+    public var onCommitted: @ReactorActor () -> Void = {}
+
+    private let database: PostgresPool
+    private let logger: Logger
+    private var batches = QuoteBatches<(number: Int, quote: FetchedQuote)>(batchMax: batchMax)
+    private var waiters: [Int: Waiter] = [:]
+    private var quotesBegun = 0
+    private var endOfTurn: EndOfTurn?
+    private var deadlines: Timer?
+    private var nextDeadline = Instant.distantFuture
+
+    /// - Parameter database: For the store alone, with one connection, so that no reader waits for a commit.
+    public init(_ database: PostgresPool, logger: Logger) {
+        self.database = database
+        self.logger = logger
+        endOfTurn = EndOfTurn { [unowned self] in begin() }
+        deadlines = Timer { [unowned self] in deadlinePassed() }
+    }
+
+    /// Stores a quote, and waits until it is committed.
+    ///
+    /// One whose deadline passes meanwhile is stored all the same.
+    public func store(_ quote: FetchedQuote, deadline: Instant) async throws(QuoteStoreError) -> StoredQuote {
+        guard waiters.count < Self.waitersMax else { throw .overloaded }
+        quotesBegun += 1
+        let promise = Promise<StoredQuote, QuoteStoreError>()
+        waiters[quotesBegun] = Waiter(promise: promise, deadline: deadline)
+        batches.offered((quotesBegun, quote))
+        arm(deadline)
+        endOfTurn?.schedule()
+        return try await promise.value
+    }
+
+    private func arm(_ deadline: Instant) {
+        guard deadline < nextDeadline else { return }
+        nextDeadline = deadline
+        deadlines?.schedule(at: deadline)
+    }
+
+    private func deadlinePassed() {
+        let late = waiters.filter { $0.value.deadline <= Reactor.now }
+        for number in late.keys { settle(number, .failure(.unavailable)) }
+        nextDeadline = .distantFuture
+        if let next = waiters.values.lazy.map(\.deadline).min() { arm(next) }
+    }
+
+    private func settle(_ number: Int, _ result: Result<StoredQuote, QuoteStoreError>) {
+        let promise = waiters.removeValue(forKey: number)?.promise
+        switch result {
+        case .success(let stored): promise?.succeed(stored)
+        case .failure(let error): promise?.fail(error)
+        }
+    }
+
+    // MARK: Commits
+
+    private static let storeQuotes = PostgresStatement(
+        """
+        select price_id, raw_response_id
+        from store_quotes(
+            $1::text[], $2::text[], $3::numeric[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::bytea[]
+        )
+        """
+    )
+
+    private func begin() {
+        guard let batch = batches.next() else { return }
+        let start = Reactor.now
+        let parameters: [PostgresParameter] = [
+            .array(batch.lazy.map(\.quote.quote.provider)),
+            .array(batch.lazy.map(\.quote.quote.symbol.text)),
+            .array(batch.lazy.map(\.quote.quote.price.text)),
+            .arrayWithNulls(batch.lazy.map(\.quote.quote.currency)),
+            .array(batch.lazy.map(\.quote.quote.time.description)),
+            .array(batch.lazy.map(\.quote.fetchedAt.description)),
+            .array(batch.lazy.map { Self.hexadecimal($0.quote.raw) }),
+        ]
+        database.query(Self.storeQuotes, parameters, deadline: start + Self.commitTimeout) { [self] result in
+            commitTimes.observe(Reactor.now - start)
+            switch result {
+            case .success(let rows): committed(batch.map(\.number), rows)
+            case .failure(let error): failed(batch.map(\.number), error)
+            }
+            begin()
+        }
+    }
+
+    private func committed(_ numbers: [Int], _ rows: PostgresResult) {
+        batches.ended()
+        storedCount += numbers.count
+        for (row, number) in numbers.enumerated() {
+            guard let priceID = rows.int64(row, 0), let rawResponseID = rows.int64(row, 1) else {
+                preconditionFailure("store_quotes returns two ids for each quote")
+            }
+            settle(number, .success(StoredQuote(priceID: priceID, rawResponseID: rawResponseID)))
+        }
+        onCommitted()
+    }
+
+    private func failed(_ numbers: [Int], _ error: PostgresError) {
+        logger.warning("prices were not stored", metadata: ["reason": "\(error)", "prices": "\(numbers.count)"])
+        if error.isAboutValues {
+            if let (number, _) = batches.refused() { settle(number, .failure(.refused)) }
+        } else {
+            batches.ended()
+            for number in numbers { settle(number, .failure(.unavailable)) }
+        }
+    }
+
+    /// PostgreSQL's text form of bytes.
+    private static func hexadecimal(_ text: String) -> String {
+        var digits = Array("\\x".utf8)
+        digits.reserveCapacity(2 + 2 * text.utf8.count)
+        for byte in text.utf8 {
+            digits.append(Self.digits[Int(byte >> 4)])
+            digits.append(Self.digits[Int(byte & 15)])
+        }
+        return String(decoding: digits, as: UTF8.self)
+    }
+
+    private static let digits = Array("0123456789abcdef".utf8)
+}
+
+extension PostgresError {
+    /// Class 22 is a value that cannot be, class 23 one that the table does not take.
+    fileprivate var isAboutValues: Bool {
+        switch self {
+        case .server(let error): error.sqlState.code.hasPrefix("22") || error.sqlState.code.hasPrefix("23")
+        case .unencodable: true
+        case .unavailable, .overloaded, .timedOut, .connectionLost: false
+        }
+    }
+}
