@@ -53,6 +53,12 @@ static inline int clinux_wait_pidfd(int pidfd, int *code, int *status) {
     return 1;
 }
 
+/// The bytes that the program has allocated and not freed.
+static inline size_t clinux_heap_in_use(void) {
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
 extern int madvise(void *address, size_t bytes, int advice);
 
 /// Unmaps the pages of code that are in memory, and returns free heap to the kernel.

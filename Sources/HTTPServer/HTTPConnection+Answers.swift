@@ -7,7 +7,8 @@ extension HTTPConnection {
     /// `exchange` has an answer, or the beginning of one.
     func answered(_ exchange: HTTPExchange) {
         server.answered(exchange)
-        if exchanges.first === exchange { advance() }
+        // An answer whose turn has not come is kept, and so is to be counted.
+        if exchanges.first === exchange { advance() } else { mark() }
     }
 
     /// The streamed answer of `exchange` is written in full.

@@ -6,7 +6,8 @@ internal import Reactor
 extension HTTPConnection {
     /// Whether nothing more is parsed until something else is done.
     var isPaused: Bool {
-        held != nil || exchanges.count >= configuration.pipelineLimit || !hasRoom
+        let mostExchanges = isOutputLate ? 1 : configuration.pipelineLimit
+        return held != nil || exchanges.count >= mostExchanges || !hasRoom
             || receiving?.request.body.isFull ?? false
     }
 

@@ -73,6 +73,10 @@ final class HTTPConnection {
 
     private var output = OutputQueue()
     private var isOutputBlocked = false
+    /// Whether the last attempt to send left something.
+    private var isOutputLeft = false
+    /// What ``HTTPServer/heldBytes`` knows of.
+    private var countedBytes = 0
     private var turn = Reactor.now
     private var sentThisTurnBytes = 0
 
@@ -140,6 +144,21 @@ final class HTTPConnection {
         settle()
         // What was waiting for room in the output has it now, and no event would come to say so.
         if wasPaused, !isPaused { mark() }
+        countBytes()
+    }
+
+    /// The memory that waits here for the client: for it to read, or to send the rest.
+    private var heldBytes: Int {
+        guard !isClosed else { return 0 }
+        let ofExchanges = exchanges.reduce(0) { $0 + $1.heldBytes }
+        return output.heldBytes + unparsed.capacity + parser.heldBytes + ofExchanges
+    }
+
+    private func countBytes() {
+        let bytes = heldBytes
+        guard bytes != countedBytes else { return }
+        server.heldBytes += bytes - countedBytes
+        countedBytes = bytes
     }
 
     /// Has ``turnEnds()`` called at the end of this turn.
@@ -152,7 +171,10 @@ final class HTTPConnection {
     // MARK: Output
 
     /// Whether a streaming handler should go on writing.
-    var hasRoom: Bool { output.byteCount < configuration.outputLimitBytes }
+    var hasRoom: Bool { output.byteCount < server.outputLimitBytes }
+
+    /// Whether the client has enough to read. Until it has read, asking ahead gains it nothing, and costs memory here.
+    var isOutputLate: Bool { isOutputLeft || output.byteCount >= HTTPServer.leastOutputLimitBytes }
 
     func append(_ write: (inout [UInt8]) -> Void) {
         output.append(write)
@@ -183,6 +205,7 @@ final class HTTPConnection {
             case .stopped: isOutputBlocked = true
             case .failed: return close()
             }
+            isOutputLeft = isOutputBlocked
             if case .streamed(let writer)? = exchanges.first?.answer { writer.roomAppeared() }
         }
         if output.isEmpty, case .closing(let lingers) = phase { outputEnded(lingers: lingers) }
@@ -299,6 +322,9 @@ final class HTTPConnection {
 
     // MARK: Giving way
 
+    /// How much it costs the others: what it holds, times how long the client has not moved.
+    var burden: Double { Double(countedBytes) * ((Reactor.now - waitStart) / .milliseconds(1) + 1) }
+
     /// Since when it waits for a request, with nothing else to do; nil when it does not.
     var idleSince: Instant? {
         guard case .open = phase, wait == .request, output.isEmpty else { return nil }
@@ -333,6 +359,7 @@ final class HTTPConnection {
         exchanges = []
         let body = receiving?.request.body
         receiving = nil
+        countBytes()
         for exchange in abandoned { server.abandoned(exchange) }
         server.closed(self)
         body?.fail(.clientGone)

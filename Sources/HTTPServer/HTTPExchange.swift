@@ -117,6 +117,17 @@ public final class HTTPExchange {
 
     // MARK: The connection's side
 
+    /// The memory that waits here for the client: the rest of its request, and an answer whose turn has not come.
+    var heldBytes: Int {
+        let waitingAnswer =
+            switch answer {
+            case .none: 0
+            case .whole(let response): if case .bytes(let bytes) = response.body { bytes.count } else { 0 }
+            case .streamed(let writer): writer.heldBytes
+            }
+        return request.body.heldBytes + waitingAnswer
+    }
+
     /// Answers in place of the handler: in full, so without what the handler wanted to add.
     @discardableResult
     func refuse(_ response: HTTPResponse) -> Bool {

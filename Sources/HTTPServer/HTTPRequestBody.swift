@@ -43,6 +43,10 @@ public final class HTTPRequestBody {
     /// What has arrived and was not taken. Bounded by `windowBytes` and one read, or by the limit of a collector.
     private var buffer: [UInt8] = []
     private(set) var receivedBytes = 0
+
+    /// The memory that what was not taken takes up.
+    var heldBytes: Int { buffer.capacity }
+
     /// Set while `100 Continue` would still be of use.
     var requestContinue: (() -> Void)?
     /// Called when bytes were taken, so that reading can go on.

@@ -171,6 +171,9 @@ public final class HTTPResponseWriter {
 
     // MARK: The connection's side
 
+    /// The memory of what was written while earlier answers are not complete.
+    var heldBytes: Int { queued.capacity }
+
     /// What was written while earlier answers were not complete. From now on bytes go to the connection.
     func start() -> [UInt8] {
         if case .queued = state { state = .started }

@@ -61,6 +61,9 @@ public final class HTTPServer {
     private var dateField = DateField()
     private var admission: AdmissionControl
 
+    /// The memory that waits for clients, over all connections: for them to read, or to send the rest of a request.
+    public internal(set) var heldBytes = 0
+
     /// Whether ``drain(within:)`` was called.
     public private(set) var isDraining = false
     private var drained: Promise<Void, Never>?
@@ -278,5 +281,30 @@ public final class HTTPServer {
         swap(&marked, &working)
         for connection in working { connection.turnEnds() }
         working.removeAll(keepingCapacity: true)
+        if heldBytes > configuration.heldLimitBytes { shed() }
+    }
+
+    // MARK: Memory
+
+    /// A connection keeps at least so much of its output, however little is left for all.
+    static let leastOutputLimitBytes = 16 * 1024
+
+    /// Bytes of output at which a connection waits: fewer when half of what all may hold is in use, so that many slow
+    /// readers of long answers are slowed down and not cut.
+    var outputLimitBytes: Int {
+        let isTight = heldBytes > configuration.heldLimitBytes / 2
+        return isTight
+            ? min(Self.leastOutputLimitBytes, configuration.outputLimitBytes) : configuration.outputLimitBytes
+    }
+
+    /// Cuts connections until an eighth is free, so that it is not done at each turn. Those that hold most for longest
+    /// come first: an answer that is just being read may be large.
+    private func shed() {
+        let target = configuration.heldLimitBytes - configuration.heldLimitBytes / 8
+        for connection in connections.values.sorted(by: { $0.burden > $1.burden }) {
+            guard heldBytes > target else { return }
+            counters.shedConnections += 1
+            connection.close()
+        }
     }
 }

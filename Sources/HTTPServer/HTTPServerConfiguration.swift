@@ -37,6 +37,10 @@ public struct HTTPServerConfiguration: Sendable {
     /// and streaming handlers wait.
     public var outputLimitBytes = 256 * 1024
 
+    /// Memory that may wait for clients over all connections: for them to read, or to send the rest of a request. Past
+    /// half of it each connection may keep less output; past all of it, those that hold most are cut.
+    public var heldLimitBytes = 32 * 1024 * 1024
+
     /// Connections that the kernel completes and keeps before they are accepted.
     public var backlog = 1024
 

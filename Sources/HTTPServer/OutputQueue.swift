@@ -22,6 +22,9 @@ struct OutputQueue {
 
     var isEmpty: Bool { byteCount == 0 }
 
+    /// The memory that what waits takes up, with what is sent already of a piece and what buffers have to spare.
+    var heldBytes: Int { isEmpty ? 0 : pieces.reduce(last.capacity) { $0 + $1.count } }
+
     /// Appends whatever `write` appends to a buffer.
     mutating func append(_ write: (inout [UInt8]) -> Void) {
         let before = last.count

@@ -29,6 +29,9 @@ struct HeadReader<Line: StartLine>: Sendable {
     /// Whether no byte of the next head has come.
     var isEmpty: Bool { partial.isEmpty }
 
+    /// The memory that the head takes up of which a part has come.
+    var heldBytes: Int { partial.capacity }
+
     /// Forgets a head that was begun.
     mutating func reset() {
         scanner = SectionScanner()

@@ -81,6 +81,9 @@ public struct RequestParser: ~Copyable {
         if case .head = state { headReader.isEmpty } else { false }
     }
 
+    /// The memory that the head takes up of which a part has come.
+    public var heldBytes: Int { headReader.heldBytes }
+
     private mutating func stepHead(_ unread: Span<UInt8>) throws(HTTPParseError) -> (action: Action, consumed: Int) {
         let (section, consumed) = try headReader.step(unread)
         guard let section else { return (.needMoreBytes, consumed) }

@@ -14,6 +14,7 @@ extension HTTPServerConfiguration {
         connectionLimit = configuration[ServerSettings.maxConnections]
         requestLimit = configuration[ServerSettings.maxRequestsInFlight]
         targetWait = configuration[ServerSettings.targetWait]
+        heldLimitBytes = configuration[ServerSettings.heldBytes]
         backlog = configuration[ServerSettings.backlog]
         isPortShared = configuration[ServerSettings.sharePort]
         headTimeout = configuration[ServerSettings.headerTimeout]

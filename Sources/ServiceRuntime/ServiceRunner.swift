@@ -38,6 +38,7 @@ extension Service {
             let server = try await listen(service, environment)
             let metricsServer = try await listenForMetrics(environment)
             StartupMemory.releaseWhenStarted()
+            SpareMemory.keepReleasing()
             await signals.wait()
             await drain(server, service, environment)
             metricsServer?.close()

@@ -14,6 +14,7 @@ import Testing
     @ReactorActor
     private func gateway(
         upstream: Endpoint? = nil,
+        metricsEndpoint: Endpoint? = nil,
         shell: String = "",
         redirection: String = ""
     ) async throws -> (process: TickloopProcess, endpoint: Endpoint) {
@@ -23,6 +24,9 @@ import Testing
             ["gateway"],
             environment: [
                 "TICKLOOP_SERVER_LISTEN": endpoint.description,
+                "TICKLOOP_SERVER_METRICS_LISTEN": metricsEndpoint?.description ?? "",
+                // Refused requests cost nothing, and this is about those that are answered.
+                "TICKLOOP_SERVER_TARGET_WAIT_MS": "0",
                 "TICKLOOP_UPSTREAM_ADDRESS": upstream?.description ?? "unix:\(folder)/nobody.sock",
             ],
             folder: packageFolder,
@@ -75,18 +79,55 @@ import Testing
         for client in silent { client.close() }
         try await process.kill()
     }
+
+    /// 168,000 answers of 36 kB are asked for and none is read.
+    @Test @ReactorActor func `clients that never read cost little memory, and give it back`() async throws {
+        let upstream = HTTPServer(handler: Answering(days: 800))
+        defer { upstream.close() }
+        let address = try await upstream.listen(on: .tcp(host: "127.0.0.1", port: 0))
+        let metricsEndpoint = Endpoint.unix(path: "\(try TestFolder.make())/metrics.sock")
+        let (process, endpoint) = try await gateway(upstream: address, metricsEndpoint: metricsEndpoint)
+        func metrics() async throws -> MetricsText {
+            MetricsText(try await request("GET", "/metrics", on: metricsEndpoint).body)
+        }
+        let mebibyte = 1024.0 * 1024
+        let target = "/prices/average?start_date=2016-01-01&end_date=2025-12-31"
+        let requests = String(repeating: "GET \(target) HTTP/1.1\r\nHost: a\r\n\r\n", count: 400)
+        var clients: [TestSocket] = []
+        for _ in 0..<420 {
+            let client = try await TestSocket(to: endpoint)
+            client.setReading(false)
+            client.send(requests)
+            clients.append(client)
+        }
+        var last = -1.0
+        try await eventually("no more progress") {
+            let page = try await metrics()
+            #expect(page.value("process_resident_memory_bytes").map { $0 < 96 * mebibyte } == true)
+            #expect(page.value("tickloop_http_held_bytes").map { $0 <= 32 * mebibyte } == true)
+            let count = page.value("tickloop_http_requests_total", ["status": "200"]) ?? 0
+            defer { last = count }
+            return count == last && count > 420 && page.value("tickloop_http_requests_in_flight") == 0
+        }
+        for client in clients { client.close() }
+        try await eventually("memory is given back", within: .seconds(30)) {
+            try await metrics().value("process_resident_memory_bytes").map { $0 < 48 * mebibyte } == true
+        }
+        try await process.kill()
+    }
 }
 
 /// An upstream that answers everything alike.
 private final class Answering: HTTPHandler {
+    private let body: [UInt8]
+
+    init(days: Int = 0) {
+        let day = #"{"date":"2025-01-06","average_price":100.38}"#
+        body = Array("{\"data\":[\(Array(repeating: day, count: days).joined(separator: ","))]}".utf8)
+    }
+
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {
-        exchange.respond(
-            HTTPResponse(
-                .ok,
-                fields: ["Content-Type": "application/json"],
-                body: .bytes(Array(#"{"data":[]}"#.utf8))
-            )
-        )
+        exchange.respond(HTTPResponse(.ok, fields: ["Content-Type": "application/json"], body: .bytes(body)))
     }
 
     func response(to refusal: HTTPRefusal) -> HTTPResponse { HTTPResponse(refusal.status) }

@@ -50,6 +50,18 @@ extension Metric {
         "tickloop_http_connections_displaced_total",
         "Connections without a request that were closed to make room for newcomers."
     )
+    fileprivate static let held = gauge(
+        "tickloop_http_held_bytes",
+        "Memory that waits for clients to read, or to send the rest of a request."
+    )
+    fileprivate static let heldLimit = gauge(
+        "tickloop_http_held_bytes_limit",
+        "Memory that may wait for clients; beyond, the connections that hold most are cut."
+    )
+    fileprivate static let shed = counter(
+        "tickloop_http_connections_shed_total",
+        "Connections cut because all together held more memory than they may."
+    )
     fileprivate static let accepted = counter("tickloop_http_connections_accepted_total", "Connections accepted.")
     fileprivate static let shortages = counter(
         "tickloop_http_descriptor_shortages_total",
@@ -143,6 +155,9 @@ extension MetricsRegistry {
             page.add(.openLimit, server.configuration.connectionLimit)
             page.add(.accepted, counters.connections)
             page.add(.displaced, counters.displacedConnections)
+            page.add(.held, server.heldBytes)
+            page.add(.heldLimit, server.configuration.heldLimitBytes)
+            page.add(.shed, counters.shedConnections)
             page.add(.shortages, counters.descriptorShortages)
         }
     }

@@ -86,6 +86,14 @@ public enum ServerSettings {
         "Largest request body, in bytes; larger ones get 413"
     )
 
+    /// Memory that waits for clients, in bytes.
+    public static let heldBytes = ConfigurationKey<Int>.integer(
+        "server.held_bytes",
+        default: 33_554_432,
+        in: 1_048_576...1_099_511_627_776,
+        "Memory that waits for all clients together, in bytes; who holds most is cut"
+    )
+
     /// For the first byte of a connection, and for the rest of a header section.
     public static let headerTimeout = ConfigurationKey<Duration>.milliseconds(
         "server.header_timeout_ms",
@@ -133,6 +141,7 @@ public enum ServerSettings {
             headerBytes,
             uriBytes,
             bodyBytes,
+            heldBytes,
             headerTimeout,
             bodyTimeout,
             idleTimeout,
