@@ -137,7 +137,10 @@ let package = Package(
         ),
         module(
             "Worker",
-            ["Reactor", "Postgres", "Redis", "TaskQueue", "Tracing", "ServiceRuntime", "Prices", "Orders", logging]
+            [
+                "Reactor", "Postgres", "Redis", "TaskQueue", "Tracing", "Configuration", "ServiceRuntime", "Prices",
+                "Orders", logging,
+            ]
         ),
         module("Simulator", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "ServiceRuntime"]),
         .executableTarget(
@@ -201,7 +204,7 @@ let package = Package(
         ),
         tests(of: "Configuration"),
         tests(of: "Observability", ["TestSupport", "Reactor", "JSONWire", logging]),
-        tests(of: "ServiceRuntime", ["Configuration", "Reactor"]),
+        tests(of: "ServiceRuntime", ["Configuration", "Reactor", "Redis"]),
         tests(
             of: "WebAPI",
             ["Tracing", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "Reactor", "TestSupport", logging]

@@ -2,7 +2,7 @@
 ///
 ///     let configuration = try Configuration.load(
 ///         .api, file: "etc/api.toml", environment: ProcessEnvironment.variables)
-///     configuration[ServerSettings.maxConnections]
+///     configuration[ServerSettings.table].listen
 ///
 /// Every value has been checked, so that looking one up cannot fail.
 public struct Configuration: Sendable {
@@ -35,25 +35,24 @@ public struct Configuration: Sendable {
     }
 
     /// The rows of a table of the schema that repeats, in the order of the file; another table stops the process.
-    public subscript(table: RepeatedTable) -> [ConfigurationRow] {
+    public subscript<Row>(table: RepeatedTable<Row>) -> [FilledRow<Row>] {
+        table.filled(from: rows(of: table.section))
+    }
+
+    /// The rows of a table as they stand there.
+    func rows(of table: RepeatedSection) -> [ConfigurationRow] {
         guard let rows = rows[table.name] else {
             preconditionFailure("\(schema.service) has no table \(table.name)")
         }
         return rows
     }
 
-    /// The value of a key of the schema; another key stops the process.
-    public subscript<Value>(key: ConfigurationKey<Value>) -> Value {
-        guard let value = key.read(setting(key.entry.path).value) else {
-            preconditionFailure("\(key.entry.path) is declared in two ways")
-        }
-        return value
-    }
+    /// A structure with the values of a table's keys. A table with a key that the schema does not have stops the
+    /// process.
+    public subscript<Root>(table: ConfigurationTable<Root>) -> Root { table.filled(from: self) }
 
-    /// Who said what the value of a key is; a key that the schema does not have stops the process.
-    public func source<Value>(of key: ConfigurationKey<Value>) -> Source {
-        setting(key.entry.path).source
-    }
+    /// Who said what the value of a key is, by its path; a key that the schema does not have stops the process.
+    public func source(of path: String) -> Source { setting(path).source }
 
     /// The setting of a path of the schema.
     func setting(_ path: String) -> Setting {

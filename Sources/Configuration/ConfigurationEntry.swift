@@ -5,7 +5,7 @@ public struct ConfigurationEntry: Sendable {
     /// The key within its table; a unit is its last word, as in `idle_timeout_ms`.
     public let name: String
     /// What the value is when nobody says otherwise.
-    public internal(set) var defaultValue: ConfigurationValue
+    public let defaultValue: ConfigurationValue
     /// The type that a file must use.
     public let kind: ConfigurationValue.Kind
     /// What the value may be, to complete the sentence "must be …".
@@ -17,7 +17,7 @@ public struct ConfigurationEntry: Sendable {
     /// True when the value must never be shown.
     public let isSecret: Bool
     /// True when a row of a table that repeats must say it.
-    public internal(set) var isRequired = false
+    public let isRequired: Bool
     /// True for a value that the key takes.
     let accepts: @Sendable (ConfigurationValue) -> Bool
     /// What exactly is wrong with a value that the key does not take, where that can be said without showing it.

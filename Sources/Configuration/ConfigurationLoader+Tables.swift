@@ -2,7 +2,7 @@ internal import TOMLKit
 
 extension ConfigurationLoader {
     /// Takes the rows of a table that repeats, in place of its default rows.
-    mutating func take(_ table: RepeatedTable, _ found: TOMLValue, _ places: Places) {
+    mutating func take(_ table: RepeatedSection, _ found: TOMLValue, _ places: Places) {
         var rows: [ConfigurationRow] = []
         let foundCount: Int
         switch table.style {
@@ -13,8 +13,8 @@ extension ConfigurationLoader {
             foundCount = named.count
             for (name, value) in named {
                 let path = table.path + [name]
-                guard RepeatedTable.isName(name) else {
-                    report(path, "is not a name of \(RepeatedTable.nameForm)", places)
+                guard RepeatedSection.isName(name) else {
+                    report(path, "is not a name of \(RepeatedSection.nameForm)", places)
                     continue
                 }
                 guard let content = value.tomlValue.table else {
@@ -44,7 +44,7 @@ extension ConfigurationLoader {
     }
 
     private mutating func row(
-        of table: RepeatedTable,
+        of table: RepeatedSection,
         _ name: String,
         _ content: TOMLTable,
         _ path: [String],
@@ -89,7 +89,7 @@ extension ConfigurationLoader {
     }
 
     /// Two rows that the environment cannot tell apart are a mistake in waiting.
-    private mutating func noteSameVariables(_ table: RepeatedTable, _ rows: [ConfigurationRow], _ places: Places) {
+    private mutating func noteSameVariables(_ table: RepeatedSection, _ rows: [ConfigurationRow], _ places: Places) {
         var seen: [String: String] = [:]
         for row in rows {
             let prefix = table.variablePrefix(ofRow: row.name)
@@ -125,7 +125,7 @@ extension ConfigurationLoader {
     }
 }
 
-extension RepeatedTable {
+extension RepeatedSection {
     /// The rows of a configuration that does not speak of the table.
     var defaultRows: [ConfigurationRow] {
         defaults.enumerated().map { index, row in

@@ -9,7 +9,7 @@ extension Configuration {
             return "[\(section.name)]\n" + Self.inTwoColumns(lines)
         }
         let rows = schema.tables.flatMap { table in
-            self[table].map { row in
+            self.rows(of: table).map { row in
                 let lines = table.entries.compactMap { entry in
                     row.settings[entry.path].map { ("\(entry.path) = \(entry.shown($0.value))", "# \($0.source)") }
                 }
@@ -86,7 +86,7 @@ extension ConfigurationSchema {
     }
 }
 
-extension RepeatedTable {
+extension RepeatedSection {
     /// The default rows: the first with a comment above each key, the others with what they do not leave at the
     /// default of its key. Where there are none, all is a comment.
     fileprivate var template: String {

@@ -7,13 +7,7 @@ public struct ConfigurationSection: Sendable {
     /// The keys, in the order in which they are shown.
     public let entries: [ConfigurationEntry]
 
-    /// Joins keys of any types; all must be of the section that is named.
-    public init<each Value>(_ name: String, _ meaning: String, _ keys: repeat ConfigurationKey<each Value>) {
-        var entries: [ConfigurationEntry] = []
-        for key in repeat each keys {
-            precondition(key.entry.section == name, "\(key.entry.path) is not of the section \(name)")
-            entries.append(key.entry)
-        }
+    init(_ name: String, _ meaning: String, _ entries: [ConfigurationEntry]) {
         self.name = name
         self.meaning = meaning
         self.entries = entries
@@ -27,13 +21,23 @@ public struct ConfigurationSchema: Sendable {
     /// The tables, in the order in which they are shown.
     public let sections: [ConfigurationSection]
     /// The tables that repeat, which are shown after the others.
-    public let tables: [RepeatedTable]
+    public let tables: [RepeatedSection]
 
     /// - Parameters:
-    ///   - sections: Tables whose names differ, with keys that differ.
+    ///   - sections: Tables with keys that differ. Those of one name, which several modules have keys in, are one
+    ///     table, which means what the first of them says.
     ///   - tables: Tables that repeat, whose names differ from those of the others.
-    public init(service: String, _ sections: [ConfigurationSection], tables: [RepeatedTable] = []) {
-        precondition(Set(sections.map(\.name)).count == sections.count, "a section of \(service) is listed twice")
+    public init(service: String, _ sections: [ConfigurationSection], tables: [RepeatedSection] = []) {
+        var joined: [ConfigurationSection] = []
+        for section in sections {
+            if let place = joined.firstIndex(where: { $0.name == section.name }) {
+                let first = joined[place]
+                joined[place] = ConfigurationSection(first.name, first.meaning, first.entries + section.entries)
+            } else {
+                joined.append(section)
+            }
+        }
+        let sections = joined
         let paths = sections.flatMap(\.entries).map(\.path)
         precondition(Set(paths).count == paths.count, "a key of \(service) is listed twice")
         let names = sections.flatMap(\.entries).map(\.path) + sections.map(\.name) + tables.map(\.name)

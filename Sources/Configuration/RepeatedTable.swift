@@ -1,45 +1,112 @@
 /// A table that a file may repeat, each time a row with the same keys: `[providers.NAME]` or `[[proxy]]`.
 ///
-/// Its keys are declared as ``ConfigurationKey``s whose paths are relative to the row: `base_url`, and `budget.per_day`
-/// for what stands in an inner table, `budget = { per_day = 25 }`.
+/// Its keys are bound to the fields of a structure, one of which is made for each row; `budget.per_day` is what stands
+/// in an inner table, `budget = { per_day = 25 }`.
 ///
 ///     static let table = RepeatedTable.named(
-///         "providers", "Providers of prices", count: 0...32, defaults: [.init("yfinance", kind)], kind, baseURL)
+///         "providers", "Providers of prices", count: 0...32, Self(), defaults: [("yfinance", Self(kind: .yahoo))]
+///     ) {
+///         Key("kind", \.kind, "Whose format it speaks").required
+///         Key("budget.per_day", \.callsPerDay, in: 0...1_000_000, "Calls a day; 0 for no limit")
+///     }
 ///
-///     for row in configuration[table] { row.name; row[baseURL] }
+///     for row in configuration[table] { row.name; row.values.kind }
 ///
 /// A file that has the table at all says which rows there are; one that has none leaves those of `defaults`. What a row
 /// does not say is as in the default row of the same name, and else at the default of the key. In the environment
 /// the name, or the number of the row from 1, stands between table and key: `TICKLOOP_PROVIDERS_YFINANCE_BASE_URL`,
 /// `TICKLOOP_PROXY_1_PREFIX`; it changes rows and makes none.
-public struct RepeatedTable: Sendable {
+public struct RepeatedTable<Row: Sendable>: Sendable {
+    /// What a schema has to know of it.
+    public let section: RepeatedSection
+    private let initial: Row
+    private let keys: [Key<Row>]
+
+    /// A table whose rows have names.
+    ///
+    /// - Parameters:
+    ///   - name: Of the table, which may be inside a section: `limits.rate`.
+    ///   - meaning: What a row is, in one sentence without a full stop.
+    ///   - count: How many rows there may be.
+    ///   - row: What a row is of which nothing is said.
+    ///   - defaults: The rows that are there when a file does not speak of the table.
+    ///   - keys: In the order in which they are shown.
+    public static func named(
+        _ name: String,
+        _ meaning: String,
+        count: ClosedRange<Int>,
+        _ row: Row,
+        defaults: [(name: String, row: Row)] = [],
+        @KeyList<Row> _ keys: () -> [Key<Row>]
+    ) -> Self {
+        Self(name, .named, meaning, count, row, defaults, keys())
+    }
+
+    /// A table whose rows stand in an order.
+    ///
+    /// - Parameters:
+    ///   - name: Of the table, which may be inside a section: `limits.rate`.
+    ///   - meaning: What a row is, in one sentence without a full stop.
+    ///   - count: How many rows there may be.
+    ///   - row: What a row is of which nothing is said.
+    ///   - defaults: The rows that are there when a file does not speak of the table.
+    ///   - keys: In the order in which they are shown.
+    public static func listed(
+        _ name: String,
+        _ meaning: String,
+        count: ClosedRange<Int>,
+        _ row: Row,
+        defaults: [Row] = [],
+        @KeyList<Row> _ keys: () -> [Key<Row>]
+    ) -> Self {
+        Self(name, .listed, meaning, count, row, defaults.map { (name: "", row: $0) }, keys())
+    }
+
+    private init(
+        _ name: String,
+        _ style: RepeatedSection.Style,
+        _ meaning: String,
+        _ count: ClosedRange<Int>,
+        _ row: Row,
+        _ defaults: [(name: String, row: Row)],
+        _ keys: [Key<Row>]
+    ) {
+        initial = row
+        self.keys = keys
+        let rows = defaults.map { row in
+            let values = keys.map { ($0.name, $0.initial(row.row)) }
+            return RepeatedSection.Row(name: row.name, values: Dictionary(uniqueKeysWithValues: values))
+        }
+        section = RepeatedSection(name, style, meaning, count, rows, keys.map { $0.entry(in: "", row) })
+    }
+
+    /// The rows with what a configuration says.
+    func filled(from rows: [ConfigurationRow]) -> [FilledRow<Row>] {
+        rows.map { row in
+            var values = initial
+            for key in keys {
+                let isTaken = row.settings[key.name].map { key.set($0.value, &values) } ?? false
+                precondition(isTaken, "\(row.title) has no key \(key.name)")
+            }
+            return FilledRow(name: row.name, values: values, row: row)
+        }
+    }
+}
+
+/// What is known about a table that repeats without the type of its rows.
+public struct RepeatedSection: Sendable {
+    /// A row that is there when a file does not speak of the table.
+    struct Row: Sendable {
+        let name: String
+        let values: [String: ConfigurationValue]
+    }
+
     /// How rows are told apart.
     enum Style: Sendable {
         /// By a name of lower-case letters, digits, `_` and `-`: `[providers.NAME]`.
         case named
         /// By their order: `[[proxy]]`.
         case listed
-    }
-
-    /// A row that is there when a file does not speak of the table.
-    public struct Row: Sendable {
-        let name: String
-        let values: [String: ConfigurationValue]
-
-        /// A row of a table whose rows have no names.
-        public init<each Value>(_ keys: repeat ConfigurationKey<each Value>) {
-            self.init("", repeat each keys)
-        }
-
-        /// - Parameters:
-        ///   - name: The name of the row.
-        ///   - keys: Keys of the table; each with the default that it has in this row.
-        public init<each Value>(_ name: String, _ keys: repeat ConfigurationKey<each Value>) {
-            var values: [String: ConfigurationValue] = [:]
-            for key in repeat each keys { values[key.entry.path] = key.entry.defaultValue }
-            self.name = name
-            self.values = values
-        }
     }
 
     /// The name of the table, which may be one inside a section: `limits.rate`.
@@ -52,33 +119,7 @@ public struct RepeatedTable: Sendable {
     let count: ClosedRange<Int>
     let defaults: [Row]
 
-    /// A table whose rows have names.
-    public static func named<each Value>(
-        _ name: String,
-        _ meaning: String,
-        count: ClosedRange<Int>,
-        defaults: [Row] = [],
-        _ keys: repeat ConfigurationKey<each Value>
-    ) -> RepeatedTable {
-        var entries: [ConfigurationEntry] = []
-        for key in repeat each keys { entries.append(key.entry) }
-        return RepeatedTable(name, .named, meaning, count, defaults, entries)
-    }
-
-    /// A table whose rows stand in an order.
-    public static func listed<each Value>(
-        _ name: String,
-        _ meaning: String,
-        count: ClosedRange<Int>,
-        defaults: [Row] = [],
-        _ keys: repeat ConfigurationKey<each Value>
-    ) -> RepeatedTable {
-        var entries: [ConfigurationEntry] = []
-        for key in repeat each keys { entries.append(key.entry) }
-        return RepeatedTable(name, .listed, meaning, count, defaults, entries)
-    }
-
-    private init(
+    fileprivate init(
         _ name: String,
         _ style: Style,
         _ meaning: String,
@@ -144,26 +185,33 @@ public struct RepeatedTable: Sendable {
 }
 
 /// One row of a ``RepeatedTable``, checked.
-public struct ConfigurationRow: Sendable {
+public struct FilledRow<Row: Sendable>: Sendable {
     /// Its name; in a table without names its number, from 1.
     public let name: String
+    /// What the keys say.
+    public let values: Row
+    fileprivate let row: ConfigurationRow
+
+    /// What is wrong with the value of a key only together with others, said with the place where it stands.
+    ///
+    /// - Parameters:
+    ///   - key: Its path in the row: `budget.per_day`.
+    ///   - complaint: The rest of the sentence that the key begins.
+    public func problem(with key: String, _ complaint: String) -> ConfigurationProblem {
+        row.problem(with: key, complaint)
+    }
+}
+
+/// One row, its values not yet in the fields of a structure.
+struct ConfigurationRow: Sendable {
+    /// Its name; in a table without names its number, from 1.
+    let name: String
     let title: String
     let source: Configuration.Source
     var settings: [String: Configuration.Setting]
 
-    /// The value of a key of the table; another key stops the process.
-    public subscript<Value>(key: ConfigurationKey<Value>) -> Value {
-        guard let setting = settings[key.entry.path], let value = key.read(setting.value) else {
-            preconditionFailure("\(title) has no key \(key.entry.path)")
-        }
-        return value
-    }
-
-    /// What is wrong with the value of a key only together with others, said with the place where it stands.
-    ///
-    /// - Parameter complaint: The rest of the sentence that the key begins.
-    public func problem<Value>(with key: ConfigurationKey<Value>, _ complaint: String) -> ConfigurationProblem {
-        var source = settings[key.entry.path]?.source ?? source
+    func problem(with key: String, _ complaint: String) -> ConfigurationProblem {
+        var source = settings[key]?.source ?? source
         if source == .builtIn { source = self.source }
         let place: ConfigurationProblem.Place =
             switch source {
@@ -171,6 +219,6 @@ public struct ConfigurationRow: Sendable {
             case .file(let file, let line): .file(file, line: line)
             case .environment(let variable): .environment(variable: variable)
             }
-        return ConfigurationProblem(place: place, key: "\(title).\(key.entry.path)", complaint: complaint)
+        return ConfigurationProblem(place: place, key: "\(title).\(key)", complaint: complaint)
     }
 }

@@ -15,6 +15,7 @@ extension Service {
     /// The internal API: checks requests, hands the work to the workers and answers with their results.
     public static let internalAPI = Service(schema: .api) { environment throws(StartupError) in
         let (configuration, logger) = (environment.configuration, environment.logger)
+        let limits = configuration[LimitSettings.table]
         let databaseConfiguration = try PostgresConfiguration(configuration, name: "api")
         let database = PostgresPool(databaseConfiguration, logger: logger)
         // Two connections, in turn: see Intake. Nobody reads on them, so that no reader waits for a commit.
@@ -23,7 +24,7 @@ extension Service {
         let intake = PostgresPool(intakeConfiguration, logger: logger)
         let orders = OrderRoutes(intake: intake, database: database, logger: logger)
         let queue = TaskQueueClient(
-            TaskQueueConfiguration(producerOf: configuration),
+            configuration[QueueSettings.producer],
             redis: RedisConfiguration(configuration, name: "api"),
             logger: logger
         )
@@ -32,11 +33,11 @@ extension Service {
         environment.metrics.add(queue)
         return RunningService(
             routes: [
-                AverageRoutes.answered(by: queue, rangeDaysMax: configuration[LimitSettings.maxRangeDays]),
+                AverageRoutes.answered(by: queue, rangeDaysMax: limits.rangeDaysMax),
                 TaskRoute(queue).route,
                 ConversationSearch(database).route,
             ] + orders.routes,
-            requestTimeout: configuration[LimitSettings.requestTimeout],
+            requestTimeout: limits.requestTimeout,
             documentation: ServiceDocumentation(
                 title: "Tickloop internal API",
                 summary: "Market data and orders, for the gateway and for operators.",

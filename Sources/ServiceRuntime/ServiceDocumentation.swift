@@ -31,7 +31,7 @@ public struct ServiceDocumentation: Sendable {
                 takesDeadlineFromCaller: service.takesDeadlineFromCaller
             ),
             routes,
-            limits: HTTPServerConfiguration(configuration).limits,
+            limits: configuration[ServerSettings.table].http.limits,
             page: DocumentationSettings.folder(configuration).map { folder in
                 SwaggerUI(folder: folder, title: title) { reason in
                     logger.warning("no Swagger UI", metadata: ["reason": "\(reason)"])

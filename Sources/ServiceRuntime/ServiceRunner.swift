@@ -17,11 +17,8 @@ extension Service {
 
     @ReactorActor
     private func runOnLoop(_ configuration: Configuration) async -> Int32 {
-        bootstrapLogging(
-            service: schema.service,
-            format: configuration[LoggingSettings.format],
-            level: configuration[LoggingSettings.level]
-        )
+        let logging = configuration[LoggingSettings.table]
+        bootstrapLogging(service: schema.service, format: logging.format, level: logging.level)
         let logger = Logger(label: schema.service)
         // Before anything is started, so that a signal during the start is not lost.
         let signals = ShutdownSignals(logger: logger)
@@ -55,8 +52,9 @@ extension Service {
         _ environment: ServiceEnvironment
     ) async throws(StartupError) -> HTTPServer {
         let (configuration, logger, metrics) = (environment.configuration, environment.logger, environment.metrics)
-        let accessLog = AccessRecorder(logger: logger, share: configuration[LoggingSettings.accessSample])
-        let tellsMetrics = configuration[ServerSettings.metricsListen].isEmpty
+        let settings = configuration[ServerSettings.table]
+        let accessLog = AccessRecorder(logger: logger, share: configuration[LoggingSettings.table].accessSample)
+        let tellsMetrics = settings.metricsListen.isEmpty
         let operational =
             OperationalRoutes.routes(service.readiness) + (tellsMetrics ? [OperationalRoutes.metrics(metrics)] : [])
         let routes = service.routes + operational.map(\.untraced)
@@ -71,7 +69,7 @@ extension Service {
             requests.record(answered)
             accessLog.record(answered)
         }
-        var serverConfiguration = HTTPServerConfiguration(configuration)
+        var serverConfiguration = settings.http
         serverConfiguration.fit(
             intoDescriptors: Descriptors.raiseLimit(),
             reserved: service.reservedDescriptors,
@@ -81,22 +79,22 @@ extension Service {
         metrics.addProcess(service: schema.service)
         metrics.add(server, web, requests)
         if let tracer = environment.tracer { metrics.add(tracer) }
-        try await listen(server, on: configuration[ServerSettings.listen], logger)
+        try await listen(server, on: settings.listen, logger)
         return server
     }
 
     /// A server of its own for `/metrics`, if the configuration wants one: where the other is the public's.
     @ReactorActor
     private func listenForMetrics(_ environment: ServiceEnvironment) async throws(StartupError) -> HTTPServer? {
-        let endpoints = environment.configuration[ServerSettings.metricsListen]
-        guard !endpoints.isEmpty else { return nil }
+        let settings = environment.configuration[ServerSettings.table]
+        guard !settings.metricsListen.isEmpty else { return nil }
         let web = WebService(
             routes: [OperationalRoutes.metrics(environment.metrics)],
             requestTimeout: .seconds(10),
             takesDeadlineFromCaller: false
         )
-        let server = HTTPServer(configuration: HTTPServerConfiguration(environment.configuration), handler: web)
-        try await listen(server, on: endpoints, environment.logger)
+        let server = HTTPServer(configuration: settings.http, handler: web)
+        try await listen(server, on: settings.metricsListen, environment.logger)
         return server
     }
 
@@ -122,7 +120,7 @@ extension Service {
         _ service: RunningService,
         _ environment: ServiceEnvironment
     ) async {
-        let grace = environment.configuration[ShutdownSettings.grace]
+        let grace = environment.configuration[ShutdownSettings.table].grace
         let deadline = Reactor.now + grace
         service.beginStop()
         await server.drain(within: grace)

@@ -6,14 +6,12 @@ internal import Tracing
 extension Tracer {
     /// The tracer that a service's configuration asks for; nil if it asks for none.
     convenience init?(_ configuration: Configuration, service: String, logger: Logger) {
-        guard let collector = configuration[TracingSettings.endpoint] else { return nil }
-        var settings = TracingConfiguration(collector: collector)
-        settings.sampleRatio = configuration[TracingSettings.sampleRatio]
-        settings.queueSpans = configuration[TracingSettings.queueSpans]
-        settings.batchSpans = min(configuration[TracingSettings.batchSpans], settings.queueSpans)
-        settings.flushInterval = configuration[TracingSettings.flushInterval]
-        settings.timeout = configuration[TracingSettings.timeout]
-        self.init(settings, resource: Self.resource(of: service), logger: logger)
+        let settings = configuration[TracingSettings.table]
+        guard let collector = settings.collector else { return nil }
+        var spans = settings.spans
+        spans.collector = collector
+        spans.batchSpans = min(spans.batchSpans, spans.queueSpans)
+        self.init(spans, resource: Self.resource(of: service), logger: logger)
     }
 
     /// OpenTelemetry's "Resource Semantic Conventions".

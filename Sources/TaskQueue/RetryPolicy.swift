@@ -9,7 +9,7 @@ public struct RetryPolicy: Sendable, Equatable {
 
     /// Describes a policy.
     public init(
-        firstDelay: Duration = .milliseconds(200),
+        firstDelay: Duration = .milliseconds(100),
         delayCap: Duration = .seconds(60),
         attemptLimit: Int = 3
     ) {

@@ -22,7 +22,7 @@ public struct TracingConfiguration: Sendable {
     public var retryDelayCap = Duration.seconds(10)
 
     /// Makes a configuration with the defaults above.
-    public init(collector: CollectorAddress) { self.collector = collector }
+    public init(collector: CollectorAddress = .local) { self.collector = collector }
 }
 
 /// A collector that takes OTLP over HTTP.
@@ -36,6 +36,19 @@ public struct CollectorAddress: Hashable, Sendable {
     let authority: String
     /// The path of the trace service.
     let target: String
+
+    /// The collector of this machine, where OpenTelemetry's exporters send by default.
+    public static let local = CollectorAddress(
+        endpoint: .tcp(host: "127.0.0.1", port: 4318),
+        authority: "127.0.0.1:4318",
+        target: "/v1/traces"
+    )
+
+    private init(endpoint: Endpoint, authority: String, target: String) {
+        self.endpoint = endpoint
+        self.authority = authority
+        self.target = target
+    }
 
     /// Reads a base URL in the sense of `OTEL_EXPORTER_OTLP_ENDPOINT`: the spans go to `/v1/traces` below it.
     ///

@@ -1,3 +1,4 @@
+internal import Configuration
 internal import Orders
 internal import Postgres
 internal import Prices
@@ -12,7 +13,7 @@ extension Service {
         let (configuration, logger) = (environment.configuration, environment.logger)
         let database = PostgresPool(try PostgresConfiguration(configuration, name: "worker"), logger: logger)
         let worker = TaskWorker(
-            TaskQueueConfiguration(consumerOf: configuration),
+            configuration[QueueSettings.consumer],
             redis: RedisConfiguration(configuration, name: "worker"),
             tracer: environment.tracer,
             logger: logger

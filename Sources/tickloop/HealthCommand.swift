@@ -26,7 +26,7 @@ struct HealthCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOption
 
     func run() throws {
-        let endpoint = try options.load(service.schema)[ServerSettings.listen][0]
+        let endpoint = try options.load(service.schema)[ServerSettings.table].listen[0]
         let path = alive ? "/health" : "/ready"
         Glibc.exit(Reactor.run { await Self.ask(endpoint, path) })
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import Glibc
 import JSONWire
 import Logging
@@ -36,11 +37,11 @@ struct QueueTool: ParsableArguments {
                 let redis = RedisClient(RedisConfiguration(configuration, name: "tool"), logger: quietLogger)
                 redis.start()
                 guard await redis.waitUntilReady(within: .seconds(3)) else {
-                    let endpoint = RedisLocation(configuration).endpoint
+                    let endpoint = redis.configuration.endpoint
                     Terminal.complain("The broker cannot be reached at \(endpoint): \(Self.cause(redis.fault))")
                     return 69  // EX_UNAVAILABLE of sysexits.h
                 }
-                let queue = TaskQueueAdministration(TaskQueueConfiguration(consumerOf: configuration), redis: redis)
+                let queue = TaskQueueAdministration(configuration[QueueSettings.consumer], redis: redis)
                 do {
                     let status = try await body(queue)
                     redis.close()

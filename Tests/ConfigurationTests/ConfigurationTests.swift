@@ -1,49 +1,58 @@
 import Configuration
 import Testing
 
+/// Square metres, written as two equal sides.
+private struct Square: CustomStringConvertible {
+    let side: Int
+    var description: String { "\(side)x\(side)" }
+
+    init(side: Int) { self.side = side }
+
+    init?(_ text: String) {
+        let sides = text.split(separator: "x").compactMap { Int($0) }
+        guard sides.count == 2, sides[0] == sides[1] else { return nil }
+        side = sides[0]
+    }
+}
+
 /// A service with a key of each kind.
 private enum Sample {
     enum Colour: String, CaseIterable { case red, green }
 
-    static let count = ConfigurationKey<Int>.integer("first.count", default: 7, in: 1...10, "How many")
-    static let share = ConfigurationKey<Double>.number("first.share", default: 0.5, in: 0...1, "Which part")
-    static let isOn = ConfigurationKey<Bool>.boolean("first.on", default: false, "Whether")
-    static let name = ConfigurationKey<String>.text("first.name", default: "x", length: 1...5, "What it is called")
-    static let colour = ConfigurationKey<Colour>.choice("first.colour", default: .red, "Which colour")
-    static let wait = ConfigurationKey<Duration>.milliseconds("second.wait_ms", default: 250, in: 0...1000, "How long")
-    static let keep = ConfigurationKey<Duration>.seconds("second.keep_s", default: 60, in: 1...100, "How long kept")
-    static let password = ConfigurationKey<String>.text(
-        "second.password",
-        default: "",
-        length: 0...20,
-        isSecret: true,
-        "Never shown"
-    )
-    static let sizes = ConfigurationKey<[Int]>.list(
-        "second.sizes",
-        default: ["1", "2"],
-        count: 1...3,
-        form: "a whole number",
-        "Which sizes"
-    ) { Int($0) }
-    static let square = ConfigurationKey<Int>.parsed(
-        "second.square",
-        default: "3x3",
-        form: "NxN",
-        "What area"
-    ) { text in
-        let sides = text.split(separator: "x").compactMap { Int($0) }
-        return sides.count == 2 && sides[0] == sides[1] ? sides[0] * sides[1] : nil
+    struct First {
+        var count = 7
+        var share = 0.5
+        var isOn = false
+        var name = "x"
+        var colour = Colour.red
     }
-    static let maybe = ConfigurationKey<Int?>.optional("second.maybe", form: "a whole number", "Perhaps") { Int($0) }
 
-    static let schema = ConfigurationSchema(
-        service: "sample",
-        [
-            ConfigurationSection("first", "The first things", count, share, isOn, name, colour),
-            ConfigurationSection("second", "The second things", wait, keep, password, sizes, square, maybe),
-        ]
-    )
+    struct Second {
+        var wait = Duration.milliseconds(250)
+        var keep = Duration.seconds(60)
+        var password: String?
+        var sizes = [1, 2]
+        var square = Square(side: 3)
+        var maybe: Int?
+    }
+
+    static let first = ConfigurationTable("first", "The first things", First()) {
+        Key("count", \.count, in: 1...10, "How many")
+        Key("share", \.share, in: 0...1, "Which part")
+        Key("on", \.isOn, "Whether")
+        Key("name", \.name, length: 1...5, "What it is called")
+        Key("colour", \.colour, "Which colour")
+    }
+    static let second = ConfigurationTable("second", "The second things", Second()) {
+        Key("wait_ms", \.wait, in: 0...1000, "How long")
+        Key("keep_s", \.keep, in: 1...100, "How long kept")
+        Key("password", \.password, upTo: 20, isSecret: true, "Never shown")
+        Key("sizes", \.sizes, count: 1...3, form: "a whole number", "Which sizes") { Int($0) }
+        Key("square", \.square, form: "NxN", "What area") { Square($0) }
+        Key("maybe", optional: \.maybe, form: "a whole number", "Perhaps") { Int($0) }
+    }
+
+    static let schema = ConfigurationSchema(service: "sample", [first.section, second.section])
 }
 
 private func parse(_ text: String, environment: [String: String] = [:]) throws(ConfigurationProblems) -> Configuration {
@@ -63,18 +72,18 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
 @Suite struct ConfigurationTests {
     @Test func `without a file everything is at its default`() throws {
         let configuration = try Configuration.load(Sample.schema, file: nil, environment: [:])
-        #expect(configuration[Sample.count] == 7)
-        #expect(configuration[Sample.share] == 0.5)
-        #expect(configuration[Sample.isOn] == false)
-        #expect(configuration[Sample.name] == "x")
-        #expect(configuration[Sample.colour] == .red)
-        #expect(configuration[Sample.wait] == .milliseconds(250))
-        #expect(configuration[Sample.keep] == .seconds(60))
-        #expect(configuration[Sample.password] == "")
-        #expect(configuration[Sample.sizes] == [1, 2])
-        #expect(configuration[Sample.square] == 9)
-        #expect(configuration[Sample.maybe] == nil)
-        #expect(configuration.source(of: Sample.count) == .builtIn)
+        #expect(configuration[Sample.first].count == 7)
+        #expect(configuration[Sample.first].share == 0.5)
+        #expect(configuration[Sample.first].isOn == false)
+        #expect(configuration[Sample.first].name == "x")
+        #expect(configuration[Sample.first].colour == .red)
+        #expect(configuration[Sample.second].wait == .milliseconds(250))
+        #expect(configuration[Sample.second].keep == .seconds(60))
+        #expect(configuration[Sample.second].password == nil)
+        #expect(configuration[Sample.second].sizes == [1, 2])
+        #expect(configuration[Sample.second].square.side == 3)
+        #expect(configuration[Sample.second].maybe == nil)
+        #expect(configuration.source(of: "first.count") == .builtIn)
     }
 
     @Test func `a file overrides defaults, in any notation of TOML`() throws {
@@ -93,15 +102,15 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
             maybe = "5"
             """#
         )
-        #expect(configuration[Sample.count] == 10)
-        #expect(configuration[Sample.share] == 1)
-        #expect(configuration[Sample.isOn])
-        #expect(configuration[Sample.wait] == .seconds(1))
-        #expect(configuration[Sample.sizes] == [3, 4])
-        #expect(configuration[Sample.square] == 16)
-        #expect(configuration[Sample.maybe] == 5)
-        #expect(configuration[Sample.keep] == .seconds(60))
-        #expect(configuration.source(of: Sample.wait) == .file("sample.toml", line: 5))
+        #expect(configuration[Sample.first].count == 10)
+        #expect(configuration[Sample.first].share == 1)
+        #expect(configuration[Sample.first].isOn)
+        #expect(configuration[Sample.second].wait == .seconds(1))
+        #expect(configuration[Sample.second].sizes == [3, 4])
+        #expect(configuration[Sample.second].square.side == 4)
+        #expect(configuration[Sample.second].maybe == 5)
+        #expect(configuration[Sample.second].keep == .seconds(60))
+        #expect(configuration.source(of: "second.wait_ms") == .file("sample.toml", line: 5))
     }
 
     @Test func `the environment overrides the file`() throws {
@@ -111,14 +120,14 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
             "TICKLOOP_SECOND_SIZES": "5, 6,7", "TICKLOOP_SECOND_PASSWORD": "=a=b",
         ]
         let configuration = try parse("first = { count = 4 }", environment: environment.filter { $0.value != "" })
-        #expect(configuration[Sample.count] == 3)
-        #expect(configuration[Sample.share] == 0.25)
-        #expect(configuration[Sample.isOn])
-        #expect(configuration[Sample.colour] == .green)
-        #expect(configuration[Sample.wait] == .zero)
-        #expect(configuration[Sample.sizes] == [5, 6, 7])
-        #expect(configuration[Sample.password] == "=a=b")
-        #expect(configuration.source(of: Sample.count) == .environment(variable: "TICKLOOP_FIRST_COUNT"))
+        #expect(configuration[Sample.first].count == 3)
+        #expect(configuration[Sample.first].share == 0.25)
+        #expect(configuration[Sample.first].isOn)
+        #expect(configuration[Sample.first].colour == .green)
+        #expect(configuration[Sample.second].wait == .zero)
+        #expect(configuration[Sample.second].sizes == [5, 6, 7])
+        #expect(configuration[Sample.second].password == "=a=b")
+        #expect(configuration.source(of: "first.count") == .environment(variable: "TICKLOOP_FIRST_COUNT"))
     }
 
     @Test func `variables of other services and other programs are ignored`() {
@@ -226,14 +235,18 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
 
     @Test func `a key of another schema stops the process`() async {
         await #expect(processExitsWith: .failure) {
-            let other = ConfigurationKey<Int>.integer("other.key", default: 1, in: 1...2, "Something else")
+            let other = ConfigurationTable("other", "Others", 1) {
+                Key("key", \.self, in: 1...2, "Something else")
+            }
             _ = try Configuration.load(Sample.schema, file: nil, environment: [:])[other]
         }
     }
 
     @Test func `a default that its own key refuses stops the process`() async {
         await #expect(processExitsWith: .failure) {
-            _ = ConfigurationKey<Int>.integer("first.count", default: 0, in: 1...2, "How many")
+            _ = ConfigurationTable("first", "The first", 0) {
+                Key("count", \.self, in: 1...2, "How many")
+            }
         }
     }
 
@@ -270,8 +283,8 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
         let odd = "a\"\\\u{1}"
         let configuration = try parse("", environment: ["TICKLOOP_FIRST_NAME": odd, "TICKLOOP_SECOND_SIZES": "8"])
         let again = try parse(configuration.shown)
-        #expect(again[Sample.name] == odd)
-        #expect(again[Sample.sizes] == [8])
+        #expect(again[Sample.first].name == odd)
+        #expect(again[Sample.second].sizes == [8])
     }
 
     @Test func `the template holds every key at its default`() throws {
@@ -279,18 +292,18 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
         for entry in Sample.schema.entries {
             #expect(Sample.schema.template.contains("\n\(entry.name) = \(entry.defaultValue)\n"))
         }
-        #expect(configuration[Sample.count] == 7)
-        #expect(configuration.source(of: Sample.maybe) != .builtIn)
+        #expect(configuration[Sample.first].count == 7)
+        #expect(configuration.source(of: "second.maybe") != .builtIn)
     }
 
     @Test func `the table for the manual has a row for each key of any service`() {
         let other = ConfigurationSchema(
             service: "other",
-            [ConfigurationSection("first", "Other", Sample.count.defaulting(to: 8))]
+            [Sample.first.defaulting { $0.count = 8 }.section]
         )
         let rows = ConfigurationSchema.markdownTable(of: [Sample.schema, other]).split(separator: "\n")
         #expect(rows.count == Sample.schema.entries.count + 2)
         #expect(rows[2] == "| `first.count` | \(Sample.schema.service) `7`, other `8` | 1 … 10 | How many | all |")
-        #expect(rows[3].hasSuffix(" | \(Sample.schema.service) |"))
+        #expect(rows[7].hasSuffix(" | sample |"))
     }
 }

@@ -5,50 +5,53 @@ import Testing
 private enum Sample {
     enum Kind: String, CaseIterable { case plain, special }
 
-    static let kind = ConfigurationKey<Kind>.choice("kind", default: .plain, "What it is").required
-    static let key = ConfigurationKey<String>.text("api_key", default: "", length: 0...20, isSecret: true, "Secret")
-    static let perDay = ConfigurationKey<Int>.integer("budget.per_day", default: 0, in: 0...100, "Calls a day")
-    static let perSecond = ConfigurationKey<Int>.integer("budget.per_second", default: 0, in: 0...9, "Calls a second")
-    static let symbols = ConfigurationKey<[String: String]>.map(
-        "symbols",
-        count: 2,
-        form: "names in capitals",
-        "Other names"
-    ) { $0 == $0.uppercased() }
+    struct Provider {
+        var kind = Kind.plain
+        var key = ""
+        var perSecond = 0
+        var perDay = 0
+        var symbols: [String: String] = [:]
+    }
 
     static let providers = RepeatedTable.named(
         "providers",
         "Who is asked",
         count: 1...3,
-        defaults: [
-            .init("one", kind.defaulting(to: .special), perDay.defaulting(to: 25)), .init("two_b", kind),
-        ],
-        kind,
-        key,
-        perSecond,
-        perDay,
-        symbols
-    )
+        Provider(),
+        defaults: [("one", Provider(kind: .special, perDay: 25)), ("two_b", Provider())]
+    ) {
+        Key("kind", \.kind, "What it is").required
+        Key("api_key", \.key, length: 0...20, isSecret: true, "Secret")
+        Key("budget.per_second", \.perSecond, in: 0...9, "Calls a second")
+        Key("budget.per_day", \.perDay, in: 0...100, "Calls a day")
+        Key("symbols", \.symbols, upTo: 2, form: "names in capitals", "Other names") { $0 == $0.uppercased() }
+    }
 
-    static let prefix = ConfigurationKey<String>.text("prefix", default: "/", length: 1...9, "Where").required
-    static let retries = ConfigurationKey<Int>.integer("retries", default: 2, in: 0...5, "How often")
+    struct Route {
+        var prefix = "/"
+        var retries = 2
+    }
+
     static let routes = RepeatedTable.listed(
         "proxy",
         "A route",
         count: 0...3,
-        defaults: [.init(prefix.defaulting(to: "/a"))],
-        prefix,
-        retries
-    )
+        Route(),
+        defaults: [Route(prefix: "/a")]
+    ) {
+        Key("prefix", \.prefix, length: 1...9, "Where").required
+        Key("retries", \.retries, in: 0...5, "How often")
+    }
 
-    static let requests = ConfigurationKey<Int>.integer("requests", default: 5, in: 1...9, "How many")
-    static let rates = RepeatedTable.listed("limits.rate", "A limit", count: 0...3, requests)
-    static let days = ConfigurationKey<Int>.integer("limits.days", default: 7, in: 1...9, "How long")
+    static let rates = RepeatedTable.listed("limits.rate", "A limit", count: 0...3, 5) {
+        Key("requests", \.self, in: 1...9, "How many")
+    }
+    static let limits = ConfigurationTable("limits", "Limits", 7) { Key("days", \.self, in: 1...9, "How long") }
 
     static let schema = ConfigurationSchema(
         service: "sample",
-        [ConfigurationSection("limits", "Limits", days)],
-        tables: [providers, routes, rates]
+        [limits.section],
+        tables: [providers.section, routes.section, rates.section]
     )
 }
 
@@ -70,11 +73,11 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
     @Test func `a file that does not speak of a table leaves its default rows`() throws {
         let configuration = try parse("[limits]\ndays = 3")
         #expect(configuration[Sample.providers].map(\.name) == ["one", "two_b"])
-        #expect(configuration[Sample.providers].map { $0[Sample.kind] } == [.special, .plain])
-        #expect(configuration[Sample.providers].map { $0[Sample.perDay] } == [25, 0])
-        #expect(configuration[Sample.routes].map { $0[Sample.prefix] } == ["/a"])
+        #expect(configuration[Sample.providers].map { $0.values.kind } == [.special, .plain])
+        #expect(configuration[Sample.providers].map { $0.values.perDay } == [25, 0])
+        #expect(configuration[Sample.routes].map { $0.values.prefix } == ["/a"])
         #expect(configuration[Sample.rates].isEmpty)
-        #expect(configuration[Sample.days] == 3)
+        #expect(configuration[Sample.limits] == 3)
     }
 
     @Test func `a file that has the table says which rows there are, in its order`() throws {
@@ -98,17 +101,17 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
         )
         let providers = configuration[Sample.providers]
         #expect(providers.map(\.name) == ["x-1", "one"])
-        #expect(providers[0][Sample.perSecond] == 2)
-        #expect(providers[0][Sample.perDay] == 50)
-        #expect(providers[0][Sample.symbols] == ["BRK-B": "BRK.B"])
+        #expect(providers[0].values.perSecond == 2)
+        #expect(providers[0].values.perDay == 50)
+        #expect(providers[0].values.symbols == ["BRK-B": "BRK.B"])
         // What a row does not say is as in the default row of its name.
-        #expect(providers[1][Sample.kind] == .special)
-        #expect(providers[1][Sample.perDay] == 25)
-        #expect(providers[1][Sample.perSecond] == 1)
-        #expect(configuration[Sample.routes].map { $0[Sample.prefix] } == ["/b", "/c"])
-        #expect(configuration[Sample.routes].map { $0[Sample.retries] } == [2, 0])
-        #expect(configuration[Sample.rates].map { $0[Sample.requests] } == [1, 5])
-        #expect(try parse("limits.rate = [{ requests = 3 }]")[Sample.rates].map { $0[Sample.requests] } == [3])
+        #expect(providers[1].values.kind == .special)
+        #expect(providers[1].values.perDay == 25)
+        #expect(providers[1].values.perSecond == 1)
+        #expect(configuration[Sample.routes].map { $0.values.prefix } == ["/b", "/c"])
+        #expect(configuration[Sample.routes].map { $0.values.retries } == [2, 0])
+        #expect(configuration[Sample.rates].map { $0.values } == [1, 5])
+        #expect(try parse("limits.rate = [{ requests = 3 }]")[Sample.rates].map { $0.values } == [3])
     }
 
     @Test func `the environment overrides a key of a row, by name or number`() throws {
@@ -120,11 +123,11 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
                 "TICKLOOP_PROXY_2_RETRIES": "1", "TICKLOOP_PROXY_9_RETRIES": "nobody's",
             ]
         )
-        #expect(configuration[Sample.providers].map { $0[Sample.key] } == ["hidden", ""])
-        #expect(configuration[Sample.providers].map { $0[Sample.perDay] } == [25, 9])
-        #expect(configuration[Sample.providers][0][Sample.symbols] == ["A": "B"])
-        #expect(configuration[Sample.routes].map { $0[Sample.prefix] } == ["/e", "/x"])
-        #expect(configuration[Sample.routes].map { $0[Sample.retries] } == [2, 1])
+        #expect(configuration[Sample.providers].map { $0.values.key } == ["hidden", ""])
+        #expect(configuration[Sample.providers].map { $0.values.perDay } == [25, 9])
+        #expect(configuration[Sample.providers][0].values.symbols == ["A": "B"])
+        #expect(configuration[Sample.routes].map { $0.values.prefix } == ["/e", "/x"])
+        #expect(configuration[Sample.routes].map { $0.values.retries } == [2, 1])
     }
 
     @Test(arguments: [
@@ -173,9 +176,9 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
 
     @Test func `a row can say what is wrong with several keys together`() throws {
         let configuration = try parse("[providers.a]\nkind = \"plain\"\napi_key = \"x\"")
-        let problem = configuration[Sample.providers][0].problem(with: Sample.perDay, "must go with it")
+        let problem = configuration[Sample.providers][0].problem(with: "budget.per_day", "must go with it")
         #expect(problem.description == "sample.toml:1: providers.a.budget.per_day must go with it")
-        let other = configuration[Sample.providers][0].problem(with: Sample.key, "is odd")
+        let other = configuration[Sample.providers][0].problem(with: "api_key", "is odd")
         #expect(other.description == "sample.toml:3: providers.a.api_key is odd")
     }
 
@@ -207,10 +210,13 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
         let configuration = try parse(Sample.schema.template)
         let defaults = try parse("")
         #expect(configuration[Sample.providers].map(\.name) == defaults[Sample.providers].map(\.name))
-        for key in [Sample.perDay, Sample.perSecond] {
-            #expect(configuration[Sample.providers].map { $0[key] } == defaults[Sample.providers].map { $0[key] })
+        for day in [\Sample.Provider.perDay, \Sample.Provider.perSecond] {
+            #expect(
+                configuration[Sample.providers].map(\.values).map { $0[keyPath: day] }
+                    == defaults[Sample.providers].map(\.values).map { $0[keyPath: day] }
+            )
         }
-        #expect(configuration[Sample.routes].map { $0[Sample.prefix] } == ["/a"])
+        #expect(configuration[Sample.routes].map { $0.values.prefix } == ["/a"])
         #expect(Sample.schema.template.contains("\n# [[limits.rate]]\n"))
     }
 }

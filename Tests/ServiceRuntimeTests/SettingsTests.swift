@@ -1,4 +1,5 @@
 import Reactor
+import Redis
 import Testing
 
 @testable import Configuration
@@ -39,7 +40,7 @@ import Testing
         for schema in ConfigurationSchema.services {
             let configuration = try Configuration.load(schema, file: nil, environment: [:])
             let port = try #require(expected[schema.service])
-            #expect(configuration[ServerSettings.listen] == [.tcp(host: "127.0.0.1", port: UInt16(port))])
+            #expect(configuration[ServerSettings.table].listen == [.tcp(host: "127.0.0.1", port: UInt16(port))])
         }
     }
 
@@ -62,8 +63,10 @@ import Testing
             "TICKLOOP_SERVER_LISTEN": "unix:/run/api.sock,[::1]:8000", "TICKLOOP_REDIS_ADDRESS": "unix:/r",
         ]
         let configuration = try Configuration.load(.api, file: nil, environment: environment)
-        #expect(configuration[ServerSettings.listen] == [.unix(path: "/run/api.sock"), .tcp(host: "::1", port: 8000)])
-        #expect(RedisLocation(configuration).endpoint == .unix(path: "/r"))
+        #expect(
+            configuration[ServerSettings.table].listen == [.unix(path: "/run/api.sock"), .tcp(host: "::1", port: 8000)]
+        )
+        #expect(RedisConfiguration(configuration, name: "test").endpoint == .unix(path: "/r"))
     }
 
     @Test(arguments: ["sslmode", "channel_binding", "krbsrvname"])
@@ -124,44 +127,14 @@ import Testing
     @Test func `a URL takes the place of the separate keys`() throws {
         let environment = [
             "TICKLOOP_REDIS_URL": "redis://u:p@one:1/2", "TICKLOOP_REDIS_ADDRESS": "two:2",
-            "TICKLOOP_REDIS_USERNAME": "v",
-            "TICKLOOP_REDIS_PASSWORD": "q", "TICKLOOP_REDIS_DATABASE": "4",
+            "TICKLOOP_REDIS_USERNAME": "v", "TICKLOOP_REDIS_PASSWORD": "q", "TICKLOOP_REDIS_DATABASE": "4",
         ]
-        let both = try Configuration.load(.api, file: nil, environment: environment)
-        #expect(RedisLocation(both) == RedisLocation(url: "redis://u:p@one:1/2"))
-        let parts = try Configuration.load(
-            .api,
-            file: nil,
-            environment: environment.filter { $0.key != "TICKLOOP_REDIS_URL" }
-        )
-        #expect(RedisLocation(parts) == RedisLocation(url: "redis://v:q@two:2/4"))
-    }
-}
-
-@Suite struct ReadmeTests {
-    /// `tickloop config table` prints it.
-    @Test func `the manual's table of keys is what the keys say`() throws {
-        let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
-        let manual = try ConfigurationFile.read("\(root)/etc/README.md")
-        #expect(manual.contains("\n\n\(ConfigurationSchema.markdownTable(of: ConfigurationSchema.services))\n"))
-    }
-}
-
-@Suite struct DocumentationSettingsTests {
-    @Test func `the folder of Swagger UI is relative to the file that names it`() throws {
-        func folder(_ value: String?, file: String = "/srv/etc/api.toml", environment: [String: String] = [:]) throws
-            -> String?
-        {
-            let text = value.map { "[documentation]\nswagger_ui = \"\($0)\"\n" } ?? ""
-            let configuration = try Configuration.parse(.api, text: text, file: file, environment: environment)
-            return DocumentationSettings.folder(configuration)
+        func redis(_ environment: [String: String]) throws -> [String?] {
+            let configuration = try Configuration.load(.api, file: nil, environment: environment)
+            let redis = RedisConfiguration(configuration, name: "test")
+            return ["\(redis.endpoint)", redis.username, redis.password, "\(redis.database)"]
         }
-        #expect(try folder("swagger-ui") == "/srv/etc/swagger-ui")
-        #expect(try folder("../ui", file: "etc/api.toml") == "etc/../ui")
-        #expect(try folder("ui", file: "api.toml") == "ui")
-        #expect(try folder("/usr/share/swagger-ui") == "/usr/share/swagger-ui")
-        #expect(try folder(nil) == "swagger-ui")
-        #expect(try folder("") == nil)
-        #expect(try folder("ui", environment: ["TICKLOOP_DOCUMENTATION_SWAGGER_UI": "here"]) == "here")
+        #expect(try redis(environment) == ["one:1", "u", "p", "2"])
+        #expect(try redis(environment.filter { $0.key != "TICKLOOP_REDIS_URL" }) == ["two:2", "v", "q", "4"])
     }
 }

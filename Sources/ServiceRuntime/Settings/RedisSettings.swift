@@ -1,96 +1,69 @@
 public import Configuration
 public import Reactor
+public import Redis
 
-/// `[redis]`: the broker and cache.
-public enum RedisSettings {
-    /// Everything in one text.
-    public static let url = ConfigurationKey<RedisLocation?>.optional(
-        "redis.url",
-        form: "a redis:// or unix:// URL",
-        isSecret: true,
-        "Takes the place of address, username, password and database",
-        parse: RedisLocation.init(url:)
-    )
+/// `[redis]`: the broker of the task queue, and the cache.
+public struct RedisSettings: Sendable {
+    /// Everything in one text, which takes the place of the separate keys.
+    var url: RedisLocation?
+    var server = RedisConfiguration(endpoint: .tcp(host: "127.0.0.1", port: 6379))
 
-    /// The address.
-    public static let address = ConfigurationKey<Endpoint>.parsed(
-        "redis.address",
-        default: "127.0.0.1:6379",
-        form: Settings.endpointForm,
-        "Address of the server",
-        parse: Settings.endpoint
-    )
+    /// The keys.
+    public static let table = ConfigurationTable("redis", "Redis: the broker of the task queue, and the cache", Self())
+    {
+        Key(
+            "url",
+            optional: \.url,
+            form: "a redis:// or unix:// URL",
+            isSecret: true,
+            "Takes the place of address, username, password and database",
+            parse: { RedisLocation(url: $0) }
+        )
+        Key("address", \.server.endpoint, "Address of the server")
+        Key("username", \.server.username, upTo: 128, "ACL user; empty for the default user")
+        Key("password", \.server.password, upTo: 1024, isSecret: true, "Password of the user; empty for none")
+        Key("database", \.server.database, in: 0...65_535, "Number of the database")
+        Key(
+            "connect_timeout_ms",
+            \.server.connectTimeout,
+            in: 10...60_000,
+            "Time for one attempt to connect, name resolution included"
+        )
+        Key(
+            "command_timeout_ms",
+            \.server.commandTimeout,
+            in: 10...60_000,
+            "Time in which a command must be answered"
+        )
+        Key(
+            "max_pending",
+            \.server.pendingLimit,
+            in: 1...1_000_000,
+            "Commands that may be sent and not yet answered; further ones fail at once"
+        )
+        Key(
+            "reconnect_cap_ms",
+            \.server.reconnectDelayCap,
+            in: 10...60_000,
+            "Longest wait before an attempt to connect again; short, so that we are back soon after the server"
+        )
+    }
+}
 
-    /// The ACL user.
-    public static let username = ConfigurationKey<String>.text(
-        "redis.username",
-        default: "",
-        length: 0...128,
-        "ACL user; empty for the default user"
-    )
-
-    /// Its password.
-    public static let password = ConfigurationKey<String>.text(
-        "redis.password",
-        default: "",
-        length: 0...1024,
-        isSecret: true,
-        "Password of the user; empty for none"
-    )
-
-    /// The database.
-    public static let database = ConfigurationKey<Int>.integer(
-        "redis.database",
-        default: 0,
-        in: 0...65_535,
-        "Number of the database"
-    )
-
-    /// How long one attempt to connect may take.
-    public static let connectTimeout = ConfigurationKey<Duration>.milliseconds(
-        "redis.connect_timeout_ms",
-        default: 2000,
-        in: 10...60_000,
-        "Time for one attempt to connect, name resolution included"
-    )
-
-    /// How long a reply may take.
-    public static let commandTimeout = ConfigurationKey<Duration>.milliseconds(
-        "redis.command_timeout_ms",
-        default: 2000,
-        in: 10...60_000,
-        "Time in which a command must be answered"
-    )
-
-    /// Commands that may be unanswered.
-    public static let maxPending = ConfigurationKey<Int>.integer(
-        "redis.max_pending",
-        default: 16_384,
-        in: 1...1_000_000,
-        "Commands that may be sent and not yet answered; further ones fail at once"
-    )
-
-    /// The longest wait before connecting anew.
-    public static let reconnectCap = ConfigurationKey<Duration>.milliseconds(
-        "redis.reconnect_cap_ms",
-        default: 250,
-        in: 10...60_000,
-        "Longest wait before an attempt to connect again; short, so that we are back soon after the server"
-    )
-
-    static let section = ConfigurationSection(
-        "redis",
-        "Redis: the broker of the task queue, and the cache",
-        url,
-        address,
-        username,
-        password,
-        database,
-        connectTimeout,
-        commandTimeout,
-        maxPending,
-        reconnectCap
-    )
+extension RedisConfiguration {
+    /// What a service's configuration says about its broker.
+    ///
+    /// - Parameter name: What the server shows of these connections, in `CLIENT LIST`.
+    public init(_ configuration: Configuration, name: String) {
+        let settings = configuration[RedisSettings.table]
+        self = settings.server
+        clientName = "tickloop-\(name)"
+        guard let location = settings.url else { return }
+        endpoint = location.endpoint
+        username = location.username
+        password = location.password
+        database = location.database
+    }
 }
 
 /// Which Redis, as whom, and which of its databases.
@@ -144,20 +117,6 @@ public struct RedisLocation: Hashable, Sendable {
         }
         guard let database = number.isEmpty ? 0 : UInt16(number) else { return nil }
         self.database = Int(database)
-    }
-
-    /// What a configuration says: its URL, or else its separate keys.
-    public init(_ configuration: Configuration) {
-        if let location = configuration[RedisSettings.url] {
-            self = location
-            return
-        }
-        let username = configuration[RedisSettings.username]
-        let password = configuration[RedisSettings.password]
-        endpoint = configuration[RedisSettings.address]
-        self.username = username.isEmpty ? nil : username
-        self.password = password.isEmpty ? nil : password
-        database = configuration[RedisSettings.database]
     }
 }
 

@@ -1,14 +1,16 @@
-public import Configuration
+internal import Configuration
 
 /// `[shutdown]`: how a service ends.
-public enum ShutdownSettings {
+struct ShutdownSettings: Sendable {
     /// How long requests and tasks in flight may take to finish.
-    public static let grace = ConfigurationKey<Duration>.milliseconds(
-        "shutdown.grace_ms",
-        default: 10_000,
-        in: 0...600_000,
-        "Time that requests and tasks in flight may take to finish after SIGTERM or SIGINT"
-    )
+    var grace = Duration.seconds(10)
 
-    static let section = ConfigurationSection("shutdown", "How the service ends", grace)
+    static let table = ConfigurationTable("shutdown", "How the service ends", Self()) {
+        Key(
+            "grace_ms",
+            \.grace,
+            in: 0...600_000,
+            "Time that requests and tasks in flight may take to finish after SIGTERM or SIGINT"
+        )
+    }
 }
