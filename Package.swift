@@ -147,7 +147,8 @@ let package = Package(
             name: "tickloop",
             dependencies: [
                 "Gateway", "InternalAPI", "Worker", "Simulator", "ServiceRuntime", "Configuration", "Observability",
-                "Migrations", "Supervision", "Prices", "Conversations", "TaskQueue", "Postgres", "Redis", "HTTPClient",
+                "Migrations", "Supervision", "Prices", "Orders", "Conversations", "TaskQueue", "Postgres", "Redis",
+                "HTTPClient",
                 "HTTPWire",
                 "Reactor",
                 "JSONWire",

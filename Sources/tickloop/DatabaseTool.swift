@@ -31,16 +31,32 @@ struct DatabaseTool: ParsableArguments {
         let database = try database()
         Glibc.exit(
             Reactor.run {
-                do {
+                do throws(PostgresConnectError) {
                     let session = try await PostgresSession.open(database)
                     let status = await body(session)
                     session.close()
                     return status
                 } catch {
-                    Terminal.complain("The database cannot be reached: \(error)")
+                    Terminal.complain("The database cannot be reached: \(Self.cause(error))")
                     return 69  // EX_UNAVAILABLE of sysexits.h
                 }
             }
         )
+    }
+
+    /// Why there is no connection, and what to do about it.
+    private static func cause(_ error: PostgresConnectError) -> String {
+        let words = String(reflecting: error)
+        switch error {
+        case .resolution: return "\(words). Set database.url, or TICKLOOP_DATABASE_URL, to where PostgreSQL is."
+        case .timedOut: return "it did not answer in time. Is it the right address, and does PostgreSQL run there?"
+        case .refused(.invalidPassword?, _), .refused("28000"?, _):
+            return "\(words). Set the user and the password in database.url, or TICKLOOP_DATABASE_URL."
+        case .refused(.undefinedDatabase?, _): return "\(words). Create it, and run `tickloop migrate`."
+        case .refused(let state?, _) where ["53", "57"].contains(state.code.prefix(2)):
+            return "\(words). Try again later."
+        case .refused:
+            return "\(words). Is PostgreSQL running there? Under `tickloop up`, load run/env of its folder first."
+        }
     }
 }

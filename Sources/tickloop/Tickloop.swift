@@ -16,7 +16,10 @@ struct Tickloop: ParsableCommand {
                 name: "Data",
                 subcommands: [MigrateCommand.self, SeedCommand.self, ImportCommand.self]
             ),
-            CommandGroup(name: "Operation", subcommands: [HealthCommand.self, QueueCommand.self, ConfigCommand.self]),
+            CommandGroup(
+                name: "Operation",
+                subcommands: [HealthCommand.self, QueueCommand.self, OrdersCommand.self, ConfigCommand.self]
+            ),
         ]
     )
 

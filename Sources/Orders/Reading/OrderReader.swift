@@ -83,7 +83,7 @@ struct OrderReader {
     /// Above every id.
     private static let lastID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
-    fileprivate static let columns = """
+    nonisolated static let columns = """
         id, (extract(epoch from created_at) * 1000)::bigint, type, side, instrument, limit_price, quantity, status,
         (extract(epoch from expires_at) * 1000)::bigint, filled_quantity
         """
@@ -101,10 +101,13 @@ struct OrderReader {
     private static let byInstrument = page(where: "and instrument = $3")
     private static let byBoth = page(where: "and status = $3 and instrument = $4")
 
+    nonisolated static let eventColumns =
+        "position, order_id, version, type, data, (extract(epoch from created_at) * 1000)::bigint"
+
     private static func eventPage(where condition: String = "") -> PostgresStatement {
         PostgresStatement(
             reading: """
-                select position, order_id, version, type, data, (extract(epoch from created_at) * 1000)::bigint
+                select \(eventColumns)
                 from order_events
                 where position > $1 \(condition)
                 order by position
@@ -117,7 +120,7 @@ struct OrderReader {
     // Versions follow positions: by version, the history is one range of the index.
     private static let history = PostgresStatement(
         reading: """
-            select position, order_id, version, type, data, (extract(epoch from created_at) * 1000)::bigint
+            select \(eventColumns)
             from order_events
             where order_id = $3 and position > $1
             order by order_id, version
@@ -128,8 +131,8 @@ struct OrderReader {
 }
 
 extension Order {
-    /// Reads a row of the columns that ``OrderReader`` asks for.
-    fileprivate init(_ result: PostgresResult, _ row: Int) {
+    /// Reads a row of ``OrderReader/columns``.
+    init(_ result: PostgresResult, _ row: Int) {
         func text(_ column: Int) -> String { result.text(row, column) ?? "" }
         func time(_ column: Int) -> Timestamp? {
             result.int64(row, column).map { Timestamp(unixTime: .milliseconds($0)) }
@@ -156,7 +159,8 @@ extension Order {
 }
 
 extension OrderEvent {
-    fileprivate init(_ result: PostgresResult, _ row: Int) {
+    /// Reads a row of ``OrderReader/eventColumns``.
+    init(_ result: PostgresResult, _ row: Int) {
         guard let position = result.int64(row, 0), let id = result.text(row, 1), let orderID = OrderID(id),
             let version = result.int64(row, 2), let type = result.text(row, 3), let time = result.int64(row, 5)
         else { preconditionFailure("no column of an event is null") }
