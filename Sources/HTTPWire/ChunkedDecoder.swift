@@ -2,13 +2,13 @@
 ///
 ///     size ──CRLF──▶ data ──n bytes──▶ dataEnd ──CRLF──▶ size …      size(0) ──▶ trailers ──empty line──▶ done
 ///
-/// Chunk extensions are checked for harmful bytes, bounded, and dropped. Trailers are checked like any field and
+/// Chunk extensions are checked, bounded, and dropped. Trailers are checked like any field and
 /// dropped, as RFC 9110 §6.5.1 allows: none of our routes gives one a meaning.
 struct ChunkedDecoder {
     private enum State {
         /// Reading hex digits. `digits` counts them, because a run of zeros is otherwise endless.
         case size(value: Int, digits: Int)
-        case chunkExtension(size: Int, lineBytes: Int)
+        case chunkExtension(size: Int, lineBytes: Int, ChunkExtensions)
         case sizeLineFeed(size: Int)
         case data(remainingBytes: Int)
         case dataCarriageReturn
@@ -56,14 +56,15 @@ struct ChunkedDecoder {
         switch state {
         case .size(let value, let digits):
             return try afterSizeByte(byte, value, digits)
-        case .chunkExtension(let size, _) where byte == ASCII.carriageReturn:
+        case .chunkExtension(let size, _, let extensions) where byte == ASCII.carriageReturn:
+            guard extensions.mayEnd else { throw .malformedChunk }
             return .sizeLineFeed(size: size)
-        case .chunkExtension(let size, let lineBytes):
+        case .chunkExtension(let size, let lineBytes, var extensions):
             extensionBytes += 1
-            guard ASCII.isFieldValue(byte), lineBytes < HTTPLimits.chunkLineBytes,
+            guard extensions.take(byte), lineBytes < HTTPLimits.chunkLineBytes,
                 extensionBytes <= HTTPLimits.chunkExtensionBytes
             else { throw .malformedChunk }
-            return .chunkExtension(size: size, lineBytes: lineBytes + 1)
+            return .chunkExtension(size: size, lineBytes: lineBytes + 1, extensions)
         case .sizeLineFeed(let size):
             guard byte == ASCII.lineFeed else { throw .malformedChunk }
             guard size > 0 else { return .trailers(TrailerReader(within: limits)) }
@@ -92,7 +93,7 @@ struct ChunkedDecoder {
         guard digits > 0 else { throw .malformedChunk }
         switch byte {
         case ASCII.carriageReturn: return .sizeLineFeed(size: value)
-        case ASCII.semicolon: return .chunkExtension(size: value, lineBytes: digits + 1)
+        case ASCII.semicolon: return .chunkExtension(size: value, lineBytes: digits + 1, ChunkExtensions())
         default: throw .malformedChunk
         }
     }

@@ -79,6 +79,16 @@ extension HTTPFields {
         firstEntry(name).map { bytes[$0.valueRange.bounds] }
     }
 
+    /// The bytes of the value under `name`, if there is exactly one.
+    public func onlyValueBytes(_ name: String) -> ArraySlice<UInt8>? {
+        var found: Entry?
+        for entry in entries where matches(entry, name) {
+            guard found == nil else { return nil }
+            found = entry
+        }
+        return found.map { bytes[$0.valueRange.bounds] }
+    }
+
     /// Whether there is a field `name`.
     public func contains(_ name: String) -> Bool { firstEntry(name) != nil }
 

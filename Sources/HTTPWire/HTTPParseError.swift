@@ -17,7 +17,7 @@ public enum HTTPParseError: Error, Hashable, Sendable {
     case targetTooLong(limitBytes: Int)
     /// Not `version SP status`, or a status outside 100...599.
     case malformedStatusLine
-    /// `HTTP/` with a version other than 1.0 and 1.1.
+    /// `HTTP/` with a major version other than 1.
     case unsupportedVersion
     /// A head or trailer section is longer than the limit.
     case headTooLarge(limitBytes: Int)

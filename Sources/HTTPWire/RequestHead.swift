@@ -24,7 +24,7 @@ public struct RequestHead: Sendable {
         method = line.method
         version = line.version
         try framingFields.checked(version: line.version)
-        host = try Self.host(line, framingFields, section.fields.bytes.span)
+        host = try Self.host(line, framingFields)
         requestTarget = line.target
         framing =
             if framingFields.isChunked { .chunked } else { framingFields.contentLength.map { .length($0) } ?? .none }
@@ -34,21 +34,11 @@ public struct RequestHead: Sendable {
         fields = section.fields
     }
 
-    /// The host that is asked: of the absolute form if the target is in it, else of the field (RFC 9112 §3.3).
-    ///
-    /// A field that contradicts the target is refused: proxies on the way may have believed either.
-    private static func host(
-        _ line: RequestLine,
-        _ fields: FramingFields,
-        _ bytes: Span<UInt8>
-    ) throws(HTTPParseError) -> ByteRange? {
-        guard let field = fields.host else {
-            guard line.version == .http10 else { throw .invalidHost }
-            return line.target.authority
-        }
-        guard let authority = line.target.authority else { return field }
-        guard bytes.equalsIgnoringCase(field.bounds, bytes.extracting(authority.bounds)) else { throw .invalidHost }
-        return authority
+    /// The host that is asked: of the absolute form if the target is in it, whatever the field says, else of the field
+    /// (RFC 9112 §3.2.2), which HTTP/1.1 wants in any case.
+    private static func host(_ line: RequestLine, _ fields: FramingFields) throws(HTTPParseError) -> ByteRange? {
+        guard fields.host != nil || line.version == .http10 else { throw .invalidHost }
+        return line.target.authority ?? fields.host
     }
 }
 
@@ -142,15 +132,14 @@ struct RequestLine: StartLine {
 
 extension HTTPVersion {
     /// `"HTTP/" DIGIT "." DIGIT` in the 8 bytes at `start` (RFC 9112 §2.3); the letters are case-sensitive.
+    ///
+    /// A higher minor version is read as the highest that is known (RFC 9110 §2.5).
     init(_ bytes: Span<UInt8>, at start: Int, malformed: HTTPParseError) throws(HTTPParseError) {
         let name: [5 of UInt8] = [0x48, 0x54, 0x54, 0x50, 0x2F]
         for index in 0..<5 where bytes[start + index] != name[index] { throw malformed }
         let (major, dot, minor) = (bytes[start + 5], bytes[start + 6], bytes[start + 7])
         guard ASCII.isDigit(major), dot == ASCII.dot, ASCII.isDigit(minor) else { throw malformed }
-        switch (major, minor) {
-        case (0x31, 0x31): self = .http11
-        case (0x31, 0x30): self = .http10
-        default: throw .unsupportedVersion
-        }
+        guard major == ASCII.zero + 1 else { throw .unsupportedVersion }
+        self = minor == ASCII.zero ? .http10 : .http11
     }
 }

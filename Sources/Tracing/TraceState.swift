@@ -9,9 +9,10 @@ public enum TraceState {
     public static func joining(_ lines: [String]) -> String? {
         guard !lines.isEmpty else { return nil }
         let state = lines.count == 1 ? lines[0] : lines.joined(separator: ",")
-        guard (1...limitBytes).contains(state.utf8.count), state.utf8.allSatisfy({ (0x20...0x7e).contains($0) }) else {
-            return nil
-        }
+        // The members are separated by a comma and optional white space, which a tab is too.
+        guard (1...limitBytes).contains(state.utf8.count),
+            state.utf8.allSatisfy({ (0x20...0x7e).contains($0) || $0 == 0x09 })
+        else { return nil }
         return state
     }
 }

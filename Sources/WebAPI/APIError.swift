@@ -48,6 +48,8 @@ public struct APIError: Error, Hashable, Sendable {
             case .contentTooLarge: .payloadTooLarge
             case .uriTooLong: .uriTooLong
             case .requestHeaderFieldsTooLarge: .headersTooLarge
+            case .expectationFailed: .expectationFailed
+            case .httpVersionNotSupported: .httpVersionNotSupported
             default: .malformedRequest
             }
         self.init(code, "\(error).")

@@ -19,6 +19,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
     case payloadTooLarge = "PAYLOAD_TOO_LARGE"
     case uriTooLong = "URI_TOO_LONG"
     case unsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE"
+    case expectationFailed = "EXPECTATION_FAILED"
     case headersTooLarge = "HEADERS_TOO_LARGE"
     case idempotencyConflict = "IDEMPOTENCY_CONFLICT"
     case orderAlreadySent = "ORDER_ALREADY_SENT"
@@ -29,6 +30,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
     case overloaded = "OVERLOADED"
     case unavailable = "UNAVAILABLE"
     case upstreamTimeout = "UPSTREAM_TIMEOUT"
+    case httpVersionNotSupported = "HTTP_VERSION_NOT_SUPPORTED"
 
     /// The status that goes with the code.
     public var status: HTTPStatus {
@@ -44,6 +46,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
         case .payloadTooLarge: .contentTooLarge
         case .uriTooLong: .uriTooLong
         case .unsupportedMediaType: .unsupportedMediaType
+        case .expectationFailed: .expectationFailed
         case .headersTooLarge: .requestHeaderFieldsTooLarge
         case .idempotencyConflict, .orderAlreadySent: .conflict
         case .validationFailed: .unprocessableContent
@@ -52,6 +55,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
         case .upstreamError: .badGateway
         case .overloaded, .unavailable: .serviceUnavailable
         case .upstreamTimeout: .gatewayTimeout
+        case .httpVersionNotSupported: .httpVersionNotSupported
         }
     }
 
@@ -64,7 +68,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
         case .invalidParameter: "A parameter is given twice, is broken, or has a value that is none of its kind."
         case .unknownParameter: "The route has no parameter of this name."
         case .malformedJSON: "The body is not JSON."
-        case .malformedRequest: "The message is not HTTP/1.1, or could be understood in two ways."
+        case .malformedRequest: "The message is not HTTP, or could be understood in two ways."
         case .unauthenticated: "Who asks is not known."
         case .forbidden: "Who asks may not do this."
         case .notFound: "There is nothing at this path, or nothing of this id."
@@ -73,6 +77,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
         case .payloadTooLarge: "The body is larger than the service takes."
         case .uriTooLong: "The request target is longer than the service takes."
         case .unsupportedMediaType: "The body is of another media type than the route takes."
+        case .expectationFailed: "`Expect` asks for something other than `100-continue`."
         case .headersTooLarge: "The header section is larger than the service takes."
         case .idempotencyConflict: "The first request with this idempotency key is still being worked on."
         case .orderAlreadySent: "The order was sent to the exchange, or may have been."
@@ -83,6 +88,7 @@ public enum ErrorCode: String, CaseIterable, Sendable {
         case .overloaded: "The service is at one of its limits."
         case .unavailable: "A part that the answer needs is away."
         case .upstreamTimeout: "No answer arrived within the request's deadline."
+        case .httpVersionNotSupported: "The message is of a major version of HTTP other than 1."
         }
     }
 }

@@ -36,7 +36,8 @@ public struct RequestIdentifier {
     /// Takes over what the request brought, as far as it is well-formed, and makes the rest.
     public mutating func identify(_ fields: HTTPFields) -> RequestIdentity {
         let requestID = fields.valueBytes("x-request-id").flatMap { RequestID($0) } ?? makeRequestID()
-        guard let parent = fields.valueBytes("traceparent").flatMap({ TraceContext(parsing: $0.span) }) else {
+        // Of two traces, nobody knows which is the caller's (W3C Trace Context §3.2).
+        guard let parent = fields.onlyValueBytes("traceparent").flatMap({ TraceContext(parsing: $0.span) }) else {
             return RequestIdentity(requestID: requestID, trace: .root(sampledBy: sampler, using: &random))
         }
         return RequestIdentity(

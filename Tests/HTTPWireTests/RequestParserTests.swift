@@ -57,6 +57,18 @@ import Testing
         #expect(head.authority == "Example.com")
     }
 
+    @Test func `the host in an absolute target counts, not another one in the field`() throws {
+        let head = try #require(Self.head("GET http://a:80/p HTTP/1.1\r\nHost: b\r\n\r\n"))
+        #expect(head.authority == "a:80")
+        #expect(head.pathAndQuery == "/p")
+    }
+
+    @Test(arguments: ["1.2", "1.9"])
+    func `a higher minor version is read as the one that is known`(version: String) throws {
+        let head = try #require(Self.head("GET / HTTP/\(version)\r\nHost: a\r\n\r\n"))
+        #expect(head.version == .http11 && head.keepsAlive)
+    }
+
     @Test func `bytes that are not UTF-8 pass through a value`() throws {
         var wire = [UInt8]("GET / HTTP/1.1\r\nHost: a\r\nX: ")
         wire += [0xFF, 0x80]

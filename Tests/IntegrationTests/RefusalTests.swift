@@ -66,6 +66,16 @@ extension EndToEndTests {
                     status: 413,
                     code: "PAYLOAD_TOO_LARGE"
                 ),
+                Refusal(
+                    message: "GET /health HTTP/2.0\r\nHost: a\r\n\r\n",
+                    status: 505,
+                    code: "HTTP_VERSION_NOT_SUPPORTED"
+                ),
+                Refusal(
+                    message: "POST /prices/average HTTP/1.1\r\nHost: a\r\nExpect: rain\r\nContent-Length: 1\r\n\r\na",
+                    status: 417,
+                    code: "EXPECTATION_FAILED"
+                ),
             ]
 
         @Test(arguments: Role.allCases, refusals) @ReactorActor

@@ -28,7 +28,7 @@ import Testing
 
     @Test(arguments: [
         (HTTPParseError.malformedRequestLine, ErrorCode.malformedRequest), (.ambiguousFraming, .malformedRequest),
-        (.unsupportedVersion, .malformedRequest), (.unsupportedExpectation, .malformedRequest),
+        (.unsupportedVersion, .httpVersionNotSupported), (.unsupportedExpectation, .expectationFailed),
         (.bodyTooLarge(limitBytes: 1), .payloadTooLarge), (.targetTooLong(limitBytes: 1), .uriTooLong),
         (.headTooLarge(limitBytes: 1), .headersTooLarge), (.tooManyFields(limit: 1), .headersTooLarge),
     ])

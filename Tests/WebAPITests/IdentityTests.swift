@@ -48,6 +48,22 @@ import Tracing
         #expect(root.parentSpanID == nil && root.traceState == nil)
     }
 
+    @Test @ReactorActor func `members of a trace state may be separated by tabs`() {
+        var identifier = RequestIdentifier()
+        let identity = identifier.identify(["traceparent": Self.valid, "tracestate": "foo=1\t,\tbar=2"])
+        #expect(identity.traceState == "foo=1\t,\tbar=2")
+    }
+
+    @Test @ReactorActor func `of two traces neither is continued`() throws {
+        var identifier = RequestIdentifier()
+        var fields: HTTPFields = ["traceparent": Self.valid, "tracestate": "a=1"]
+        fields.append("traceparent", Self.valid)
+        let identity = identifier.identify(fields)
+        let incoming = try #require(TraceContext(parsing: Self.valid))
+        #expect(identity.trace.traceID != incoming.traceID)
+        #expect(identity.parentSpanID == nil && identity.traceState == nil)
+    }
+
     @Test @ReactorActor func `a trace that begins here is recorded if the sampler says so`() {
         for (share, flags) in [(nil, 0), (0, 0), (1, 1)] as [(Double?, UInt8)] {
             var identifier = RequestIdentifier(sampler: share.map { TraceSampler(share: $0) })

@@ -13,7 +13,8 @@ extension WebService {
             .malformed(.malformedRequestLine), .malformed(.invalidHost), .malformed(.ambiguousFraming), .headTimedOut,
             .malformed(.bodyTooLarge(limitBytes: limits.bodyBytes)),
             .malformed(.targetTooLong(limitBytes: limits.targetBytes)),
-            .malformed(.headTooLarge(limitBytes: limits.headBytes)), .unanswered, .overloaded,
+            .malformed(.headTooLarge(limitBytes: limits.headBytes)), .malformed(.unsupportedExpectation), .unanswered,
+            .overloaded, .malformed(.unsupportedVersion),
         ]
         return refusals.map { APIError($0) }
     }
