@@ -107,7 +107,7 @@ let package = Package(
         ),
         module(
             "MarketData",
-            ["Reactor", "Postgres", "Metrics", "JSONWire", "Prices", logging]
+            ["Reactor", "Postgres", "Metrics", "HTTPWire", "JSONWire", "Prices", logging]
         ),
         module("Conversations", ["Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire"]),
 
@@ -195,7 +195,7 @@ let package = Package(
         ),
         tests(
             of: "MarketData",
-            ["Reactor", "Supervision", "TestSupport", "JSONWire", "Postgres", "Prices", logging]
+            ["Reactor", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres", "Prices", logging]
         ),
         // The functions in sql/, which any module's transactions may call.
         .testTarget(
