@@ -195,7 +195,10 @@ let package = Package(
         ),
         tests(
             of: "MarketData",
-            ["Reactor", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres", "Prices", logging]
+            [
+                "Reactor", "Simulator", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres", "Prices",
+                logging,
+            ]
         ),
         // The functions in sql/, which any module's transactions may call.
         .testTarget(

@@ -3,9 +3,9 @@ internal import JSONWire
 
 /// Alpha Vantage's `GET /query?function=GLOBAL_QUOTE`.
 ///
-/// It answers everything with 200; that it refuses is said under a key of its own, in words that change. So what counts
-/// is which keys there are. The quote has a day and no time: the price is of the beginning of that day, in UTC. It names
-/// no currency.
+/// It answers everything with 200; that it refuses is said under a key of its own, in words that change. So what
+/// counts is which keys there are. The quote has a day and no time: the price is of the beginning of that day, in UTC.
+/// It names no currency.
 enum AlphaVantageQuote: QuoteFormat {
     static func question(_ symbol: String, key: String) -> ProviderQuestion {
         let target = "/query?function=GLOBAL_QUOTE&symbol=\(PercentEncoding.encode(symbol))"
