@@ -31,6 +31,7 @@ extension Service {
         queue.start()
         environment.metrics.add(database)
         environment.metrics.add(queue)
+        environment.metrics.add { page in orders.addMetrics(to: &page) }
         return RunningService(
             routes: [
                 AverageRoutes.answered(by: queue, rangeDaysMax: limits.rangeDaysMax),

@@ -24,6 +24,11 @@ extension Service {
         let orders = OrderUpkeep(database, logger: logger)
         environment.metrics.add(database)
         environment.metrics.add(worker)
+        environment.metrics.add {
+            await orders.measure()
+        } _: { page in
+            orders.addMetrics(to: &page)
+        }
         return RunningService(
             readiness: [
                 ReadinessCheck(.database) { _ in database.isReady },

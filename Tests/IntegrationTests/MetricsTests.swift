@@ -200,6 +200,28 @@ extension EndToEndTests {
             }
         }
 
+        @Test @ReactorActor func `orders are counted where they are taken, and their backlog where it is worked off`()
+            async throws
+        {
+            let key = "measured"
+            let before = try await system.metrics(of: try #require(system.targets()["api"]?.first))
+            for _ in 1...2 { #expect(try await system.order(.gateway, key: key).status == 201) }
+            let after = try await system.metrics(of: try #require(system.targets()["api"]?.first))
+            func growth(_ name: String, _ labels: [String: String] = [:]) -> Double {
+                (after.value(name, labels) ?? 0) - (before.value(name, labels) ?? 0)
+            }
+            // At least: other tests ask the same system.
+            #expect(growth("tickloop_orders_taken_total") >= 1)
+            #expect(growth("tickloop_orders_commits_total") >= 2)
+            #expect(growth("tickloop_orders_commit_duration_seconds_count") >= 2)
+            #expect(growth("tickloop_orders_not_taken_total", ["reason": "replayed"]) >= 1)
+            for endpoint in try #require(system.targets()["worker"]) {
+                let metrics = try await system.metrics(of: endpoint)
+                #expect(metrics.value("tickloop_orders_oldest_unplaced_age_seconds") != nil)
+                #expect(metrics.value("tickloop_orders_unplaced", ["state": "held"]) == 0)
+            }
+        }
+
         @Test(arguments: Role.allCases) @ReactorActor
         func `no client can make a label`(role: Role) async throws {
             var generator = SystemRandomNumberGenerator()

@@ -90,10 +90,10 @@ enum OrderOperations {
 /// The routes of orders, on each role that serves them.
 @ReactorActor
 package final class OrderRoutes {
-    private let intake: Intake
+    let intake: Intake
     private let reader: OrderReader
     private let canceller: OrderCanceller
-    private let feed: OrderFeed
+    let feed: OrderFeed
 
     /// - Parameters:
     ///   - intake: For the intake alone; see ``Intake``.

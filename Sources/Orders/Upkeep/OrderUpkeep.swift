@@ -16,7 +16,12 @@ package final class OrderUpkeep {
     /// The most that one statement may take.
     private static let timeout = Duration.seconds(10)
 
-    private let database: PostgresPool
+    /// What the tables said last; nil if they did not.
+    var backlog: Backlog?
+    /// Orders that have expired here.
+    private(set) var expiredCount = 0
+
+    let database: PostgresPool
     private let logger: Logger
     private var timer: Timer?
     private var looks = 0
@@ -63,6 +68,7 @@ package final class OrderUpkeep {
                 deadline: Reactor.now + Self.timeout
             )
             lookedAt = result.int64(0, 0) ?? 0
+            expiredCount += Int(result.int64(0, 1) ?? 0)
             if let expiry = result.text(0, 2), let id = result.text(0, 3) { after = (expiry, id) }
         } while lookedAt == Self.batch
     }
