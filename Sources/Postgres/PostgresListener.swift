@@ -15,6 +15,7 @@ public final class PostgresListener {
     private let onListening: () -> Void
     private let onNotification: (_ channel: String, _ payload: String) -> Void
     private let listenTimeout: Duration
+    private var shutdownProbe: ShutdownProbe?
 
     /// Whether notifications sent from now on arrive.
     public private(set) var isListening = false
@@ -48,10 +49,16 @@ public final class PostgresListener {
             self.logger.debug("postgres_listener_unavailable", metadata: ["reason": "\(failure.debugDescription)"])
         }
         link.open()
+        shutdownProbe = ShutdownProbe(
+            configuration,
+            isNeeded: { [unowned self] in isListening },
+            onShutdown: { [unowned self] in link.connection?.close() }
+        )
     }
 
     /// Stops listening.
     public func close() {
+        shutdownProbe?.close()
         link.close()
         isListening = false
     }

@@ -47,6 +47,9 @@ public final class PostgresPool {
     private var waiters = RingBuffer<PoolWaiter>()
     private var waiterDeadlines: DeadlineTimer?
     private var isClosed = false
+    private var shutdownProbe: ShutdownProbe?
+    /// Whether the server shuts down, and each connection is given up as soon as it is idle.
+    private var isLeaving = false
     private var lastNews = News.none
     private var counters = Statistics()
 
@@ -65,6 +68,11 @@ public final class PostgresPool {
             link.onFailure = { [unowned self] in connectingFailed($0) }
             link.open()
         }
+        shutdownProbe = ShutdownProbe(
+            configuration,
+            isNeeded: { [unowned self] in isReady },
+            onShutdown: { [unowned self] in leave() }
+        )
     }
 
     /// Whether at least one connection is open.
@@ -90,6 +98,7 @@ public final class PostgresPool {
     public func close() {
         guard !isClosed else { return }
         isClosed = true
+        shutdownProbe?.close()
         for slot in slots { slot.link.close() }
         failWaiters()
     }
@@ -268,6 +277,7 @@ public final class PostgresPool {
         slot.isReturning = true
         takeBack(slot)
         serveWaiters()
+        if isLeaving { leaveIfIdle(slot) }
     }
 
     /// Shares a connection again, once what its borrower left in flight is answered.
@@ -283,6 +293,7 @@ public final class PostgresPool {
 
     private func opened(_ connection: Connection, _ slot: PoolSlot) {
         connection.onProgress = { [unowned self, unowned slot] in progressed(slot) }
+        isLeaving = false
         logger.debug("postgres_connection_open", metadata: ["server_process": "\(connection.serverProcess ?? 0)"])
         if lastNews != .ready { logger.info("postgres_ready") }
         lastNews = .ready
@@ -292,12 +303,26 @@ public final class PostgresPool {
     private func progressed(_ slot: PoolSlot) {
         if slot.isReturning { takeBack(slot) }
         serveWaiters()
+        if isLeaving { leaveIfIdle(slot) }
+    }
+
+    /// Gives up the connections, each when it is idle, so that the server can end.
+    private func leave() {
+        guard !isLeaving, !isClosed else { return }
+        isLeaving = true
+        logger.notice("postgres_shuts_down")
+        for slot in slots { leaveIfIdle(slot) }
+    }
+
+    private func leaveIfIdle(_ slot: PoolSlot) {
+        guard !slot.isLent, let connection = slot.link.connection, connection.isIdle else { return }
+        connection.close()
     }
 
     private func lost(_ slot: PoolSlot, _ loss: Connection.Loss, _ unanswered: [PendingQuery]) {
         if !isClosed { counters.reconnects += 1 }
         slot.isReturning = false
-        logger.warning("postgres_connection_lost", metadata: ["reason": "\(loss.rawValue)"])
+        if !isLeaving { logger.warning("postgres_connection_lost", metadata: ["reason": "\(loss.rawValue)"]) }
         for query in unanswered {
             guard query.isAwaited else { continue }
             if query.isRepeatable, !isClosed {
@@ -316,5 +341,6 @@ public final class PostgresPool {
             logger.warning("postgres_unavailable", metadata: ["reason": "\(failure.debugDescription)"])
         }
         if !mayConnectSoon { failWaiters() }
+        if failure.tellsOfShutdown, isReady { leave() }
     }
 }

@@ -147,6 +147,62 @@ import Testing
         try await checkOutage(of: system.postgres)
     }
 
+    @Test @ReactorActor func `a worker whose database is somewhere else leaves the work to the others`() async throws {
+        try await system.waitUntilReady()
+        let port = try FreePort.choose()
+        let address = Endpoint.unix(path: "\(try TestFolder.make())/worker.sock")
+        let settings = [
+            "TICKLOOP_DATABASE_URL": "postgres://nobody:secret@127.0.0.1:\(port)/\(system.database)",
+            "TICKLOOP_SERVER_LISTEN": address.description,
+        ]
+        let worker = try TickloopProcess(
+            ["worker"],
+            environment: system.environment.merging(settings) { $1 },
+            folder: packageFolder
+        )
+        try await eventually("it is there, and not ready for want of a database") {
+            guard let ready = try? await request("GET", "/ready", on: address) else { return false }
+            return ready.status == 503 && ready.body.contains("database") && !ready.body.contains("broker")
+        }
+        let load = try await underLoad { load in try await load.flows(1000) }
+        expectNothingWrong(load)
+        #expect(load.refusals == [:])
+        let metrics = try await system.metrics(of: address)
+        #expect(metrics.value("tickloop_task_fetched_total") == 0, "it had nothing to do")
+        try await worker.kill()
+    }
+
+    @Test @ReactorActor func `a worker that the database turns away leaves the work to the others`() async throws {
+        let role = system.postgres.address.user
+        let load = try await underLoad { load in
+            try await system.postgres.run("alter role \(role) connection limit 0", isSuperuser: true)
+            let pid = try system.signal("worker-1", SIGKILL)
+            try await eventually("another worker-1") { system.pid("worker-1").map { $0 != pid } ?? false }
+            try await load.flows(1000)
+            try await system.postgres.run("alter role \(role) connection limit -1", isSuperuser: true)
+            try await system.waitUntilReady()
+        }
+        expectNothingWrong(load)
+        #expect(load.refusals == [:])
+    }
+
+    /// SIGTERM to PostgreSQL lets sessions live on and turns newcomers away; the API's idle one would last for ever.
+    @Test @ReactorActor func `a smart shutdown of PostgreSQL comes to its end`() async throws {
+        try await system.waitUntilReady()
+        let server = try #require(system.postgres.pid)
+        #expect(Glibc.kill(server, SIGTERM) == 0)
+        for worker in ["worker-1", "worker-2"] { try system.signal(worker, SIGKILL) }
+        try await eventually("another server", within: .seconds(60)) {
+            system.postgres.pid.map { $0 != server } ?? false
+        }
+        try await eventually("both workers have it again") {
+            try await system.sum("tickloop_database_up", of: "worker") == 2
+        }
+        let load = try await underLoad { _ in }
+        expectNothingWrong(load)
+        #expect(load.refusals == [:])
+    }
+
     @ReactorActor
     private func checkOutage(of server: TestServer) async throws {
         try await system.waitUntilReady()

@@ -68,6 +68,40 @@ private let sleep = PostgresStatement("select pg_sleep($1::float8)")
         await server.stop()
     }
 
+    /// SIGTERM is a "smart" shutdown: the server ends with its last session, and newcomers are turned away.
+    @Test @ReactorActor func `a server that waits for its sessions to end gets rid of them when they are idle`()
+        async throws
+    {
+        let (server, pool) = try await serverAndPool(connections: 2) {
+            $0.shutdownProbeInterval = .milliseconds(50)
+        }
+        var listened = 0
+        var configuration = pool.configuration
+        configuration.shutdownProbeInterval = .milliseconds(50)
+        let listener = PostgresListener(
+            configuration,
+            channels: ["a"],
+            logger: quiet,
+            onListening: { listened += 1 },
+            onNotification: { _, _ in }
+        )
+        try await eventually("a listener") { listened == 1 }
+        let first = try #require(server.pid)
+        let slow = Promise<PostgresResult, PostgresError>()
+        pool.query(sleep, ["0.5"], deadline: soon) { slow.settle($0) }
+        try await eventually("a busy connection") { pool.statistics.inFlight == 1 }
+        await Reactor.yield()
+        #expect(kill(first, SIGTERM) == 0)
+        _ = try await slow.value
+        // Whoever watches over the server starts another one.
+        try await eventually("another server", within: .seconds(60)) { server.pid.map { $0 != first } ?? false }
+        try await eventually("all connections") { pool.statistics.connections == 2 && listened == 2 }
+        #expect(try await pool.query(one, deadline: soon).int64(0, 0) == 1)
+        pool.close()
+        listener.close()
+        await server.stop()
+    }
+
     @Test @ReactorActor func `a connection whose server process is silent is given up`() async throws {
         let (server, pool) = try await serverAndPool(connections: 1) { $0.statementTimeout = .milliseconds(100) }
         let process = try await pool.query(PostgresStatement(reading: "select pg_backend_pid()"), deadline: soon)
