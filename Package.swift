@@ -69,6 +69,9 @@ let package = Package(
 
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
 
+        // Ground floor: no I/O but files, which only starts and commands read
+        module("Basics"),
+
         // Measured by everything above; pure
         module("Metrics"),
 
@@ -76,30 +79,36 @@ let package = Package(
         module("Reactor", ["CLibev", "CCares", "CLinux", "Metrics"]),
 
         // Wire: pure
-        module("HTTPWire"),
-        module("JSONWire"),
+        module("HTTPWire", ["Basics"]),
+        module("JSONWire", ["Basics"]),
 
         // I/O
         module("HTTPServer", ["Reactor", "HTTPWire"]),
         module("HTTPClient", ["Reactor", "HTTPWire", "Metrics"]),
-        module("Postgres", ["Reactor", "CPostgres", "Metrics", logging]),
+        module("Postgres", ["Basics", "Reactor", "CPostgres", "Metrics", logging]),
         module("Redis", ["Reactor", "CHiredis", "Metrics", logging]),
 
         // Engine: knows nothing of prices
-        module("Configuration", [.product(name: "TOMLKit", package: "TOMLKit")]),
+        module("Configuration", ["Basics", .product(name: "TOMLKit", package: "TOMLKit")]),
         module("Observability", ["Reactor", "JSONWire", logging]),
         module("Tracing", ["Reactor", "HTTPClient", "HTTPWire", "JSONWire", logging]),
-        module("TaskQueue", ["Reactor", "Redis", "JSONWire", "Tracing", "Metrics", logging]),
-        module("WebAPI", ["Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "JSONWire", "Tracing", logging]),
+        module("TaskQueue", ["Basics", "Reactor", "Redis", "JSONWire", "Tracing", "Metrics", logging]),
+        module(
+            "WebAPI",
+            ["Basics", "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "JSONWire", "Tracing", logging]
+        ),
         module("TaskAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", "TaskQueue", "WebAPI"]),
-        module("OpenAPI", ["Reactor", "WebAPI", "HTTPWire", "HTTPServer", "JSONWire"]),
-        module("Migrations", ["Reactor", "Postgres"]),
-        module("Supervision", ["Reactor", "CLinux", "Observability"]),
+        module("OpenAPI", ["Basics", "Reactor", "WebAPI", "HTTPWire", "HTTPServer", "JSONWire"]),
+        module("Migrations", ["Basics", "Reactor", "Postgres"]),
+        module("Supervision", ["Basics", "Reactor", "CLinux", "Observability"]),
 
         // Domain: one vertical slice each
         module(
             "Prices",
-            ["Reactor", "Postgres", "TaskQueue", "TaskAPI", "Tracing", "WebAPI", "HTTPWire", "JSONWire", logging]
+            [
+                "Basics", "Reactor", "Postgres", "TaskQueue", "TaskAPI", "Tracing", "WebAPI", "HTTPWire", "JSONWire",
+                logging,
+            ]
         ),
         module(
             "Orders",
@@ -107,7 +116,7 @@ let package = Package(
         ),
         module(
             "MarketData",
-            ["Reactor", "Postgres", "Metrics", "HTTPWire", "JSONWire", "Prices", logging]
+            ["Basics", "Reactor", "Postgres", "Metrics", "HTTPWire", "JSONWire", "Prices", logging]
         ),
         module("Conversations", ["Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire"]),
 
@@ -115,6 +124,7 @@ let package = Package(
         module(
             "ServiceRuntime",
             [
+                "Basics",
                 "CLinux", "Reactor", "Configuration", "Observability", "Tracing", "HTTPServer", "HTTPClient", "WebAPI",
                 "OpenAPI", "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", logging,
             ]
@@ -146,6 +156,7 @@ let package = Package(
         .executableTarget(
             name: "tickloop",
             dependencies: [
+                "Basics",
                 "Gateway", "InternalAPI", "Worker", "Simulator", "ServiceRuntime", "Configuration", "Observability",
                 "Migrations", "Supervision", "Prices", "Orders", "Conversations", "TaskQueue", "Postgres", "Redis",
                 "HTTPClient",
@@ -172,7 +183,7 @@ let package = Package(
         tests(of: "Tracing", ["Reactor", "HTTPClient", "HTTPServer", "HTTPWire", "JSONWire", "TestSupport", logging]),
         tests(
             of: "TaskQueue",
-            ["Reactor", "Metrics", "Redis", "Tracing", "JSONWire", "Supervision", "TestSupport", logging]
+            ["Basics", "Reactor", "Metrics", "Redis", "Tracing", "JSONWire", "Supervision", "TestSupport", logging]
         ),
         tests(of: "Redis", ["Reactor", "Metrics", "Supervision", "TestSupport", logging]),
         tests(of: "JSONWire"),
@@ -182,6 +193,7 @@ let package = Package(
         tests(
             of: "Prices",
             [
+                "Basics",
                 "Reactor", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres", "TaskQueue",
                 logging,
             ]
@@ -206,9 +218,10 @@ let package = Package(
             dependencies: ["Reactor", "Postgres", "Supervision", "TestSupport"],
             swiftSettings: strict
         ),
-        tests(of: "Configuration"),
+        tests(of: "Basics"),
+        tests(of: "Configuration", ["Basics"]),
         tests(of: "Observability", ["TestSupport", "Reactor", "JSONWire", logging]),
-        tests(of: "ServiceRuntime", ["Configuration", "Reactor", "Redis"]),
+        tests(of: "ServiceRuntime", ["Basics", "Configuration", "Reactor", "Redis"]),
         tests(
             of: "WebAPI",
             ["Tracing", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "Reactor", "TestSupport", logging]

@@ -1,3 +1,5 @@
+internal import Basics
+
 /// The settings of one service: its defaults, overridden by its file, overridden by the environment.
 ///
 ///     let configuration = try Configuration.load(
@@ -64,6 +66,9 @@ public struct Configuration: Sendable {
 }
 
 extension Configuration {
+    /// No configuration is longer; 1 MiB.
+    private static let longestBytes = 1 << 20
+
     /// Reads a file and the environment and checks everything in them.
     ///
     /// - Parameters:
@@ -79,7 +84,7 @@ extension Configuration {
         guard let file else { return try parse(schema, text: "", file: "", environment: environment) }
         let text: String
         do {
-            text = try ConfigurationFile.read(file)
+            text = try FileContents.text(file, atMost: longestBytes)
         } catch {
             let problem = ConfigurationProblem(place: .file(file, line: nil), key: nil, complaint: error.description)
             throw ConfigurationProblems(problems: [problem])

@@ -34,14 +34,6 @@ enum ASCII {
         byte &- zero < 10
     }
 
-    /// The value of a hexadecimal digit, or nil.
-    @inline(__always)
-    static func hexValue(_ byte: UInt8) -> UInt8? {
-        if isDigit(byte) { return byte &- zero }
-        let letter = (byte | 0x20) &- 0x61
-        return letter < 6 ? letter + 10 : nil
-    }
-
     /// `tchar`, RFC 9110 §5.6.2: what method and field names consist of.
     @inline(__always)
     static func isToken(_ byte: UInt8) -> Bool { tokens.contains(byte) }

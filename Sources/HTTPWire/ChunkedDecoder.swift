@@ -1,3 +1,5 @@
+internal import Basics
+
 /// Decodes the chunked transfer coding (RFC 9112 §7.1).
 ///
 ///     size ──CRLF──▶ data ──n bytes──▶ dataEnd ──CRLF──▶ size …      size(0) ──▶ trailers ──empty line──▶ done
@@ -86,7 +88,7 @@ struct ChunkedDecoder {
     ///
     /// 15 digits cannot overflow. A space before `;` is refused: it is where parsers differ.
     private func afterSizeByte(_ byte: UInt8, _ value: Int, _ digits: Int) throws(HTTPParseError) -> State {
-        if let digit = ASCII.hexValue(byte) {
+        if let digit = Hexadecimal.value(byte) {
             guard digits < 15 else { throw .malformedChunk }
             return .size(value: value << 4 | Int(digit), digits: digits + 1)
         }

@@ -1,3 +1,5 @@
+internal import Basics
+
 /// Percent-encoding (RFC 3986 §2.1), decoded strictly.
 public enum PercentEncoding {
     /// Why text could not be decoded.
@@ -19,8 +21,8 @@ public enum PercentEncoding {
         while index < bytes.count {
             let byte = bytes[index]
             if byte == ASCII.percent {
-                guard index + 2 < bytes.count, let high = ASCII.hexValue(bytes[index + 1]),
-                    let low = ASCII.hexValue(bytes[index + 2])
+                guard index + 2 < bytes.count, let high = Hexadecimal.value(bytes[index + 1]),
+                    let low = Hexadecimal.value(bytes[index + 2])
                 else { throw .malformedEscape }
                 decoded.append(high << 4 | low)
                 index += 3

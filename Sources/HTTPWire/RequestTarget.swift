@@ -1,3 +1,5 @@
+internal import Basics
+
 /// Where the parts of a request target lie in the bytes of its head (RFC 9112 §3.2).
 struct RequestTarget: Hashable, Sendable {
     let whole: ByteRange
@@ -48,8 +50,8 @@ struct RequestTarget: Hashable, Sendable {
         guard path.firstIndex(of: ASCII.backslash, from: 0) == nil else { throw .malformedTarget }
         var position = 0
         while let escape = path.firstIndex(of: ASCII.percent, from: position) {
-            guard escape + 2 < path.count, ASCII.hexValue(path[escape + 1]) != nil,
-                ASCII.hexValue(path[escape + 2]) != nil
+            guard escape + 2 < path.count, Hexadecimal.value(path[escape + 1]) != nil,
+                Hexadecimal.value(path[escape + 2]) != nil
             else { throw .malformedTarget }
             position = escape + 3
         }
@@ -96,7 +98,7 @@ enum Authority {
     }
 
     private static func isAddressByte(_ byte: UInt8) -> Bool {
-        ASCII.hexValue(byte) != nil || byte == ASCII.colon || byte == ASCII.dot
+        Hexadecimal.value(byte) != nil || byte == ASCII.colon || byte == ASCII.dot
     }
 
     /// `*DIGIT`, at most 65535.

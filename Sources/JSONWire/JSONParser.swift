@@ -1,3 +1,5 @@
+internal import Basics
+
 extension JSONValue {
     /// Parses one JSON text.
     ///
@@ -323,22 +325,13 @@ extension JSONParser {
         var unit: UInt16 = 0
         for _ in 0..<4 {
             let byte = try peek(text)
-            guard let digit = hexValue(byte) else {
+            guard let digit = Hexadecimal.value(byte) else {
                 throw JSONParseError(.unknownEscape, at: position)
             }
             unit = unit << 4 | UInt16(digit)
             position += 1
         }
         return unit
-    }
-
-    private func hexValue(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
     }
 
     private func decode(_ bytes: Span<UInt8>, at start: Int) throws(JSONParseError) -> String {

@@ -1,3 +1,5 @@
+internal import Basics
+
 extension Timestamp {
     /// Reads a moment as RFC 3339 §5.6 writes it, with any offset: `2025-01-06T09:30:00Z`, or the same moment as
     /// `2025-01-06t10:30:00.0+01:00`.
@@ -7,7 +9,7 @@ extension Timestamp {
     public init?(_ text: String) {
         let text = text.utf8.span
         guard let zone = Self.zoneStart(text), let offset = Self.offsetMinutes(text.extracting(zone..<text.count)),
-            let (year, month, day) = Self.date(text),
+            let date = Self.date(text),
             let hour = text.number(11..<13), let minute = text.number(14..<16), let second = text.number(17..<19),
             hour < 24, minute < 60, second < 60
         else { return nil }
@@ -17,7 +19,7 @@ extension Timestamp {
             nanoseconds = fraction
             for _ in (zone - 20)..<9 { nanoseconds *= 10 }
         }
-        let minutes = Self.dayNumber(year, month, day) * 1440 + hour * 60 + minute - offset
+        let minutes = date.daysSince1970 * 1440 + hour * 60 + minute - offset
         let seconds = minutes * 60 + second
         guard seconds >= 0 else { return nil }
         self.init(unixTime: .seconds(seconds) + .nanoseconds(nanoseconds))
@@ -45,29 +47,11 @@ extension Timestamp {
         return zone[0] == UInt8(ascii: "-") ? -offset : offset
     }
 
-    private static func date(_ text: Span<UInt8>) -> (Int, Int, Int)? {
-        guard let year = text.number(0..<4), let month = text.number(5..<7), let day = text.number(8..<10),
-            (1...12).contains(month), day >= 1, day <= dayCount(ofMonth: month, year: year)
-        else { return nil }
-        return (year, month, day)
-    }
-
-    private static func dayCount(ofMonth month: Int, year: Int) -> Int {
-        switch month {
-        case 4, 6, 9, 11: 30
-        case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
-        default: 31
+    private static func date(_ text: Span<UInt8>) -> CivilDay? {
+        guard let year = text.number(0..<4), let month = text.number(5..<7), let day = text.number(8..<10) else {
+            return nil
         }
-    }
-
-    /// Days since 1970-01-01: the inverse of `civilDate`, from the same source (`days_from_civil`).
-    private static func dayNumber(_ year: Int, _ month: Int, _ day: Int) -> Int {
-        let year = month <= 2 ? year - 1 : year
-        // Year 0 in January would be before the first era.
-        let era = (year >= 0 ? year : year - 399) / 400
-        let yearOfEra = year - era * 400
-        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+        return CivilDay(year: year, month: month, day: day)
     }
 }
 

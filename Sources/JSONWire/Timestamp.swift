@@ -1,3 +1,5 @@
+internal import Basics
+
 /// A moment in UTC, as RFC 3339 writes it, with milliseconds: `2025-01-06T09:30:00.250Z`.
 ///
 /// Formatting is a handful of divisions. A cache for each second would have to be guarded against other threads, which
@@ -15,7 +17,7 @@ public struct Timestamp: Sendable, Hashable, CustomStringConvertible {
     /// The 24 characters, of ASCII.
     public var bytes: [UInt8] {
         let (seconds, attoseconds) = unixTime.components
-        let date = Self.civilDate(dayNumber: Int(seconds / 86_400))
+        let date = CivilDay(daysSince1970: Int(seconds / 86_400))
         let secondOfDay = Int(seconds % 86_400)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(24)
@@ -37,21 +39,5 @@ public struct Timestamp: Sendable, Hashable, CustomStringConvertible {
             divisor /= 10
         }
         bytes.append(UInt8(ascii: mark))
-    }
-
-    /// The date of the nth day since 1970-01-01 in the Gregorian calendar.
-    ///
-    /// - SeeAlso: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`. Years begin in
-    ///   March there, so that the leap day is the last of its year.
-    private static func civilDate(dayNumber: Int) -> (year: Int, month: Int, day: Int) {
-        let sinceMarchOfYear0 = dayNumber + 719_468
-        let era = sinceMarchOfYear0 / 146_097
-        let dayOfEra = sinceMarchOfYear0 % 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthFromMarch = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-        return (era * 400 + yearOfEra + (month <= 2 ? 1 : 0), month, day)
     }
 }

@@ -1,3 +1,4 @@
+internal import Basics
 internal import Glibc
 
 /// The migrations of a folder, in order.
@@ -44,17 +45,9 @@ public struct MigrationFolder: Equatable, Sendable {
     }
 
     private static func read(_ path: String) throws(MigrationError) -> [UInt8] {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unreadable(path: path, errno) }
-        defer { close(descriptor) }
-        var contents: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
-        while true {
-            let count = unsafe Glibc.read(descriptor, &chunk, chunk.count)
-            guard count >= 0 else { throw .unreadable(path: path, errno) }
-            guard count > 0 else { break }
-            contents += chunk[..<count]
-            guard contents.count <= scriptBytesMax else { throw .unreadable(path: path, EFBIG) }
+        let contents: [UInt8]
+        do { contents = try FileContents.bytes(path, atMost: scriptBytesMax) } catch {
+            throw .unreadable(path: path, reason: error.description)
         }
         // The database would take a NUL for the end of the script.
         guard String(validating: contents, as: UTF8.self) != nil, !contents.contains(0) else {

@@ -1,3 +1,4 @@
+internal import Basics
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
@@ -120,13 +121,13 @@ private final class PackagedFile {
 
     /// The file; nil if it has vanished since the start.
     private(set) lazy var content = try? SwaggerUI.content(
-        SmallFile.read(path, atMost: Self.longestBytes),
+        FileContents.bytes(path, atMost: Self.longestBytes),
         mediaType
     )
 
     /// - Throws: If the file cannot be opened.
-    nonisolated init(_ path: String, mediaType: String) throws(SmallFile.Failure) {
-        try SmallFile.check(path, atMost: Self.longestBytes)
+    nonisolated init(_ path: String, mediaType: String) throws(FileContents.Failure) {
+        try FileContents.check(path, atMost: Self.longestBytes)
         self.path = path
         self.mediaType = mediaType
     }

@@ -1,3 +1,5 @@
+internal import Basics
+
 /// Where a PostgreSQL server is, who we are there, and the bounds of what we ask of it.
 public struct PostgresConfiguration: Sendable {
     /// A name, an address, or the directory of a Unix-domain socket if it begins with `/`.
@@ -97,7 +99,7 @@ extension PostgresConfiguration {
             keywords["keepalives_idle"] = "4"
             keywords["keepalives_interval"] = "2"
             keywords["keepalives_count"] = "3"
-            keywords["tcp_user_timeout"] = "\(peerTimeout.wholeMilliseconds)"
+            keywords["tcp_user_timeout"] = "\(peerTimeout.millisecondsRoundedUp)"
         }
         return keywords.merging(libpqOptions) { $1 }
     }
@@ -109,7 +111,7 @@ extension PostgresConfiguration {
         [
             ("TimeZone", "UTC", true),
             ("DateStyle", "ISO", true),
-            ("statement_timeout", "\(statementTimeout.wholeMilliseconds)", false),
+            ("statement_timeout", "\(statementTimeout.millisecondsRoundedUp)", false),
             // Should we be stopped in the middle of a transaction, its locks are not held for ever.
             ("idle_in_transaction_session_timeout", "60000", false),
             // A statement whose client died is given up within a second instead of running to its end.
@@ -132,13 +134,5 @@ extension PostgresConfiguration {
             select \(isDirect), count(set_config(name, value, false))
             from (values \(rows.joined(separator: ", "))) as setting (name, value, always) where always or \(isDirect)
             """
-    }
-}
-
-extension Duration {
-    /// Rounded up, so that a positive duration never becomes 0, which means "for ever" in PostgreSQL.
-    var wholeMilliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        return seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
     }
 }

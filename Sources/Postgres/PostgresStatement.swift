@@ -1,3 +1,4 @@
+internal import Basics
 internal import Synchronization
 
 /// A statement that each connection prepares once, when it first meets it, and executes by name from then on.
@@ -41,8 +42,7 @@ public final class PostgresStatement: Sendable {
 
     /// `tickloop_` and FNV-1a of the text: that two of a program's few statements meet is as good as impossible.
     private static func name(of sql: String) -> String {
-        let hash = sql.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        return "tickloop_\(String(hash, radix: 16))"
+        "tickloop_\(String(FNV1a.hash(sql.utf8), radix: 16))"
     }
 
     private static let numbers = Atomic<Int>(0)

@@ -1,3 +1,4 @@
+public import Basics
 import Glibc
 
 /// A program to run as a child: what, with which surroundings, as whom.
@@ -21,7 +22,7 @@ public struct Command: Sendable, Equatable {
     public init(
         _ executable: String,
         _ arguments: [String] = [],
-        environment: [String: String] = Environment.current,
+        environment: [String: String] = ProcessEnvironment.variables,
         workingDirectory: String? = nil,
         parentDeathSignal: ParentDeathSignal = .terminate
     ) {
@@ -65,7 +66,7 @@ public enum ParentDeathSignal: String, Sendable {
 public enum Executable {
     /// The first executable file of that name in `PATH`, then in the given folders.
     public static func find(_ name: String, alsoIn folders: [String] = []) -> String? {
-        let path = Environment.current["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
+        let path = ProcessEnvironment.variables["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
         return (path.split(separator: ":").map(String.init) + folders)
             .map { "\($0)/\(name)" }
             .first { unsafe access($0, X_OK) == 0 && Files.isRegularFile($0) }
@@ -73,23 +74,4 @@ public enum Executable {
 
     /// The program that is running now.
     public static var current: String { Files.destination(ofLink: "/proc/self/exe") ?? CommandLine.arguments[0] }
-}
-
-/// The environment that this process was started with.
-public enum Environment {
-    /// Read once, at first use; nothing in this program changes it.
-    public static let current: [String: String] = {
-        var variables: [String: String] = [:]
-        var entry = unsafe environ
-        while let text = unsafe entry.pointee {
-            let parts = unsafe String(cString: text).split(
-                separator: "=",
-                maxSplits: 1,
-                omittingEmptySubsequences: false
-            )
-            if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
-            unsafe entry += 1
-        }
-        return variables
-    }()
 }

@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 import Reactor
 
@@ -5,19 +6,9 @@ import Reactor
 ///
 /// They block for as long as the disk takes, which is why only `tickloop up` and the tests, and no service, call them.
 public enum Files {
-    /// Reads a small file whole; `nil` when it is not there or not readable. At most 1 MiB is read.
+    /// Reads a small file whole; `nil` when it is not there, not readable, or longer than 1 MiB.
     public static func read(_ path: String) -> [UInt8]? {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var contents: [UInt8] = []
-        var block = [UInt8](repeating: 0, count: 4096)
-        while contents.count < 1 << 20 {
-            let count = unsafe Glibc.read(descriptor, &block, block.count)
-            guard count > 0 else { break }
-            contents += block[..<count]
-        }
-        return contents
+        try? FileContents.bytes(path, atMost: 1 << 20)
     }
 
     /// Reads a small text file whole; see ``read(_:)``.

@@ -1,3 +1,4 @@
+import Basics
 import Reactor
 
 /// Where the files of a private PostgreSQL are.
@@ -20,8 +21,6 @@ struct PostgresPlace: Equatable {
 
     /// A name for a path: FNV-1a, 64 bits. Two data folders of one machine must not share a cluster.
     static func fingerprint(of path: String) -> String {
-        let hash = path.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        Hexadecimal.text(FNV1a.hash(path.utf8))
     }
 }

@@ -1,3 +1,4 @@
+public import Basics
 import Glibc
 public import Reactor
 
@@ -54,7 +55,7 @@ public struct PrivatePostgres: Sendable {
         folder: String,
         port: UInt16,
         settings: Settings,
-        environment: [String: String] = Environment.current
+        environment: [String: String] = ProcessEnvironment.variables
     ) throws(SupervisionError) {
         let account = Account.isRoot ? Account.named(Self.superuser) : nil
         if Account.isRoot, account == nil {

@@ -1,3 +1,4 @@
+public import Basics
 import Glibc
 public import Reactor
 
@@ -34,7 +35,7 @@ public struct PrivateRedis: Sendable {
         folder: String,
         port: UInt16,
         settings: Settings = Settings(),
-        environment: [String: String] = Environment.current
+        environment: [String: String] = ProcessEnvironment.variables
     ) throws(SupervisionError) {
         guard let program = Executable.find("redis-server", alsoIn: ["/usr/sbin", "/usr/local/bin"]) else {
             throw .programNotFound(name: "Redis (redis-server)", package: "redis-server")

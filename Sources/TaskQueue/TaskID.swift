@@ -1,3 +1,5 @@
+internal import Basics
+
 /// The name of one task, from its submission to the end of its result: a UUID of version 7.
 ///
 /// Version 7 begins with the time, so that ids sort by age. It keeps its id when it is retried or replayed.

@@ -1,3 +1,4 @@
+internal import Basics
 public import JSONWire
 public import Reactor
 public import Tracing

@@ -1,3 +1,4 @@
+internal import Basics
 internal import JSONWire
 public import Logging
 public import Metrics

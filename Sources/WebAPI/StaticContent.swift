@@ -1,3 +1,4 @@
+internal import Basics
 public import HTTPServer
 public import HTTPWire
 internal import JSONWire
@@ -17,7 +18,7 @@ public struct StaticContent: Sendable {
     ///   - fields: Further fields.
     public init(_ body: [UInt8], mediaType: String, fields: HTTPFields = HTTPFields()) {
         self.body = body
-        entityTag = "\"\(Self.hash(of: body))\""
+        entityTag = "\"\(String(FNV1a.hash(body), radix: 16))\""
         revalidationFields = ["ETag": entityTag, "Cache-Control": Self.cacheControl]
         // Browsers shall not take the bytes for something else than we say.
         var all: HTTPFields = ["Content-Type": mediaType, "X-Content-Type-Options": "nosniff"]
@@ -44,13 +45,6 @@ public struct StaticContent: Sendable {
     }
 
     private static let cacheControl = "no-cache"
-
-    /// FNV-1a, 64 bits: the same in every process, so that a client may ask another one next time.
-    private static func hash(of bytes: [UInt8]) -> String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return String(hash, radix: 16)
-    }
 }
 
 extension StaticContent {

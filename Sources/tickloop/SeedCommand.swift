@@ -1,3 +1,4 @@
+import Basics
 import ArgumentParser
 import Prices
 import Reactor
@@ -53,7 +54,11 @@ struct SeedCommand: ParsableCommand {
     }
 
     private func loadSample() throws -> Never {
-        let script = try SQLFolder.read("\(folder)/\(SamplePrices.path)")
+        let file = "\(folder)/\(SamplePrices.path)"
+        let script: String
+        do { script = try FileContents.text(file, atMost: 64 << 20) } catch {
+            throw ValidationError("\(file) \(error); say with --sql where the folder sql is.")
+        }
         try tool.run { session in
             do {
                 let isNew = try await SamplePrices.load(script, on: session, deadline: Reactor.now + .seconds(600))

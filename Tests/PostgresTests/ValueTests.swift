@@ -137,13 +137,6 @@ import Testing
         #expect(nobody.debugDescription == "connection to server at \"::1\" failed: Connection refused")
         #expect(!PostgresConnectError(libpq: "FATAL:  57P03: the database system is shutting down").isLasting)
     }
-
-    @Test(arguments: [
-        (Duration.zero, Int64(0)), (.milliseconds(1), 1), (.microseconds(1), 1), (.seconds(2), 2000),
-    ])
-    func `a short timeout never becomes none`(duration: Duration, milliseconds: Int64) {
-        #expect(duration.wholeMilliseconds == milliseconds)
-    }
 }
 
 @Suite struct ParameterTests {

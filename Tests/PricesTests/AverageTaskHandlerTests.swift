@@ -1,3 +1,4 @@
+internal import Basics
 import JSONWire
 import Logging
 import Postgres

@@ -1,3 +1,4 @@
+import Basics
 import Reactor
 import Redis
 import Testing
@@ -12,7 +13,7 @@ import Testing
     @Test(arguments: ConfigurationSchema.services)
     func `the file in etc holds every key at its default`(schema: ConfigurationSchema) throws {
         let path = "\(Self.root)/etc/\(schema.service).toml"
-        #expect(try ConfigurationFile.read(path) == schema.template)
+        #expect(try FileContents.text(path, atMost: 1 << 20) == schema.template)
         #expect(schema.template.split(separator: "\n").allSatisfy { $0.count <= 120 })
 
         let configuration = try Configuration.load(schema, file: path, environment: [:])

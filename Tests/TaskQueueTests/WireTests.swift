@@ -1,3 +1,4 @@
+internal import Basics
 import JSONWire
 import Reactor
 import Redis

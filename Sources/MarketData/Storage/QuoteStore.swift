@@ -1,3 +1,4 @@
+internal import Basics
 public import JSONWire
 public import Logging
 public import Metrics
@@ -136,7 +137,7 @@ public final class QuoteStore {
             .arrayWithNulls(batch.lazy.map(\.quote.quote.currency)),
             .array(batch.lazy.map(\.quote.quote.time.description)),
             .array(batch.lazy.map(\.quote.fetchedAt.description)),
-            .array(batch.lazy.map { Self.hexadecimal($0.quote.raw) }),
+            .array(batch.lazy.map { "\\x" + Hexadecimal.text($0.quote.raw.utf8) }),
         ]
         database.query(Self.storeQuotes, parameters, deadline: start + Self.commitTimeout) { [self] result in
             commitTimes.observe(Reactor.now - start)
@@ -169,19 +170,6 @@ public final class QuoteStore {
             for number in numbers { settle(number, .failure(.unavailable)) }
         }
     }
-
-    /// PostgreSQL's text form of bytes.
-    private static func hexadecimal(_ text: String) -> String {
-        var digits = Array("\\x".utf8)
-        digits.reserveCapacity(2 + 2 * text.utf8.count)
-        for byte in text.utf8 {
-            digits.append(Self.digits[Int(byte >> 4)])
-            digits.append(Self.digits[Int(byte & 15)])
-        }
-        return String(decoding: digits, as: UTF8.self)
-    }
-
-    private static let digits = Array("0123456789abcdef".utf8)
 }
 
 extension PostgresError {

@@ -1,21 +1,22 @@
+internal import Basics
+
 /// A day of the proleptic Gregorian calendar, from 0001-01-01 to 9999-12-31.
 ///
 /// There is no year 0000: PostgreSQL knows none, and ISO 8601 allows it only by agreement.
 public struct CalendarDate: Hashable, Sendable {
+    private let civil: CivilDay
+
     /// 1 to 9999.
-    public let year: Int
+    public var year: Int { civil.year }
     /// 1 to 12.
-    public let month: Int
+    public var month: Int { civil.month }
     /// 1 to 31, as far as the month goes.
-    public let day: Int
+    public var day: Int { civil.day }
 
     /// Takes a date if it exists.
     public init?(year: Int, month: Int, day: Int) {
-        guard (1...9999).contains(year), (1...12).contains(month) else { return nil }
-        guard (1...Self.dayCount(ofMonth: month, year: year)).contains(day) else { return nil }
-        self.year = year
-        self.month = month
-        self.day = day
+        guard (1...9999).contains(year), let day = CivilDay(year: year, month: month, day: day) else { return nil }
+        civil = day
     }
 
     /// Reads exactly ten characters, `YYYY-MM-DD`, that name a day.
@@ -32,34 +33,17 @@ public struct CalendarDate: Hashable, Sendable {
         self.init(year: year, month: month, day: day)
     }
 
-    private static func dayCount(ofMonth month: Int, year: Int) -> Int {
-        switch month {
-        case 4, 6, 9, 11: 30
-        case 2: isLeap(year) ? 29 : 28
-        default: 31
-        }
-    }
-
-    private static func isLeap(_ year: Int) -> Bool {
-        year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-    }
-
     /// Days since 2000-01-01, as PostgreSQL counts them.
-    var daysSince2000: Int32 { Int32(ordinal - 730_119) }
+    var daysSince2000: Int32 { Int32(civil.daysSince1970 - 10_957) }
 
     /// The first day of its month, counted in the same way.
     var startOfMonthSince2000: Int32 { daysSince2000 - Int32(day - 1) }
 
     /// The first day of the month after it, counted in the same way: a day in the year 10000 for the last month of all.
-    var endOfMonthSince2000: Int32 { startOfMonthSince2000 + Int32(Self.dayCount(ofMonth: month, year: year)) }
+    var endOfMonthSince2000: Int32 { startOfMonthSince2000 + Int32(CivilDay.dayCount(ofMonth: month, year: year)) }
 
     /// Days since 0001-01-01, which is 0; so that days can be counted.
-    var ordinal: Int {
-        let past = year - 1
-        let daysBeforeYear = past * 365 + past / 4 - past / 100 + past / 400
-        let daysBeforeMonth = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334][month - 1]
-        return daysBeforeYear + daysBeforeMonth + (month > 2 && Self.isLeap(year) ? 1 : 0) + day - 1
-    }
+    var ordinal: Int { civil.daysSince1970 + 719_162 }
 }
 
 extension CalendarDate: Comparable {

@@ -1,3 +1,4 @@
+internal import Basics
 public import Configuration
 public import Reactor
 public import Redis
@@ -130,11 +131,10 @@ extension Substring {
                 bytes.append(byte)
                 continue
             }
-            guard let high = rest.popFirst(), let low = rest.popFirst(),
-                let decoded = UInt8(String(decoding: [high, low], as: UTF8.self), radix: 16),
-                high != UInt8(ascii: "+")
+            guard let high = rest.popFirst().flatMap(Hexadecimal.value),
+                let low = rest.popFirst().flatMap(Hexadecimal.value)
             else { return nil }
-            bytes.append(decoded)
+            bytes.append(high << 4 | low)
         }
         return String(validating: bytes, as: UTF8.self)
     }

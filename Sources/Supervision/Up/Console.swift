@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 import Observability
 import Reactor
@@ -23,7 +24,10 @@ final class Console {
     /// - Parameter names: Who will say something; they give the width of the first column, and get a colour each.
     init(descriptor: CInt = STDOUT_FILENO, names: [String]) {
         self.descriptor = LogDescriptor(descriptor)
-        style = LineStyle(names: names, isColored: isatty(descriptor) == 1 && Environment.current["NO_COLOR"] == nil)
+        style = LineStyle(
+            names: names,
+            isColored: isatty(descriptor) == 1 && ProcessEnvironment.variables["NO_COLOR"] == nil
+        )
     }
 
     /// Says a line in the name of a child, or of `up` itself.

@@ -1,3 +1,5 @@
+public import Basics
+
 /// What `tickloop up` was asked for.
 public struct UpOptions: Sendable {
     /// Where everything is kept; absolute.
@@ -21,7 +23,7 @@ public struct UpOptions: Sendable {
         dataFolder: String,
         home: String,
         program: String = Executable.current,
-        environment: [String: String] = Environment.current
+        environment: [String: String] = ProcessEnvironment.variables
     ) {
         self.dataFolder = dataFolder
         self.home = home

@@ -1,0 +1,9 @@
+/// A short name for bytes, the same in every process; not for what an attacker may choose.
+///
+/// - SeeAlso: draft-eastlake-fnv, FNV-1a with 64 bits.
+public enum FNV1a {
+    /// The hash.
+    public static func hash(_ bytes: some Sequence<UInt8>) -> UInt64 {
+        bytes.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    }
+}

@@ -1,0 +1,72 @@
+import Basics
+import Testing
+
+@Suite struct CivilDayTests {
+    @Test(arguments: [
+        (1970, 1, 1, 0), (1969, 12, 31, -1), (2000, 2, 29, 11_016), (2000, 3, 1, 11_017), (2024, 12, 31, 20_088),
+        (9999, 12, 31, 2_932_896), (1600, 2, 29, -135_081),
+    ])
+    func `a day is so many days from 1970`(year: Int, month: Int, day: Int, days: Int) {
+        #expect(CivilDay(year: year, month: month, day: day)?.daysSince1970 == days)
+        #expect(CivilDay(daysSince1970: days) == CivilDay(year: year, month: month, day: day))
+    }
+
+    @Test(arguments: [(2023, 2, 29), (1900, 2, 29), (2024, 4, 31), (2024, 0, 1), (2024, 13, 1), (2024, 1, 0)])
+    func `a day that does not exist is none`(year: Int, month: Int, day: Int) {
+        #expect(CivilDay(year: year, month: month, day: day) == nil)
+    }
+
+    @Test func `each day of four centuries follows the one before`() {
+        var last = CivilDay(daysSince1970: -135_140)
+        for days in -135_139..<11_000 {
+            let next = CivilDay(daysSince1970: days)
+            let isNext =
+                CivilDay(year: last.year, month: last.month, day: last.day + 1) == next
+                || next.day == 1 && (next.month == last.month + 1 || next.month == 1 && last.month == 12)
+            #expect(isNext && next.daysSince1970 == days)
+            last = next
+        }
+    }
+}
+
+@Suite struct DurationTests {
+    @Test(arguments: [(Duration.microseconds(1), 0, 1), (.milliseconds(7), 7, 7), (.microseconds(2999), 2, 3)])
+    func `milliseconds are rounded down or up`(duration: Duration, down: Int, up: Int) {
+        #expect(duration.wholeMilliseconds == down)
+        #expect(duration.millisecondsRoundedUp == up)
+    }
+}
+
+@Suite struct HexadecimalTests {
+    @Test func `every byte is a digit or none`() {
+        for byte in UInt8.min...UInt8.max {
+            #expect(Hexadecimal.value(byte).map(Int.init) == Character(Unicode.Scalar(byte)).asciiHexadecimal)
+        }
+    }
+
+    @Test func `bytes and numbers are written`() {
+        #expect(Hexadecimal.text([0x00, 0x9f, 0xff]) == "009fff")
+        #expect(Hexadecimal.text(0xab) == "00000000000000ab")
+        #expect(Hexadecimal.text(FNV1a.hash("foobar".utf8)) == "85944171f73967e8")
+    }
+}
+
+extension Character {
+    fileprivate var asciiHexadecimal: Int? { isASCII ? hexDigitValue : nil }
+}
+
+@Suite struct FileContentsTests {
+    @Test func `a file is read, within its bound`() throws {
+        #expect(try FileContents.text("/proc/self/stat", atMost: 10_000).contains(")"))
+        #expect(throws: FileContents.Failure.tooLong(limitBytes: 3)) {
+            try FileContents.bytes("/proc/self/stat", atMost: 3)
+        }
+        #expect(try FileContents.bytes("/dev/null", atMost: 0) == [])
+    }
+
+    @Test(arguments: [("/nonexistent", "cannot be read: No such file or directory"), ("/", "cannot be read: Is a dir")])
+    func `what cannot be read says why`(path: String, reason: String) {
+        let failure = #expect(throws: FileContents.Failure.self) { try FileContents.bytes(path, atMost: 10) }
+        #expect(failure?.description.hasPrefix(reason) == true)
+    }
+}
