@@ -212,6 +212,7 @@ let package = Package(
                 logging,
             ]
         ),
+        tests(of: "Conversations", ["Reactor", "Supervision", "TestSupport", "Postgres"]),
         // The functions in sql/, which any module's transactions may call.
         .testTarget(
             name: "OutboxTests",

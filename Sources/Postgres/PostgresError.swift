@@ -99,6 +99,8 @@ public struct SQLState: Hashable, Sendable, ExpressibleByStringLiteral {
     public static let uniqueViolation: SQLState = "23505"
     /// A CHECK constraint is violated.
     public static let checkViolation: SQLState = "23514"
+    /// This transaction and others waited for each other, and this one was chosen to end it.
+    public static let deadlockDetected: SQLState = "40P01"
     /// `statement_timeout` passed, or somebody cancelled the statement.
     public static let queryCanceled: SQLState = "57014"
     /// The table does not exist; perhaps the migrations did not run.

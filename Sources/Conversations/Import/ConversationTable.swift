@@ -1,56 +1,48 @@
-/// A table of the set, and how the reader's lines become its rows.
+/// A table of the set, as `etc/read-parquet` writes its rows.
 struct ConversationTable {
     let name: String
-    /// Column and type, the id first, in the order in which `etc/read-parquet` writes them.
-    let columns: [(name: String, type: String)]
-
-    /// Columns of the longest table.
-    static let columnsMax = 6
+    /// The columns in the order of that program, the id first.
+    let columns: [String]
 
     static let all = [
-        ConversationTable(
-            name: "company",
-            columns: [("id_company", "text"), ("company_name", "text"), ("logo", "text")]
-        ),
-        ConversationTable(name: "tag", columns: [("id_tag", "text"), ("tag_value", "text")]),
+        ConversationTable(name: "company", columns: ["id_company", "company_name", "logo"]),
+        ConversationTable(name: "tag", columns: ["id_tag", "tag_value"]),
         ConversationTable(
             name: "transcript",
-            columns: [
-                ("id_transcript", "text"), ("id_company", "text"), ("title", "text"), ("transcript_type", "text"),
-                ("length", "bigint"), ("publish_date", "timestamp"),
-            ]
+            columns: ["id_transcript", "id_company", "title", "transcript_type", "length", "publish_date"]
         ),
         ConversationTable(
             name: "conversation",
-            columns: [
-                ("id_conversation", "text"), ("id_transcript", "text"), ("question", "text"), ("answer", "text"),
-                ("sequence_conversation", "bigint"), ("id_tag", "text"),
-            ]
+            columns: ["id_conversation", "id_transcript", "question", "answer", "sequence_conversation", "id_tag"]
         ),
     ]
 
-    /// Removes the rows that the new set does not have.
-    var deletion: String {
+    private var id: String { columns[0] }
+    private var new: String { "conversation_import.\(name)" }
+
+    var copy: String { "copy \(new) (\(columns.joined(separator: ", "))) from stdin" }
+
+    var addKey: String { "alter table \(new) add primary key (\(id))" }
+
+    /// The ids that stand there more than once, the first of them.
+    func repeatedIDs(limit: Int) -> String {
+        "select \(id) from \(new) group by 1 having count(*) > 1 order by min(ctid) limit \(limit)"
+    }
+
+    /// Of rows with the same id the first counts: rows of a new table lie in the order in which they came.
+    var removeRepeated: String {
         """
-        delete from \(name) old where not exists (
-            select from pg_temp.import_rows new where new.kind = '\(name)' and new.c1 = old.\(columns[0].name)
-        )
+        delete from \(new) row using (select \(id), min(ctid) as first from \(new) group by 1 having count(*) > 1) twice
+        where row.\(id) = twice.\(id) and row.ctid <> twice.first
         """
     }
 
-    /// Adds the rows that are new, and changes those that differ; rows that are as they were are not written. Of rows
-    /// with the same id the first counts.
-    var merge: String {
-        let names = columns.map(\.name)
-        let values = columns.enumerated().map { "c\($0.offset + 1)::\($0.element.type)" }
-        let rest = names.dropFirst()
+    /// How many rows the new set adds, changes or removes. By a hash of 64 bits, as whole rows would be sorted on disk.
+    var countChanges: String {
+        func rows(_ table: String) -> String { "(select \(id), hash_record_extended(t, 0) as hash from \(table) t)" }
         return """
-            insert into \(name) as old (\(names.joined(separator: ", ")))
-            select distinct on (c1) \(values.joined(separator: ", "))
-            from pg_temp.import_rows where kind = '\(name)' order by c1, position
-            on conflict (\(names[0])) do update set \(rest.map { "\($0) = excluded.\($0)" }.joined(separator: ", "))
-            where row(\(rest.map { "old.\($0)" }.joined(separator: ", ")))
-                is distinct from row(\(rest.map { "excluded.\($0)" }.joined(separator: ", ")))
+            select count(*) from \(rows("public.\(name)")) old full join \(rows(new)) new using (\(id))
+            where old.hash is distinct from new.hash
             """
     }
 }

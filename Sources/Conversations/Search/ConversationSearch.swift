@@ -76,7 +76,7 @@ public struct ConversationSearch {
             )
             select
                 coalesce((
-                    select json_agg(id_conversation order by id_conversation)
+                    select '[' || string_agg(to_json(id_conversation)::text, ',' order by id_conversation) || ']'
                     from (select id_conversation from found order by id_conversation limit $3 offset $4) page
                 ), '[]'),
                 (select count(*) from found),
