@@ -78,20 +78,6 @@ extension EndToEndTests {
         }
 
         @Test(arguments: Role.allCases) @ReactorActor
-        func `what is refused is not stored`(role: Role) async throws {
-            let before = try await system.sql("select count(*) from orders")
-            let refusals: [(body: String, status: Int)] = [
-                ("{", 400), ("\u{FEFF}{}", 400), ("{}", 422), ("[]", 422),
-                (System.limitOrder.dropLast() + #","quantity":10}"#, 422),
-                (#"{"type":"limit","side":"buy","instrument":"ÄÖÜÄÖÜÄÖÜÄÖÜ","limit_price":1e400,"quantity":0}"#, 422),
-            ]
-            for (body, status) in refusals {
-                #expect(try await system.order(role, body).status == status, "\(body)")
-            }
-            #expect(try await system.sql("select count(*) from orders") == before)
-        }
-
-        @Test(arguments: Role.allCases) @ReactorActor
         func `an order that nobody has claimed is cancelled, once`(role: Role) async throws {
             let id = try #require(try await system.order(role).id)
             for _ in 1...2 {

@@ -76,11 +76,23 @@ public func request(
     fields: [String] = [],
     body: String? = nil
 ) async throws -> TestResponse {
+    try await request(method, target, on: endpoint, fields: fields, bytes: body.map { Array($0.utf8) })
+}
+
+/// The same with any bytes as its body.
+@ReactorActor
+public func request(
+    _ method: String = "GET",
+    _ target: String,
+    on endpoint: Endpoint,
+    fields: [String] = [],
+    bytes body: [UInt8]?
+) async throws -> TestResponse {
     let socket = try await TestSocket(to: endpoint)
     defer { socket.close() }
     var lines = ["\(method) \(target) HTTP/1.1", "Host: localhost", "Connection: close"] + fields
-    if let body { lines.append("Content-Length: \(body.utf8.count)") }
-    socket.send(lines.map { $0 + "\r\n" }.joined() + "\r\n" + (body ?? ""))
+    if let body { lines.append("Content-Length: \(body.count)") }
+    socket.send(Array((lines.map { $0 + "\r\n" }.joined() + "\r\n").utf8) + (body ?? []))
     return try await socket.takeResponse(to: method)
 }
 
