@@ -120,6 +120,14 @@ let package = Package(
         ),
         module("Conversations", ["Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire"]),
 
+        module(
+            "Proxy",
+            [
+                "Reactor", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI", "Tracing", "Metrics",
+                "TaskQueue", "Postgres", logging,
+            ]
+        ),
+
         // Roles: wiring only
         module(
             "ServiceRuntime",
@@ -133,7 +141,7 @@ let package = Package(
             "Gateway",
             [
                 "HTTPClient", "HTTPWire", "WebAPI", "Configuration", "ServiceRuntime", "Prices", "Conversations",
-                "Orders",
+                "Orders", "TaskQueue", "Redis", "Reactor", "Proxy",
                 logging,
             ]
         ),
@@ -141,7 +149,7 @@ let package = Package(
             "InternalAPI",
             [
                 "Reactor", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration", "ServiceRuntime",
-                "Prices", "Conversations", "Orders",
+                "Prices", "Conversations", "Proxy", "Orders",
                 logging,
             ]
         ),
@@ -149,7 +157,7 @@ let package = Package(
             "Worker",
             [
                 "Reactor", "Postgres", "Redis", "TaskQueue", "Tracing", "Configuration", "ServiceRuntime", "Prices",
-                "Orders", logging,
+                "Proxy", "Orders", logging,
             ]
         ),
         module("Simulator", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "ServiceRuntime"]),
@@ -190,6 +198,10 @@ let package = Package(
         tests(of: "HTTPWire"),
         tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),
         tests(of: "HTTPClient", ["Reactor", "Metrics", "TestSupport", "HTTPWire"]),
+        tests(
+            of: "Proxy",
+            ["Reactor", "TestSupport", "HTTPServer", "HTTPWire", "WebAPI", logging]
+        ),
         tests(
             of: "Prices",
             [

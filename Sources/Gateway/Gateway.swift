@@ -4,7 +4,11 @@ internal import HTTPClient
 internal import HTTPWire
 internal import Orders
 internal import Prices
+internal import Proxy
+internal import Reactor
+internal import Redis
 public import ServiceRuntime
+internal import TaskQueue
 internal import WebAPI
 
 extension Service {
@@ -26,6 +30,16 @@ extension Service {
             timeToLive: cache.averageLifetime,
             byteLimit: cache.bytesLimit
         )
+        let queue = TaskQueueClient(
+            configuration[QueueSettings.feeder],
+            redis: RedisConfiguration(configuration, name: "gateway"),
+            logger: environment.logger
+        )
+        queue.start()
+        let statistics = StatisticsRecorder(queue, logger: environment.logger)
+        let proxy = Proxy([try catalogue(configuration)], statistics: statistics, logger: environment.logger)
+        environment.metrics.add { proxy.collect(into: &$0) }
+        for (name, client) in proxy.clients { environment.metrics.add(client, as: name) }
         environment.metrics.add(api.client, as: "api")
         environment.metrics.add(averages, as: "averages")
         return RunningService(
@@ -36,13 +50,29 @@ extension Service {
                     rangeDaysMax: limits.rangeDaysMax
                 ),
                 ConversationQuestion.operation.relayed(by: api),
-            ] + OrderRoutes.relayed(by: api),
+            ] + OrderRoutes.relayed(by: api) + StatisticsRoutes.relayed(by: api),
+            fallback: proxy,
             requestTimeout: limits.requestTimeout,
             takesDeadlineFromCaller: false,
             documentation: ServiceDocumentation(title: "Tickloop", summary: "Market data and orders, for the public."),
             readiness: [ReadinessCheck(.api) { await api.isReady(deadline: $0) }],
             reservedDescriptors: client.connections,
-            stop: { _ in api.close() }
+            stop: { deadline in
+                api.close()
+                proxy.close()
+                await statistics.drain(until: deadline)
+                queue.close()
+            }
         )
+    }
+
+    /// The default route of the proxy: the simulator's catalogue.
+    private static func catalogue(_ configuration: Configuration) throws(StartupError) -> ProxyRoute {
+        let url = configuration[SimulatorSettings.table].url
+        do {
+            return ProxyRoute(prefix: "/categories/", upstreams: [try UpstreamURL(parsing: url)])
+        } catch {
+            throw StartupError("simulator.url: \(error)")
+        }
     }
 }

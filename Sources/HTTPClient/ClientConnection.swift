@@ -108,7 +108,7 @@ extension ClientConnection {
                 let (action, consumed) = try parser.step(unread)
                 switch action {
                 case .needMoreBytes: return
-                case .deliverInterim: break
+                case .deliverInterim(let head): exchange.receivedInterim(head)
                 case .deliverHead(let head):
                     keepsAlive = head.keepsAlive
                     client.responseBegan(self)

@@ -177,9 +177,10 @@ extension ConnectionPool {
         wake(at: deadline)
     }
 
+    /// The sender knows better until when to wait, for the head too: it may still be sending its request.
     mutating func deadlineMoved(_ id: ConnectionID, to deadline: Instant) {
         guard case .busy(let headDue, _, let born) = slots[id.slot] else { preconditionFailure("nobody asked") }
-        slots[id.slot] = .busy(headDue: headDue, deadline: deadline, born: born)
+        slots[id.slot] = .busy(headDue: headDue.map { _ in deadline }, deadline: deadline, born: born)
         wake(at: deadline)
     }
 

@@ -108,7 +108,8 @@ extension HTTPClientExchange {
     /// Reads on.
     public func resume() { setPaused(false) }
 
-    /// Moves the deadline: a body that makes progress may take as long as it needs.
+    /// Moves the deadline: a body that makes progress may take as long as it needs. Before the head of the response it
+    /// also stands in for ``HTTPClientConfiguration/responseHeadTimeout``.
     public func moveDeadline(to deadline: Instant) {
         self.deadline = deadline
         if case .on(let connection) = place { client?.deadlineMoved(connection, self) }
@@ -145,6 +146,10 @@ extension HTTPClientExchange {
     func wantBody() {
         guard !isRequestComplete, unsentBytes == 0, case .pieces(let receiver) = audience else { return }
         receiver.requestBodyWanted()
+    }
+
+    func receivedInterim(_ head: ResponseHead) {
+        if case .pieces(let receiver) = audience { receiver.interimResponseReceived(head) }
     }
 
     func received(_ head: ResponseHead) {

@@ -10,6 +10,9 @@ public protocol HTTPClientReceiver: AnyObject {
     /// Status line and fields have come.
     func responseBegan(_ head: ResponseHead)
 
+    /// An interim response (1xx) has come; the real one follows.
+    func interimResponseReceived(_ head: ResponseHead)
+
     /// A piece of the body has come; it is copied or lost. After ``HTTPClientExchange/pause()`` no more is read, but up
     /// to 64 KiB that were read before still come.
     func responseBodyReceived(_ bytes: Span<UInt8>)
@@ -19,4 +22,9 @@ public protocol HTTPClientReceiver: AnyObject {
 
     /// Everything written so far is with the kernel: the upstream takes more of the request's body.
     func requestBodyWanted()
+}
+
+extension HTTPClientReceiver {
+    /// Nobody waits for one.
+    public func interimResponseReceived(_ head: ResponseHead) {}
 }

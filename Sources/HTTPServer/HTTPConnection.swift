@@ -97,6 +97,7 @@ final class HTTPConnection {
         self.isRefused = isRefused
         configuration = server.configuration
         parser = RequestParser(limits: configuration.limits)
+        parser.isBodyUnlimited = { [unowned server] head in server.streamsBody(of: head) }
         // Unowned: both are dropped in `close`, before this object can go.
         watcher = IOWatcher(descriptor: number, for: .read) { [unowned self] in becameReady($0) }
         timer = Timer { [unowned self] in timePassed() }

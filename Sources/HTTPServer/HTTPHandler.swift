@@ -10,8 +10,17 @@ public protocol HTTPHandler: AnyObject {
     /// connection are handed over as they come, several at a time if all their methods are safe, and answered in order.
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange)
 
+    /// Whether the body of a request may be longer than the server's limit, because the handler passes it on and keeps
+    /// no more than a part of it.
+    func streamsBody(of head: RequestHead) -> Bool
+
     /// The response that tells a client of a request that never reached ``handle(_:_:)`` or got no answer from it.
     func response(to refusal: HTTPRefusal) -> HTTPResponse
+}
+
+extension HTTPHandler {
+    /// No body is.
+    public func streamsBody(of head: RequestHead) -> Bool { false }
 }
 
 /// Why the server itself answers a request.

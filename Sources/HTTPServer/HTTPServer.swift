@@ -242,6 +242,8 @@ public final class HTTPServer {
         handler.handle(exchange.request, exchange)
     }
 
+    func streamsBody(of head: RequestHead) -> Bool { handler.streamsBody(of: head) }
+
     func refusal(_ reason: HTTPRefusal) -> HTTPResponse {
         switch reason {
         case .overloaded: counters.overloads += 1

@@ -158,19 +158,6 @@ extension HTTPFields {
         entries = entries.filter { !matches($0, name) }
     }
 
-    /// Removes what concerns one connection only and must not be passed on (RFC 9110 §7.6.1): `Connection` and every
-    /// field that it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding` and `Upgrade`.
-    public mutating func removeHopByHop() {
-        var named: [String] = []
-        for entry in entries where entry.name == .connection {
-            forEachListMember(of: entry.valueRange.bounds, in: bytes.span) { member, bytes in
-                named.append(bytes.extracting(member).text)
-            }
-        }
-        for name in named { remove(name) }
-        entries = entries.filter { !$0.name.isHopByHop }
-    }
-
     private mutating func appendField(name: (inout [UInt8]) -> Void, value: (inout [UInt8]) -> Void) {
         let start = bytes.count
         name(&bytes)

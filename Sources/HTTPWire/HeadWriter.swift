@@ -107,6 +107,11 @@ public enum HeadWriter {
         buffer.append(utf8: "HTTP/1.1 100 Continue\r\n\r\n")
     }
 
+    /// Whether a text may stand in `Host`: a host name or an address, and perhaps a port.
+    public static func isAuthority(_ text: String) -> Bool {
+        Authority.isValid(0..<text.utf8.count, text.utf8.span)
+    }
+
     // A line end or a space in a method, a target or an authority would make two requests out of one.
 
     private static func appendMethod(_ method: HTTPMethod, to buffer: inout [UInt8]) {

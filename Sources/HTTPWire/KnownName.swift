@@ -36,14 +36,6 @@ enum KnownName: UInt8, Sendable {
         case .other, .te, .host, .date, .expect, .trailer, .upgrade: false
         }
     }
-
-    /// Whether the field belongs to one connection and is not passed on (RFC 9110 §7.6.1).
-    var isHopByHop: Bool {
-        switch self {
-        case .te, .trailer, .upgrade, .connection, .keepAlive, .proxyConnection, .transferEncoding: true
-        case .other, .host, .date, .expect, .contentLength: false
-        }
-    }
 }
 
 extension Span where Element == UInt8 {

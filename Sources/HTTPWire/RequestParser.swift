@@ -24,6 +24,10 @@ public struct RequestParser: ~Copyable {
         case failed(HTTPParseError)
     }
 
+    /// Whether the body of a request may be longer than the limits say, because whoever takes it passes it on and keeps
+    /// no more than a part of it. Asked only where it makes a difference.
+    public var isBodyUnlimited: (RequestHead) -> Bool = { _ in false }
+
     private let limits: HTTPLimits
     private var state = State.head
     private var headReader: HeadReader<RequestLine>
@@ -88,7 +92,19 @@ public struct RequestParser: ~Copyable {
         let (section, consumed) = try headReader.step(unread)
         guard let section else { return (.needMoreBytes, consumed) }
         let head = try RequestHead(section)
-        state = .body(try BodyDecoder(head.framing, within: limits))
+        state = .body(try BodyDecoder(head.framing, within: limits(for: head)))
         return (.deliverHead(head), consumed)
+    }
+
+    private func limits(for head: RequestHead) -> HTTPLimits {
+        switch head.framing {
+        case .none, .untilClose: return limits
+        case .length(let count) where count <= limits.bodyBytes: return limits
+        case .length, .chunked:
+            guard isBodyUnlimited(head) else { return limits }
+            var limits = limits
+            limits.bodyBytes = .max
+            return limits
+        }
     }
 }

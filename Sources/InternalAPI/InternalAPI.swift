@@ -4,6 +4,7 @@ internal import Logging
 internal import Orders
 internal import Postgres
 internal import Prices
+internal import Proxy
 internal import Reactor
 internal import Redis
 public import ServiceRuntime
@@ -37,7 +38,7 @@ extension Service {
                 AverageRoutes.answered(by: queue, rangeDaysMax: limits.rangeDaysMax),
                 TaskRoute(queue).route,
                 ConversationSearch(database).route,
-            ] + orders.routes,
+            ] + orders.routes + StatisticsRoutes.answered(by: database),
             requestTimeout: limits.requestTimeout,
             documentation: ServiceDocumentation(
                 title: "Tickloop internal API",

@@ -35,6 +35,7 @@ public struct ServiceEnvironment: Sendable {
 /// A role that has started.
 public struct RunningService: Sendable {
     let routes: [Route]
+    let fallback: (any PathFallback)?
     let requestTimeout: Duration
     let takesDeadlineFromCaller: Bool
     let documentation: ServiceDocumentation?
@@ -45,6 +46,7 @@ public struct RunningService: Sendable {
 
     /// - Parameters:
     ///   - routes: What the service answers to, besides the operational routes that every service has.
+    ///   - fallback: Takes what no route's path matches; nil answers 404.
     ///   - requestTimeout: Longest time for one request.
     ///   - takesDeadlineFromCaller: Whether `X-Request-Timeout-Ms` may shorten it; not on a hop that the public
     ///     reaches.
@@ -55,6 +57,7 @@ public struct RunningService: Sendable {
     ///   - stop: Called after the requests are drained: finish what is in flight until the instant, then close.
     public init(
         routes: [Route] = [],
+        fallback: (any PathFallback)? = nil,
         requestTimeout: Duration = .seconds(10),
         takesDeadlineFromCaller: Bool = true,
         documentation: ServiceDocumentation? = nil,
@@ -64,6 +67,7 @@ public struct RunningService: Sendable {
         stop: @escaping @ReactorActor (Instant) async -> Void
     ) {
         self.routes = routes
+        self.fallback = fallback
         self.requestTimeout = requestTimeout
         self.takesDeadlineFromCaller = takesDeadlineFromCaller
         self.documentation = documentation

@@ -60,6 +60,7 @@ extension Service {
         let routes = service.routes + operational.map(\.untraced)
         let web = WebService(
             routes: service.documentation?.describing(routes, of: service, configuration, logger) ?? routes,
+            fallback: service.fallback,
             requestTimeout: service.requestTimeout,
             takesDeadlineFromCaller: service.takesDeadlineFromCaller,
             tracer: environment.tracer

@@ -101,10 +101,36 @@ public final class RequestContext: HTTPAnswerFields {
         return exchange.startResponse(.ok, fields: fields, length: nil, isOpenEnded: true)
     }
 
+    /// Begins an answer whose body is written piece by piece.
+    ///
+    /// - Parameters:
+    ///   - length: How many bytes will be written; nil sends chunks.
+    ///   - isOpenEnded: Whether the answer has no end of its own; see `HTTPResponse.Body.openEnded`.
+    /// - Returns: The writer; one that is closed already if the request is answered or the client gone.
+    public func startResponse(
+        _ status: HTTPStatus,
+        fields: HTTPFields,
+        length: Int?,
+        isOpenEnded: Bool = false
+    ) -> HTTPResponseWriter {
+        if let service = service.take() { service.answered(self, HTTPResponse(status, fields: fields)) }
+        return exchange.startResponse(status, fields: fields, length: length, isOpenEnded: isOpenEnded)
+    }
+
+    /// Whether nobody has answered the request.
+    public var isUnanswered: Bool { service != nil }
+
+    /// The address that the client connects from; unnamed for a Unix-domain socket, nil once the client is gone.
+    public var peerAddress: SocketAddress? { exchange.peerAddress }
+
     /// Answers the request with an error in the one shape, unless it is answered already.
-    public func fail(_ error: APIError) {
+    ///
+    /// - Parameter fields: What is told besides.
+    public func fail(_ error: APIError, fields: HTTPFields = HTTPFields()) {
         guard let service else { return }
-        respond(service.response(error))
+        var response = service.response(error)
+        response.fields.append(contentsOf: fields)
+        respond(response)
     }
 
     /// Names the request to the client.

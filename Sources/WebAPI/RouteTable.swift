@@ -55,6 +55,9 @@ struct RouteTable {
         return .route(route, parameters, resource: resource.number)
     }
 
+    /// Whether something is at a path, in any of its spellings.
+    func hasPath(_ path: String) -> Bool { resource(at: path) != nil }
+
     private func resource(at path: String) -> (RouteResource, PathParameters)? {
         if let resource = exact[path] { return (resource, .none) }
         var path = path[...]

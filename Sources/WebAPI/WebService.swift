@@ -16,6 +16,18 @@ public struct AnsweredRequest {
     public let duration: Duration
 }
 
+/// Takes the requests whose path is none of the service's own: a proxy, for example.
+@ReactorActor
+public protocol PathFallback: AnyObject, Sendable {
+    /// Answers a request, now or later, exactly once.
+    ///
+    /// - Parameter isOwn: Whether a path, in any of its spellings, is one of the service's own.
+    func handle(_ context: RequestContext, isOwn: (String) -> Bool)
+
+    /// Whether it passes the body of a request on, so that no limit on what is kept concerns it.
+    func streamsBody(of head: RequestHead) -> Bool
+}
+
 /// Serves routes: the one place where requests get an identity, a deadline and a handler, and errors their shape.
 @ReactorActor
 public final class WebService: HTTPHandler {
@@ -36,23 +48,27 @@ public final class WebService: HTTPHandler {
     public private(set) var errors: [ErrorCode: Int] = [:]
 
     private let routes: RouteTable
+    private let fallback: (any PathFallback)?
     private let requestTimeout: Duration
     private let takesDeadlineFromCaller: Bool
     private let tracer: Tracer?
     private var identifier: RequestIdentifier
 
     /// - Parameters:
+    ///   - fallback: Takes what no route's path matches; nil answers 404.
     ///   - requestTimeout: Longest time for one request.
     ///   - takesDeadlineFromCaller: Whether `X-Request-Timeout-Ms` may shorten it: on hops inside, which the public
     ///     cannot reach.
     ///   - tracer: Takes a span of each request whose trace is recorded; nil for none at all.
     public init(
         routes: [Route],
+        fallback: (any PathFallback)? = nil,
         requestTimeout: Duration,
         takesDeadlineFromCaller: Bool,
         tracer: Tracer? = nil
     ) {
         self.routes = RouteTable(routes)
+        self.fallback = fallback
         self.requestTimeout = requestTimeout
         self.takesDeadlineFromCaller = takesDeadlineFromCaller
         self.tracer = tracer
@@ -90,8 +106,16 @@ public final class WebService: HTTPHandler {
                 run(route.handler, context)
             }
         case .otherMethod(let allowed, _): context.respond(response(toMethod: request.head.method, allowed: allowed))
-        case .nothing: context.fail(.notFound)
+        case .nothing:
+            guard let fallback else { return context.fail(.notFound) }
+            fallback.handle(context) { [routes] in routes.hasPath($0) }
         }
+    }
+
+    /// Whether the fallback passes on what the request carries.
+    public func streamsBody(of head: RequestHead) -> Bool {
+        guard let fallback, !routes.hasPath(head.path) else { return false }
+        return fallback.streamsBody(of: head)
     }
 
     private func run(_ handler: RouteHandler, _ context: RequestContext) {

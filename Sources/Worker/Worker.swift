@@ -2,6 +2,7 @@ internal import Configuration
 internal import Orders
 internal import Postgres
 internal import Prices
+internal import Proxy
 internal import Reactor
 internal import Redis
 public import ServiceRuntime
@@ -19,9 +20,15 @@ extension Service {
             logger: logger
         )
         worker.register(AverageTask.name, AverageTaskHandler(database, logger: logger))
+        worker.register(StatisticsTask.name, StatisticsTaskHandler(database, logger: logger))
         worker.canWork = { database.isReady }
         worker.start()
         let orders = OrderUpkeep(database, logger: logger)
+        let statistics = StatisticsUpkeep(
+            database,
+            keepingDays: configuration[StatisticsSettings.table].retentionDays,
+            logger: logger
+        )
         environment.metrics.add(database)
         environment.metrics.add(worker)
         environment.metrics.add {
@@ -36,6 +43,7 @@ extension Service {
             ],
             stop: { deadline in
                 orders.stop()
+                statistics.stop()
                 await worker.drain(within: max(.zero, deadline - Reactor.now))
                 database.close()
             }

@@ -27,12 +27,14 @@ import Testing
     }
 
     @Test func `what belongs to one connection is removed with what it names`() {
-        var fields: HTTPFields = [
+        let fields: HTTPFields = [
             "Connection": "X-Hop, close", "X-Hop": "1", "Keep-Alive": "2", "TE": "trailers", "Trailer": "X",
             "Transfer-Encoding": "chunked", "Upgrade": "h2c", "Proxy-Connection": "close", "X-End": "3", "Host": "a",
         ]
-        fields.removeHopByHop()
-        #expect(fields == ["X-End": "3", "Host": "a"])
+        #expect(fields.endToEnd(announcesTrailers: false) { _ in false } == ["X-End": "3", "Host": "a"])
+        var lines: [UInt8] = []
+        fields.appendEndToEnd(to: &lines, announcesTrailers: true) { _ in false }
+        #expect(String(decoding: lines, as: UTF8.self) == "Trailer: X\r\nX-End: 3\r\n")
     }
 
     @Test func `a copy does not follow its original`() {

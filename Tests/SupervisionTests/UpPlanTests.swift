@@ -108,6 +108,7 @@ import Testing
             plan().environmentFile == """
                 export TICKLOOP_GATEWAY_URL='http://127.0.0.1:8080'
                 export TICKLOOP_API_URL='http://127.0.0.1:20003'
+                export TICKLOOP_SIMULATOR_URL='http://127.0.0.1:20004'
                 export TICKLOOP_DATABASE_URL='postgresql://tickloop:pw@127.0.0.1:20001/tickloop'
                 export TICKLOOP_REDIS_URL='redis://127.0.0.1:20002/0'
 

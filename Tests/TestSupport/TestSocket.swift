@@ -28,7 +28,18 @@ public final class TestSocket {
         watcher.stop()
         if let error = Sockets.pendingError(descriptor) { throw error }
         self.socket = consume socket
-        self.watcher = IOWatcher(descriptor: descriptor, for: .read) { [unowned self] readiness in
+        startReading()
+    }
+
+    /// Takes a connection that was accepted.
+    init(accepted socket: consuming FileDescriptor) {
+        descriptor = socket.number
+        self.socket = consume socket
+        startReading()
+    }
+
+    private func startReading() {
+        watcher = IOWatcher(descriptor: descriptor, for: .read) { [unowned self] readiness in
             if readiness.contains(.write) { flush() }
             if readiness.contains(.read) { read() }
         }

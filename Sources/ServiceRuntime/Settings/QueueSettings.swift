@@ -20,6 +20,13 @@ public enum QueueSettings {
         }
     }
 
+    private static let depthLimit = Key(
+        "max_depth",
+        \TaskQueueConfiguration.depthLimit,
+        in: 1...10_000_000,
+        "Tasks that may be in the queue; past that, new ones get 503 OVERLOADED"
+    )
+
     private static let resultLifetime = Key(
         "result_ttl_s",
         \TaskQueueConfiguration.resultTimeToLive,
@@ -34,12 +41,7 @@ public enum QueueSettings {
         TaskQueueConfiguration(name: "tasks")
     ) {
         name
-        Key(
-            "max_depth",
-            \.depthLimit,
-            in: 1...10_000_000,
-            "Tasks that may be in the queue; past that, new ones get 503 OVERLOADED"
-        )
+        depthLimit
         Key(
             "max_results_mib",
             \.resultMebibytesLimit,
@@ -53,6 +55,16 @@ public enum QueueSettings {
             "Requests of this process that may wait for a result; past that, new ones get 503 OVERLOADED"
         )
         resultLifetime
+    }
+
+    /// For a service that puts tasks in and waits for none.
+    public static let feeder = ConfigurationTable(
+        "queue",
+        "The task queue, as the side that puts tasks in",
+        TaskQueueConfiguration(name: "tasks")
+    ) {
+        name
+        depthLimit
     }
 
     /// For a service that runs tasks.

@@ -5,7 +5,9 @@ extension ConfigurationSchema {
     public static let gateway = ConfigurationSchema(
         service: "gateway",
         [ServerSettings.table(port: 8080).section, LimitSettings.table.section, UpstreamSettings.table.section]
-            + [CacheSettings.table.section, DocumentationSettings.table.section] + common
+            + [SimulatorSettings.table.section, RedisSettings.table.section, QueueSettings.feeder.section]
+            + [CacheSettings.table.section, DocumentationSettings.table.section]
+            + common
     )
 
     /// The internal API.
@@ -20,7 +22,7 @@ extension ConfigurationSchema {
     public static let worker = ConfigurationSchema(
         service: "worker",
         [ServerSettings.table(port: 8010).section, DatabaseSettings.table.section, RedisSettings.table.section]
-            + [QueueSettings.consumer.section] + common
+            + [QueueSettings.consumer.section, StatisticsSettings.table.section] + common
     )
 
     /// The stand-in for the outside world.

@@ -51,10 +51,13 @@ struct UpPlan {
         }
     }
 
+    private var simulatorURL: String { "http://127.0.0.1:\(ports.simulator)" }
+
     /// What a shell needs to reach everything, for `. DIR/run/env`.
     var environmentFile: String {
         var variables = [
             ("TICKLOOP_GATEWAY_URL", "http://\(gateway)"), ("TICKLOOP_API_URL", "http://\(api)"),
+            ("TICKLOOP_SIMULATOR_URL", simulatorURL),
         ]
         let database = servers?.postgres.url ?? options.environment["TICKLOOP_DATABASE_URL"]
         let redis = servers?.redis.url ?? options.environment["TICKLOOP_REDIS_URL"]
@@ -79,6 +82,7 @@ struct UpPlan {
         // Of another `up`, whose `env` the shell has read.
         variables["TICKLOOP_GATEWAY_URL"] = nil
         variables["TICKLOOP_API_URL"] = nil
+        variables["TICKLOOP_SIMULATOR_URL"] = simulatorURL
         variables["TICKLOOP_LOGGING_FORMAT"] = variables["TICKLOOP_LOGGING_FORMAT"] ?? "text"
         if let servers {
             variables["TICKLOOP_DATABASE_URL"] = servers.postgres.localURL

@@ -1,0 +1,80 @@
+// What a proxy passes on of a head, and what belongs to the hop that it came over (RFC 9110 §7.6.1).
+
+extension HTTPFields {
+    /// Appends the lines of the fields that concern the whole way, byte for byte and in order.
+    ///
+    /// Left out is what belongs to one connection (`Connection` and what it names, `Keep-Alive`, `Proxy-Connection`,
+    /// `TE`, `Upgrade`, `Transfer-Encoding`), and what the sender of the next message writes itself (`Host`,
+    /// `Content-Length`).
+    ///
+    /// - Parameters:
+    ///   - announcesTrailers: Whether `Trailer` is kept, for a body whose trailers are passed on.
+    ///   - isLeftOut: Whether a field of this name is left out besides.
+    public func appendEndToEnd(
+        to head: inout [UInt8],
+        announcesTrailers: Bool,
+        except isLeftOut: (Span<UInt8>) -> Bool
+    ) {
+        let nominated = nominatedNames
+        let span = bytes.span
+        for entry in entries {
+            let name = entry.nameRange.bounds
+            switch entry.name {
+            case .connection, .keepAlive, .proxyConnection, .te, .upgrade, .transferEncoding, .host, .contentLength:
+                continue
+            case .trailer where !announcesTrailers: continue
+            case .other, .date, .expect, .trailer: break
+            }
+            if isLeftOut(span.extracting(name)) { continue }
+            if !nominated.isEmpty, isNominated(name, nominated) { continue }
+            head.append(contentsOf: bytes[name])
+            head.append(ASCII.colon)
+            head.append(ASCII.space)
+            head.append(contentsOf: bytes[entry.valueRange.bounds])
+            head.append(ASCII.carriageReturn)
+            head.append(ASCII.lineFeed)
+        }
+    }
+
+    /// The fields that concern the whole way: as ``appendEndToEnd(to:announcesTrailers:except:)``, for a head that is
+    /// written later. Whoever writes it writes the framing.
+    public func endToEnd(announcesTrailers: Bool, except isLeftOut: (Span<UInt8>) -> Bool) -> HTTPFields {
+        let nominated = nominatedNames
+        let span = bytes.span
+        let kept = entries.filter { entry in
+            switch entry.name {
+            case .connection, .keepAlive, .proxyConnection, .te, .upgrade, .transferEncoding, .contentLength:
+                return false
+            case .trailer where !announcesTrailers: return false
+            case .other, .date, .expect, .trailer, .host: break
+            }
+            let name = entry.nameRange.bounds
+            return !isLeftOut(span.extracting(name)) && (nominated.isEmpty || !isNominated(name, nominated))
+        }
+        return HTTPFields(bytes: bytes, entries: kept)
+    }
+
+    /// What `Connection` names besides the options that every sender knows.
+    private var nominatedNames: [Range<Int>] {
+        var names: [Range<Int>] = []
+        for entry in entries where entry.name == .connection {
+            forEachListMember(of: entry.valueRange.bounds, in: bytes.span) { member, bytes in
+                guard !bytes.equalsIgnoringCase(member, "keep-alive"), !bytes.equalsIgnoringCase(member, "close") else {
+                    return
+                }
+                names.append(member)
+            }
+        }
+        return names
+    }
+
+    private func isNominated(_ name: Range<Int>, _ nominated: [Range<Int>]) -> Bool {
+        let span = bytes.span
+        return nominated.contains { span.equalsIgnoringCase(name, span.extracting($0)) }
+    }
+}
+
+extension Span where Element == UInt8 {
+    /// Whether the bytes are `text`, the letters `A`–`Z` and `a`–`z` being the same.
+    public func isIgnoringCase(_ text: String) -> Bool { equalsIgnoringCase(0..<count, text) }
+}

@@ -1,0 +1,103 @@
+internal import HTTPWire
+internal import Reactor
+internal import Tracing
+internal import WebAPI
+
+/// Writes the head of a request for an upstream: the client's, with what this hop has to say.
+@ReactorActor
+enum ForwardedHead {
+    /// What this proxy is called in `Via` and `Proxy-Status`; never a host name.
+    nonisolated static let pseudonym = "tickloop"
+
+    /// Appends the head of the request of `context`.
+    static func append(_ context: RequestContext, to upstream: Upstream, framing: BodyFraming, _ bytes: inout [UInt8]) {
+        let head = context.head
+        HeadWriter.appendRequest(
+            head.method,
+            authority: upstream.url.authority,
+            framing: framing,
+            to: &bytes
+        ) { target in
+            target.append(utf8: upstream.url.basePath)
+            target.append(utf8: head.pathAndQuery)
+        } appendFields: { lines in
+            // The client's list of what belongs to its hop is carried out before ours are added, so that it cannot name
+            // one of ours.
+            head.fields.appendEndToEnd(to: &lines, announcesTrailers: framing == .chunked) { name in
+                FieldNames.isWrittenByProxy(name) || !head.expectsContinue && name.isIgnoringCase("expect")
+            }
+            appendOwn(context, &lines)
+        }
+    }
+
+    private static func appendOwn(_ context: RequestContext, _ lines: inout [UInt8]) {
+        let head = context.head
+        HeadWriter.appendField("Via", to: &lines) {
+            $0.append(utf8: head.version == .http11 ? "1.1 " : "1.0 ")
+            $0.append(utf8: pseudonym)
+        }
+        if let host = context.peerAddress?.numericHost {
+            HeadWriter.appendField("X-Forwarded-For", to: &lines) { $0.append(utf8: host) }
+        }
+        HeadWriter.appendField("X-Forwarded-Proto", to: &lines) { $0.append(utf8: "http") }
+        if let authority = head.authority {
+            HeadWriter.appendField("X-Forwarded-Host", to: &lines) { $0.append(utf8: authority) }
+        }
+        HeadWriter.appendField(WebService.requestIDField, to: &lines) { context.identity.requestID.append(to: &$0) }
+        HeadWriter.appendField(WebService.traceField, to: &lines) { context.identity.trace.append(to: &$0) }
+        if let state = context.identity.traceState {
+            HeadWriter.appendField(WebService.traceStateField, to: &lines) { $0.append(utf8: state) }
+        }
+    }
+}
+
+/// Names of fields that a proxy decides about.
+enum FieldNames {
+    /// Whether a field of a request says what only this hop may say: who the client is, under which name the request
+    /// runs, and what is between the client and a proxy.
+    static func isWrittenByProxy(_ name: Span<UInt8>) -> Bool {
+        guard name.count >= 5 else { return false }
+        switch name[0] | 0x20 {
+        case UInt8(ascii: "x"): return isForwarded(name) || name.isIgnoringCase(WebService.requestIDField)
+        case UInt8(ascii: "f"): return name.isIgnoringCase("forwarded")
+        case UInt8(ascii: "p"): return isProxy(name)
+        case UInt8(ascii: "h"): return name.isIgnoringCase("http2-settings")
+        case UInt8(ascii: "t"):
+            return name.isIgnoringCase(WebService.traceField) || name.isIgnoringCase(WebService.traceStateField)
+        default: return false
+        }
+    }
+
+    /// Whether a field of an answer is not passed on to the client.
+    static func isForProxy(_ name: Span<UInt8>) -> Bool {
+        switch name[0] | 0x20 {
+        case UInt8(ascii: "x"): name.isIgnoringCase(WebService.requestIDField)
+        case UInt8(ascii: "p"): name.isIgnoringCase("proxy-authenticate")
+        default: false
+        }
+    }
+
+    /// `X-Forwarded-…` and `X-Real-IP`, also as `X_Forwarded_For` or `X.Forwarded.For`: what reads variables of CGI
+    /// cannot tell them apart.
+    private static func isForwarded(_ name: Span<UInt8>) -> Bool {
+        startsAlike(name, "x-forwarded-") || name.count == 9 && startsAlike(name, "x-real-ip")
+    }
+
+    /// `Proxy-…`, which is between the client and us, and `Proxy`, which becomes the variable `HTTP_PROXY`.
+    private static func isProxy(_ name: Span<UInt8>) -> Bool {
+        startsAlike(name, "proxy-") || name.count == 5 && startsAlike(name, "proxy")
+    }
+
+    /// Whether a name starts with `prefix`, any mark standing for its hyphens.
+    private static func startsAlike(_ name: Span<UInt8>, _ prefix: String) -> Bool {
+        guard name.count >= prefix.utf8.count else { return false }
+        var index = 0
+        for expected in prefix.utf8 {
+            let byte = name[index]
+            let isMark = byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")
+            guard expected == UInt8(ascii: "-") ? isMark : byte | 0x20 == expected else { return false }
+            index += 1
+        }
+        return true
+    }
+}

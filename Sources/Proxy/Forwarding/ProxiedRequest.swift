@@ -1,0 +1,234 @@
+internal import HTTPClient
+internal import HTTPServer
+internal import HTTPWire
+internal import Reactor
+internal import WebAPI
+
+/// A request on its way through the proxy: both bodies flow at the pace of the slower side, and no more of them is kept
+/// than a piece of each.
+///
+///     client ──body──▶ read when the upstream took the last piece ──▶ upstream
+///     client ◀── write, pause the upstream while there is no room ◀──answer── upstream
+@ReactorActor
+final class ProxiedRequest: HTTPClientReceiver {
+    /// A body that is announced to be no longer is sent together with its head, and can be sent again.
+    private static let wholeBytesMax = 16 * 1024
+    /// How long an upstream may think about `Expect: 100-continue`; then the client is bidden to send (RFC 9110
+    /// §10.1.1).
+    private static let continueTimeout = Duration.seconds(1)
+
+    private let context: RequestContext
+    private let route: ProxyRoute
+    private let upstream: Upstream
+    private let onEnd: @ReactorActor (ProxiedOutcome) -> Void
+    private let startedAt = Reactor.now
+    private let framing: BodyFraming
+    private var exchange: HTTPClientExchange?
+    private var writer: HTTPResponseWriter?
+    private var status: HTTPStatus?
+    private var isReadingBody = false
+    /// Until the upstream has said whether it wants the body.
+    private var awaitsContinue: Bool
+    private var continueTimer: Timer?
+
+    init(
+        _ context: RequestContext,
+        _ route: ProxyRoute,
+        _ upstream: Upstream,
+        onEnd: @escaping @ReactorActor (ProxiedOutcome) -> Void
+    ) {
+        self.context = context
+        self.route = route
+        self.upstream = upstream
+        self.onEnd = onEnd
+        framing = context.head.framing
+        awaitsContinue = context.head.expectsContinue
+    }
+
+    func start() {
+        context.onClientGone = { [self] in abandon() }
+        if case .length(let count) = framing, count > 0, count <= Self.wholeBytesMax, !awaitsContinue {
+            context.request.body.collect(limitBytes: count) { [self] result in
+                switch result {
+                case .success(let body): open(body: body, isComplete: true)
+                // The server has answered, or nobody is there any more.
+                case .failure: abandon()
+                }
+            }
+        } else {
+            open(body: [], isComplete: !framing.hasBytes)
+        }
+    }
+
+    private func open(body: [UInt8], isComplete: Bool) {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(1024 + body.count)
+        ForwardedHead.append(context, to: upstream, framing: framing, &bytes)
+        bytes += body
+        let method = context.head.method
+        let request = HTTPClientRequest(
+            method,
+            bytes: bytes,
+            isIdempotent: method.isIdempotent || context.head.fields.contains("idempotency-key")
+        )
+        exchange = upstream.client.open(
+            request,
+            isComplete: isComplete,
+            deadline: Reactor.now + route.timeout,
+            receiver: self
+        )
+    }
+
+    // MARK: The request's body
+
+    func requestBodyWanted() {
+        guard exchange != nil, !isReadingBody else { return }
+        guard awaitsContinue else { return readBody() }
+        guard continueTimer == nil else { return }
+        let timer = Timer { [self] in bidToContinue() }
+        timer.schedule(after: Self.continueTimeout)
+        continueTimer = timer
+    }
+
+    func interimResponseReceived(_ head: ResponseHead) {
+        if head.status == .continue { bidToContinue() }
+    }
+
+    private func bidToContinue() {
+        continueTimer?.cancel()
+        continueTimer = nil
+        guard awaitsContinue else { return }
+        awaitsContinue = false
+        if exchange != nil, !isReadingBody { readBody() }
+    }
+
+    private func readBody() {
+        isReadingBody = true
+        // As long as the client sends, its own pace is judged, by the server; the upstream just waits.
+        exchange?.moveDeadline(to: .distantFuture)
+        context.request.body.read { [self] result in
+            isReadingBody = false
+            guard let exchange else { return }
+            switch result {
+            case .success(let piece?): send(piece, over: exchange)
+            case .success(nil): finishBody(exchange)
+            // After an early answer the rest does not matter.
+            case .failure(.answered): break
+            case .failure: abandon()
+            }
+        }
+    }
+
+    private func send(_ piece: [UInt8], over exchange: HTTPClientExchange) {
+        exchange.moveDeadline(to: Reactor.now + route.idleTimeout)
+        guard framing == .chunked else { return exchange.write(piece.span) }
+        var chunk: [UInt8] = []
+        chunk.reserveCapacity(piece.count + 16)
+        ChunkedEncoder.appendChunk(piece.span, to: &chunk)
+        exchange.write(chunk.span)
+    }
+
+    private func finishBody(_ exchange: HTTPClientExchange) {
+        exchange.moveDeadline(to: Reactor.now + route.timeout)
+        if framing == .chunked {
+            var end: [UInt8] = []
+            ChunkedEncoder.appendEnd(to: &end)
+            exchange.write(end.span)
+        }
+        exchange.finishRequest()
+    }
+
+    // MARK: The answer
+
+    func responseBegan(_ head: ResponseHead) {
+        status = head.status
+        continueTimer?.cancel()
+        exchange?.moveDeadline(to: Reactor.now + route.idleTimeout)
+        let fields = head.fields.endToEnd(announcesTrailers: false) { FieldNames.isForProxy($0) }
+        if context.head.method == .head || head.status.forbidsBody {
+            return context.respond(
+                HTTPResponse(head.status, fields: fields, body: .omitted(length: head.contentLength))
+            )
+        }
+        let length: Int? = if case .length(let count) = head.framing { count } else { nil }
+        writer = context.startResponse(head.status, fields: fields, length: length)
+    }
+
+    func responseBodyReceived(_ bytes: Span<UInt8>) {
+        guard let writer else { return }
+        writer.write(bytes)
+        guard !writer.hasRoom, !writer.isClosed else {
+            exchange?.moveDeadline(to: Reactor.now + route.idleTimeout)
+            return
+        }
+        // The upstream is not to blame for a client that does not read.
+        exchange?.pause()
+        exchange?.moveDeadline(to: .distantFuture)
+        writer.whenRoom { [self] in
+            guard !writer.isClosed else { return abandon() }
+            exchange?.moveDeadline(to: Reactor.now + route.idleTimeout)
+            exchange?.resume()
+        }
+    }
+
+    func responseEnded(_ failure: HTTPClientError?) {
+        exchange = nil
+        guard let failure else {
+            writer?.finish()
+            return end(.answered(status ?? .ok))
+        }
+        if let status {
+            // Without its end, so that nobody takes the part for the whole.
+            writer?.abort()
+            end(.cut(status, failure))
+        } else {
+            let error = failure.proxyError
+            context.fail(error, fields: failure.proxyStatus)
+            end(.failed(error.code.status, failure))
+        }
+    }
+
+    /// The client has left, or the server has answered it.
+    private func abandon() {
+        exchange.take()?.cancel()
+        context.abandon()
+        end(.abandoned)
+    }
+
+    private var isEnded = false
+
+    private func end(_ result: ProxiedOutcome.Result) {
+        guard !isEnded else { return }
+        isEnded = true
+        continueTimer?.cancel()
+        continueTimer = nil
+        context.onClientGone = nil
+        onEnd(ProxiedOutcome(result: result, duration: Reactor.now - startedAt))
+    }
+}
+
+/// What became of a request.
+struct ProxiedOutcome {
+    enum Result {
+        case answered(HTTPStatus)
+        /// The answer began and was not completed.
+        case cut(HTTPStatus, HTTPClientError)
+        case failed(HTTPStatus, HTTPClientError)
+        /// The client left, or did not send its request in full.
+        case abandoned
+    }
+
+    /// Of a request whose client left before its answer began: what nginx calls it.
+    private static let clientClosedRequest = 499
+
+    let result: Result
+    /// The status for statistics.
+    var status: Int {
+        switch result {
+        case .answered(let status), .cut(let status, _), .failed(let status, _): status.code
+        case .abandoned: Self.clientClosedRequest
+        }
+    }
+    /// From the complete head of the request to the last byte of the answer.
+    let duration: Duration
+}

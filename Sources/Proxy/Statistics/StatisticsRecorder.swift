@@ -1,0 +1,132 @@
+internal import JSONWire
+public import Logging
+public import Reactor
+public import TaskQueue
+
+/// Gathers what was carried, and hands it to the workers in batches, so that no request waits for it.
+///
+/// Bounded: what finds no room is counted as dropped. While the queue takes nothing, batches are kept and tried again; one
+/// whose fate is unknown goes again under its id, by which it is taken once.
+@ReactorActor
+public final class StatisticsRecorder {
+    private struct Batch {
+        let arguments: String
+        let requests: Int
+    }
+
+    /// How long a request waits for others to share its batch.
+    private static let interval = Duration.milliseconds(250)
+    /// After which a batch that was not taken is tried again.
+    private static let pause = Duration.milliseconds(500)
+    /// Requests of one batch at most.
+    private static let batchRequestsMax = 500
+    /// Bytes of one batch at most, beyond the last request.
+    private static let batchBytesMax = 256 * 1024
+    /// Bytes that wait at most, all batches together: some 60,000 requests.
+    private static let waitingBytesMax = 8 * 1024 * 1024
+
+    /// Requests that were taken.
+    public private(set) var recorded = 0
+    /// Requests that found no room.
+    public private(set) var dropped = 0
+
+    private let queue: TaskQueueClient
+    private let logger: Logger
+    private var rows = JSONWriter()
+    private var rowCount = 0
+    private var waiting: [Batch] = []
+    private var waitingBytes = 0
+    private var isSending = false
+    private var isClosed = false
+    private var timer: Timer?
+    private var emptied: [Promise<Void, Never>] = []
+
+    /// Makes a recorder that submits to `queue`, which stays its owner's.
+    public init(_ queue: TaskQueueClient, logger: Logger) {
+        self.queue = queue
+        self.logger = logger
+        timer = Timer { [unowned self] in seal() }
+    }
+
+    func record(_ request: CarriedRequest) {
+        guard waitingBytes + rows.bytes.count < Self.waitingBytesMax, !isClosed else {
+            dropped += 1
+            return
+        }
+        recorded += 1
+        if rowCount == 0 {
+            rows.beginArray()
+            timer?.schedule(after: Self.interval)
+        }
+        request.append(to: &rows)
+        rowCount += 1
+        if rowCount == Self.batchRequestsMax || rows.bytes.count >= Self.batchBytesMax { seal() }
+    }
+
+    /// Waits until everything is with the queue, or until the deadline.
+    public func drain(until deadline: Instant) async {
+        seal()
+        guard isSending else { return close() }
+        let promise = Promise<Void, Never>()
+        emptied.append(promise)
+        let limit = Timer { promise.succeed(()) }
+        limit.schedule(at: deadline)
+        _ = await promise.result
+        limit.cancel()
+        close()
+    }
+
+    private func close() {
+        isClosed = true
+        dropped += waiting.reduce(0) { $0 + $1.requests }
+        recorded -= waiting.reduce(0) { $0 + $1.requests }
+        waiting = []
+    }
+
+    /// Ends the batch that is being gathered.
+    private func seal() {
+        timer?.cancel()
+        guard rowCount > 0 else { return }
+        rows.endArray()
+        let encoded = rows.take()
+        var generator = SystemRandomNumberGenerator()
+        let id = [generator.next(), generator.next()].map { Self.hexadecimal($0) }.joined()
+        var writer = JSONWriter(capacity: encoded.count + 64)
+        writer.object { writer in
+            writer.member("batch", id)
+            writer.key("rows")
+            writer.raw(encoded)
+        }
+        waiting.append(Batch(arguments: String(decoding: writer.bytes, as: UTF8.self), requests: rowCount))
+        waitingBytes += writer.bytes.count
+        rowCount = 0
+        if !isSending {
+            isSending = true
+            Reactor.spawn { [self] in await send() }
+        }
+    }
+
+    private func send() async {
+        while let batch = waiting.first {
+            do throws(TaskQueueError) {
+                try await queue.submit(TaskRequest(name: StatisticsTask.name, encodedArguments: batch.arguments))
+            } catch {
+                logger.debug("statistics wait for the queue", metadata: ["reason": "\(error)"])
+                try? await Reactor.sleep(for: Self.pause)
+                continue
+            }
+            // It may have been given up meanwhile.
+            guard !waiting.isEmpty else { break }
+            waiting.removeFirst()
+            waitingBytes -= batch.arguments.utf8.count
+        }
+        isSending = false
+        for promise in emptied { promise.succeed(()) }
+        emptied = []
+    }
+
+    private static func hexadecimal(_ bits: UInt64) -> String {
+        let digits = String(bits, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

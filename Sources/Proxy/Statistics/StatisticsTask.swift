@@ -1,0 +1,79 @@
+internal import JSONWire
+public import Logging
+public import Postgres
+public import Reactor
+public import TaskQueue
+
+/// The task `proxy.statistics`: a batch of requests that a gateway carried, on its way into the database.
+public enum StatisticsTask {
+    /// The task's name in the queue.
+    public static let name = "proxy.statistics"
+}
+
+/// One request that was carried.
+struct CarriedRequest {
+    /// When it came, since 1970.
+    let unixTime: Duration
+    /// The prefix of its route.
+    let route: String
+    /// Scheme and authority of its upstream.
+    let origin: String
+    /// The path that the upstream was asked for, without the query.
+    let path: String
+    let status: Int
+    let duration: Duration
+
+    func append(to writer: inout JSONWriter) {
+        let microseconds = Int(duration / .microseconds(1))
+        writer.object { writer in
+            writer.member("t", Int(unixTime / .milliseconds(1)))
+            writer.member("r", route)
+            writer.member("o", origin)
+            writer.member("p", path)
+            writer.member("s", status)
+            writer.member("m", microseconds)
+            writer.member("b", LatencyBuckets.bucket(ofMicroseconds: microseconds))
+        }
+    }
+}
+
+/// Writes batches into the database. A batch that comes again changes nothing.
+@ReactorActor
+public final class StatisticsTaskHandler: TaskHandler {
+    private static let timeout = Duration.seconds(20)
+    private static let statement = PostgresStatement("select record_proxied($1::jsonb)")
+    private static let failure = TaskFailure(
+        .unavailable,
+        code: "UNAVAILABLE",
+        message: "The batch could not be stored.",
+        isRetryable: true
+    )
+
+    private let database: PostgresPool
+    private let logger: Logger
+
+    /// Makes a handler that writes to `database`.
+    public init(_ database: PostgresPool, logger: Logger) {
+        self.database = database
+        self.logger = logger
+    }
+
+    /// Stores each batch in a transaction of its own.
+    public func run(_ batch: [TaskContext]) async -> [TaskResult] {
+        var results: [TaskResult] = []
+        for task in batch {
+            do {
+                _ = try await database.query(
+                    Self.statement,
+                    [.text(task.encodedArguments)],
+                    deadline: Reactor.now + Self.timeout
+                )
+                results.append(.success(Array("true".utf8)))
+            } catch {
+                logger.error("statistics not stored", metadata: ["reason": "\(String(reflecting: error))"])
+                results.append(.failure(Self.failure))
+            }
+        }
+        return results
+    }
+}

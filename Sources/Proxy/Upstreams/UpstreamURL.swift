@@ -1,0 +1,55 @@
+internal import HTTPWire
+public import Reactor
+
+/// The base URL of an upstream, as `http://host:port/base`.
+public struct UpstreamURL: Hashable, Sendable, CustomStringConvertible {
+    /// Where it is.
+    public let endpoint: Endpoint
+    /// `host` or `host:port`, as it stands in the URL: what `Host` says.
+    public let authority: String
+    /// What stands before the client's path; empty for nothing, and without a slash at its end.
+    public let basePath: String
+
+    /// Why a text is no such URL.
+    public enum ParseError: Error, Hashable, Sendable, CustomStringConvertible {
+        case notHTTP, invalidHost, invalidPath
+
+        /// What was expected instead.
+        public var description: String {
+            switch self {
+            case .notHTTP: "an upstream is a URL that begins with http://"
+            case .invalidHost: "the URL of an upstream has a host, perhaps a port, and no user"
+            case .invalidPath: "the path of an upstream is plain, without a query"
+            }
+        }
+    }
+
+    /// Parses a URL.
+    public init(parsing text: String) throws(ParseError) {
+        guard text.hasPrefix("http://") else { throw .notHTTP }
+        let rest = text.dropFirst("http://".count)
+        let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        let path = rest.dropFirst(authority.count)
+        guard HeadWriter.isAuthority(String(authority)) else { throw .invalidHost }
+        let hasPort = authority.last != "]" && authority.split(separator: "]").last?.contains(":") == true
+        guard let endpoint = try? Endpoint(parsing: hasPort ? String(authority) : "\(authority):80") else {
+            throw .invalidHost
+        }
+        guard path.utf8.allSatisfy({ Self.isPlain($0) }) else { throw .invalidPath }
+        self.endpoint = endpoint
+        self.authority = String(authority)
+        basePath = String(path.last == "/" ? path.dropLast() : path)
+    }
+
+    /// The URL as it was given, without a slash at its end.
+    public var description: String { "http://\(authority)\(basePath)" }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "/-._~%!$&'()*+,;=:@".utf8.contains(byte)
+        }
+    }
+}

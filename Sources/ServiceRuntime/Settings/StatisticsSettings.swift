@@ -1,0 +1,12 @@
+public import Configuration
+
+/// `[statistics]`: what the proxy carried.
+public struct StatisticsSettings: Sendable {
+    /// How long it is known.
+    public var retentionDays = 30
+
+    /// The keys.
+    public static let table = ConfigurationTable("statistics", "What the proxy carried", Self()) {
+        Key("retention_days", \.retentionDays, in: 1...3650, "Days for which requests of the proxy are kept")
+    }
+}
