@@ -95,7 +95,8 @@ import Testing
         #expect(
             own == [
                 "TICKLOOP_DATABASE_URL": "postgresql://tickloop@/tickloop?host=/srv/s&port=20001",
-                "TICKLOOP_REDIS_URL": "unix:///srv/r.sock?db=0", "TICKLOOP_LOGGING_FORMAT": "json", "A": "b",
+                "TICKLOOP_REDIS_URL": "unix:///srv/r.sock?db=0", "TICKLOOP_SIMULATOR_URL": "http://127.0.0.1:20004",
+                "TICKLOOP_LOGGING_FORMAT": "json", "A": "b",
             ]
         )
         let external = plan(environment: other, isExternal: true).preparations[0].command.environment

@@ -12,7 +12,7 @@ public struct SimulatorSettings: Sendable {
             \.url,
             length: 8...1024,
             form: "a URL http://HOST:PORT",
-            "Base URL of the simulator: what the word \"simulator\" means as an address of the outside world"
+            "Base URL of the simulator, for whatever is in the outside world"
         ) { $0.hasPrefix("http://") }
     }
 }
