@@ -123,7 +123,7 @@ let package = Package(
         module(
             "Proxy",
             [
-                "Reactor", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI", "Tracing", "Metrics",
+                "Basics", "Reactor", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI", "Tracing", "Metrics",
                 "TaskQueue", "Postgres", logging,
             ]
         ),

@@ -108,19 +108,19 @@ language plpgsql stable as $$
 declare
     inner_since timestamptz;
     inner_until timestamptz;
-    width interval;
+    piece interval;
 begin
     select coalesce(since, min(start)), coalesce(until, max(start) + interval '1 day') into since, until
     from proxied_sums s where s.width = interval '1 day';
     -- From the widest whole pieces that fit to the edges that they leave.
-    foreach width in array array[interval '1 day', interval '1 hour', interval '1 minute'] loop
-        inner_since := date_bin(width, since + width - interval '1 microsecond', 'epoch');
-        inner_until := date_bin(width, until, 'epoch');
+    foreach piece in array array[interval '1 day', interval '1 hour', interval '1 minute'] loop
+        inner_since := date_bin(piece, since + piece - interval '1 microsecond', 'epoch');
+        inner_until := date_bin(piece, until, 'epoch');
         if inner_since < inner_until then
             return query
                 select s.status_class, s.bucket, s.requests, s.microseconds, s.longest
                 from proxied_sums s
-                where s.width = proxied_totals.width and start >= inner_since and start < inner_until;
+                where s.width = piece and start >= inner_since and start < inner_until;
             return query select * from proxied_totals(since, inner_since) where since < inner_since;
             return query select * from proxied_totals(inner_until, until) where inner_until < until;
             return;

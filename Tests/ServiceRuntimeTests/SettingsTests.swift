@@ -45,9 +45,9 @@ import Testing
         }
     }
 
-    @Test func `the gateway is told nothing of the database and the broker`() {
+    @Test func `the gateway is told nothing of the database`() {
         let sections = Set(ConfigurationSchema.gateway.sections.map(\.name))
-        #expect(sections.isDisjoint(with: ["database", "redis", "queue"]))
+        #expect(sections.isDisjoint(with: ["database"]))
     }
 
     @Test func `a key that several services have means the same in each`() {

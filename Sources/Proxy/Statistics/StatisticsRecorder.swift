@@ -1,3 +1,4 @@
+internal import Basics
 internal import JSONWire
 public import Logging
 public import Reactor
@@ -90,7 +91,7 @@ public final class StatisticsRecorder {
         rows.endArray()
         let encoded = rows.take()
         var generator = SystemRandomNumberGenerator()
-        let id = [generator.next(), generator.next()].map { Self.hexadecimal($0) }.joined()
+        let id = Hexadecimal.text(generator.next()) + Hexadecimal.text(generator.next())
         var writer = JSONWriter(capacity: encoded.count + 64)
         writer.object { writer in
             writer.member("batch", id)
@@ -123,10 +124,5 @@ public final class StatisticsRecorder {
         isSending = false
         for promise in emptied { promise.succeed(()) }
         emptied = []
-    }
-
-    private static func hexadecimal(_ bits: UInt64) -> String {
-        let digits = String(bits, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }
