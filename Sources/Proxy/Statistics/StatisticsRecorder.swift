@@ -6,8 +6,8 @@ public import TaskQueue
 
 /// Gathers what was carried, and hands it to the workers in batches, so that no request waits for it.
 ///
-/// Bounded: what finds no room is counted as dropped. While the queue takes nothing, batches are kept and tried again; one
-/// whose fate is unknown goes again under its id, by which it is taken once.
+/// Bounded: what finds no room is counted as dropped. While the queue takes nothing, batches are kept and tried again;
+/// one whose fate is unknown goes again under its id, by which it is taken once.
 @ReactorActor
 public final class StatisticsRecorder {
     private struct Batch {
