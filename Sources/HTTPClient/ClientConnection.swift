@@ -46,7 +46,7 @@ final class ClientConnection {
     func start(_ exchange: HTTPClientExchange) {
         self.exchange = exchange
         exchange.place = .on(self)
-        parser.expectResponse(to: exchange.method)
+        parser.expectResponse(to: exchange.method, mayUpgrade: exchange.asksForUpgrade)
         write()
         if exchange.isPaused { watch() }
     }
@@ -116,6 +116,7 @@ extension ClientConnection {
                 case .deliverBody(let range):
                     exchange.received(unread.extracting(range))
                 case .finishResponse:
+                    exchange.trailers = parser.trailers
                     return finish(exchange, hasUnreadBytes: consumed < unread.count)
                 }
                 unread = unread.extracting(consumed...)

@@ -1,4 +1,4 @@
-internal import HTTPWire
+public import HTTPWire
 public import Reactor
 
 /// One request on its way, and what has come back.
@@ -22,6 +22,9 @@ public final class HTTPClientExchange {
     let method: HTTPMethod
     let isIdempotent: Bool
     let isProbe: Bool
+    let asksForUpgrade: Bool
+    /// What stood behind the last chunk of the response, once it has ended; nil for nothing.
+    public internal(set) var trailers: HTTPFields?
     var place = Place.nowhere
     var deadline: Instant
     /// When it was given to a connection.
@@ -57,6 +60,7 @@ public final class HTTPClientExchange {
     ) {
         method = request.method
         isIdempotent = request.isIdempotent
+        asksForUpgrade = request.asksForUpgrade
         output = request.bytes
         isRequestComplete = isComplete
         isReplayable = isComplete

@@ -68,6 +68,12 @@ extension HTTPConnection {
         append { HeadWriter.appendContinue(to: &$0) }
     }
 
+    /// Passes an interim response on, if nothing of another answer would stand before it.
+    func sendInterim(_ status: HTTPStatus, _ fields: HTTPFields, for exchange: HTTPExchange) {
+        guard exchanges.first === exchange, exchange.request.head.version == .http11 else { return }
+        append { HeadWriter.appendInterim(status, fields: fields, to: &$0) }
+    }
+
     // MARK: Writing
 
     private func write(_ response: HTTPResponse, to exchange: HTTPExchange, keepsAlive: Bool) {
@@ -98,6 +104,7 @@ extension HTTPConnection {
 
     private func finish(_ exchange: HTTPExchange, keepsAlive: Bool) {
         exchanges.removeFirst()
+        tunnel.take()?.fail(.answered)
         if !keepsAlive { endAfterOutput(lingers: lingers(after: exchange)) }
         exchange.detach()
         server.finished(exchange)

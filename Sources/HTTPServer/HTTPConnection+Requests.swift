@@ -8,7 +8,8 @@ extension HTTPConnection {
     var isPaused: Bool {
         let mostExchanges = isOutputLate ? 1 : configuration.pipelineLimit
         return held != nil || exchanges.count >= mostExchanges || !hasRoom
-            || receiving?.request.body.isFull ?? false
+            || receiving?.request.body.isFull ?? false || tunnel?.isFull ?? false
+            || exchanges.last?.holdsInput ?? false
     }
 
     /// Parses `bytes`; those that must wait are copied.
@@ -18,6 +19,10 @@ extension HTTPConnection {
             hasMoreInput = position < bytes.count
             guard !isPaused else {
                 if hasMoreInput { unparsed.append(copying: bytes.extracting(position...)) }
+                break
+            }
+            if let tunnel {
+                tunnel.receive(bytes.extracting(position...))
                 break
             }
             do throws(HTTPParseError) {
@@ -95,6 +100,7 @@ extension HTTPConnection {
         guard let exchange = receiving else { return }
         receiving = nil
         if !exchange.request.head.keepsAlive { ignoresInput = true }
+        exchange.request.body.trailers = parser.trailers
         exchange.request.body.finish()
     }
 
@@ -106,9 +112,20 @@ extension HTTPConnection {
         let body = receiving?.request.body
         receiving = nil
         body?.fail(.clientGone)
+        tunnel?.finish()
         if exchanges.isEmpty, held == nil { return endAfterOutput(lingers: false) }
         progressed(.answer)
         armTimer()
+    }
+
+    /// What follows is not HTTP: it goes to the answer of `exchange`, which has begun.
+    func beginTunnel(_ exchange: HTTPExchange) -> HTTPRequestBody {
+        let tunnel = HTTPRequestBody(ofTunnelWithWindowBytes: configuration.bodyWindowBytes)
+        tunnel.onTaken = { [unowned self] in mark() }
+        self.tunnel = tunnel
+        if hasEnded { tunnel.finish() }
+        mark()
+        return tunnel
     }
 
     // MARK: Refusals

@@ -57,6 +57,8 @@ final class HTTPConnection {
     var exchanges: [HTTPExchange] = []
     /// The one among the requests whose body is still arriving; its answer may be complete already.
     var receiving: HTTPExchange?
+    /// Takes what the client sends once another protocol is spoken.
+    var tunnel: HTTPRequestBody?
     /// A request that waits for earlier ones, because it or one of them is not safe to run beside others.
     var held: RequestHead?
     /// The last word on this connection, sent when the requests before it are answered.
@@ -270,6 +272,8 @@ final class HTTPConnection {
             case .request: isFresh ? configuration.headTimeout : configuration.keepAliveTimeout
             case .head: configuration.headTimeout
             case .body: bodyPace.patience(configuration.bodyTimeout, configuration.slowestBytesPerSecond)
+            // Whoever passes a tunnel on judges its silence.
+            case .answer where tunnel != nil && !hasEnded: .seconds(1 << 30)
             case .answer: hasEnded ? configuration.halfClosedTimeout : configuration.answerTimeout
             case .write: outputPace.patience(configuration.writeTimeout, configuration.slowestBytesPerSecond)
             case .linger: configuration.lingerTimeout
@@ -364,6 +368,7 @@ final class HTTPConnection {
         for exchange in abandoned { server.abandoned(exchange) }
         server.closed(self)
         body?.fail(.clientGone)
+        tunnel.take()?.fail(.clientGone)
         for exchange in abandoned {
             exchange.clientLeft()
             exchange.detach()

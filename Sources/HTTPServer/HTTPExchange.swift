@@ -43,6 +43,8 @@ public final class HTTPExchange {
     var admittedAt: Instant?
     /// Whether its answer has begun and has no end of its own.
     var isOpenEnded = false
+    /// Whether what follows must not be read before it is answered.
+    private(set) var holdsInput = false
     /// Whether `100 Continue` is to be sent when this exchange's turn to answer comes.
     var wantsContinue = false
 
@@ -108,6 +110,30 @@ public final class HTTPExchange {
         answer = .streamed(writer)
         connection.answered(self)
         return writer
+    }
+
+    /// Passes an interim response (1xx) on that another server gave; without effect once there is an answer, and for a
+    /// client that does not know them.
+    public func sendInterim(_ status: HTTPStatus, fields: HTTPFields) {
+        guard isUnanswered else { return }
+        connection?.sendInterim(status, fields, for: self)
+    }
+
+    /// Reads no more of the connection until the request is answered, because what follows may belong to another
+    /// protocol. Called while the request is handed over.
+    public func holdInput() { holdsInput = true }
+
+    /// Answers 101: from now on both sides speak another protocol, for as long as both want.
+    ///
+    /// - Returns: What the client says, to its end, and the writer of what it is told; nil if there is an answer
+    ///   already, or the connection is closed.
+    public func startTunnel(fields: HTTPFields) -> (input: HTTPRequestBody, output: HTTPResponseWriter)? {
+        guard isUnanswered, let connection else { return nil }
+        precondition(holdsInput, "what follows the request has been taken for HTTP")
+        let output = startResponse(.switchingProtocols, fields: fields, length: nil, isOpenEnded: true)
+        guard !output.isClosed else { return nil }
+        holdsInput = false
+        return (connection.beginTunnel(self), output)
     }
 
     /// Whether no answer was given.

@@ -37,6 +37,9 @@ public final class HTTPRequestBody {
     /// What `Content-Length` says; nil for chunks, 0 without a body.
     public let declaredLength: Int?
 
+    /// What stood behind the last chunk, once the body has ended; nil for nothing.
+    public internal(set) var trailers: HTTPFields?
+
     private let windowBytes: Int
     private var state: State
     private var reader: Reader?
@@ -60,6 +63,13 @@ public final class HTTPRequestBody {
 
     init(of head: RequestHead, windowBytes: Int) {
         declaredLength = if case .length(let count) = head.framing { count } else { nil }
+        self.windowBytes = windowBytes
+        state = .arriving
+    }
+
+    /// What a client says in another protocol.
+    init(ofTunnelWithWindowBytes windowBytes: Int) {
+        declaredLength = nil
         self.windowBytes = windowBytes
         state = .arriving
     }

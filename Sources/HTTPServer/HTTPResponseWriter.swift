@@ -52,7 +52,9 @@ public final class HTTPResponseWriter {
         self.response = response
         let head = exchange.request.head
         framing =
-            if response.status.forbidsBody {
+            if response.status == .switchingProtocols {
+                .untilClose
+            } else if response.status.forbidsBody {
                 .none
             } else if let length {
                 .length(length)
@@ -132,10 +134,12 @@ public final class HTTPResponseWriter {
     }
 
     /// Completes the response. If fewer bytes were written than announced, it is aborted instead.
-    public func finish() {
+    ///
+    /// - Parameter trailers: Sent behind the last chunk; lost if the response is not in chunks.
+    public func finish(trailers: HTTPFields? = nil) {
         guard !isClosed else { return }
         guard (remainingBytes ?? 0) == 0 else { return abort() }
-        if hasBody, framing == .chunked { append { ChunkedEncoder.appendEnd(to: &$0) } }
+        if hasBody, framing == .chunked { append { ChunkedEncoder.appendEnd(trailers: trailers, to: &$0) } }
         let wasQueued = if case .queued = state { true } else { false }
         state = .finished
         if !wasQueued { complete() }

@@ -70,6 +70,11 @@ struct BodyDecoder {
         }
     }
 
+    /// What stood behind the last chunk; nil for nothing.
+    var trailers: HTTPFields? {
+        if case .chunked(let decoder) = state { decoder.trailers } else { nil }
+    }
+
     /// Whether the end of the connection is the end of the body.
     var endsWithConnection: Bool {
         if case .untilClose = state { true } else { false }

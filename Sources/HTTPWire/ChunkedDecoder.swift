@@ -5,7 +5,7 @@ internal import Basics
 ///     size ──CRLF──▶ data ──n bytes──▶ dataEnd ──CRLF──▶ size …      size(0) ──▶ trailers ──empty line──▶ done
 ///
 /// Chunk extensions are checked, bounded, and dropped. Trailers are checked like any field and
-/// dropped, as RFC 9110 §6.5.1 allows: none of our routes gives one a meaning.
+/// kept apart from the head's (RFC 9110 §6.5.1): none of our routes gives one a meaning, and a proxy passes them on.
 struct ChunkedDecoder {
     private enum State {
         /// Reading hex digits. `digits` counts them, because a run of zeros is otherwise endless.
@@ -20,6 +20,9 @@ struct ChunkedDecoder {
     }
 
     private let limits: HTTPLimits
+    /// What stood behind the last chunk; nil for nothing.
+    private(set) var trailers: HTTPFields?
+
     private var state = State.size(value: 0, digits: 0)
     private var bodyBytes = 0
     private var extensionBytes = 0
@@ -42,6 +45,7 @@ struct ChunkedDecoder {
                     return (.needMoreBytes, unread.count)
                 }
                 state = .done
+                trailers = reader.fields
                 return (.end, end)
             case .done:
                 return (.end, position)
@@ -108,6 +112,13 @@ private final class TrailerReader {
     private var scanner = SectionScanner()
     /// The section so far.
     private var bytes: [UInt8] = []
+    /// Of the whole section, once it is there.
+    private var length = 0
+
+    /// The trailers, once they are there; nil for none.
+    var fields: HTTPFields? {
+        scanner.entries.isEmpty ? nil : HTTPFields(bytes: Array(bytes.prefix(length)), entries: scanner.entries)
+    }
 
     init(within limits: HTTPLimits) {
         rules = SectionRules(limits: limits, startLine: nil)
@@ -121,6 +132,7 @@ private final class TrailerReader {
         bytes.append(copying: unread.extracting(start..<start + taken))
         let section = bytes
         guard case .end(let end) = try scanner.next(in: section.span, rules: rules) else { return nil }
+        length = end
         for entry in scanner.entries {
             switch entry.name {
             // A trailer that frames or routes is an attempt to confuse whoever merges it into the head (RFC 9110

@@ -25,6 +25,8 @@ public struct HTTPStatus: RawRepresentable, Hashable, Sendable, CustomStringConv
 extension HTTPStatus {
     /// 100 Continue.
     public static var `continue`: Self { Self(rawValue: 100) }
+    /// 101 Switching Protocols.
+    public static var switchingProtocols: Self { Self(rawValue: 101) }
     /// 200 OK.
     public static var ok: Self { Self(rawValue: 200) }
     /// 201 Created.
@@ -104,6 +106,9 @@ extension HTTPStatus {
     public var reason: String {
         switch rawValue {
         case 100: "Continue"
+        case 101: "Switching Protocols"
+        case 102: "Processing"
+        case 103: "Early Hints"
         case 200: "OK"
         case 201: "Created"
         case 202: "Accepted"

@@ -95,10 +95,19 @@ public enum HeadWriter {
         appendMore(&buffer)
         appendFraming(framing, to: &buffer)
         switch (keepsAlive, version) {
+        case _ where status == .switchingProtocols: buffer.append(utf8: "Connection: Upgrade\r\n")
         case (false, _): buffer.append(utf8: "Connection: close\r\n")
         case (true, .http10): buffer.append(utf8: "Connection: keep-alive\r\n")
         case (true, .http11): break
         }
+        appendLineEnd(to: &buffer)
+    }
+
+    /// Writes an interim response (1xx), which another one follows.
+    public static func appendInterim(_ status: HTTPStatus, fields: borrowing HTTPFields, to buffer: inout [UInt8]) {
+        precondition(status.isInformational && status != .switchingProtocols, "not an interim response")
+        appendStatusLine(status, to: &buffer)
+        append(fields, to: &buffer) { $0.isWrittenForConnection }
         appendLineEnd(to: &buffer)
     }
 
@@ -198,7 +207,11 @@ public enum ChunkedEncoder {
     }
 
     /// Writes the last chunk; the body is complete.
-    public static func appendEnd(to buffer: inout [UInt8]) {
-        buffer.append(utf8: "0\r\n\r\n")
+    ///
+    /// - Parameter trailers: Written behind it.
+    public static func appendEnd(trailers: HTTPFields? = nil, to buffer: inout [UInt8]) {
+        buffer.append(utf8: "0\r\n")
+        trailers?.appendEndToEnd(to: &buffer, announcesTrailers: false) { _ in false }
+        appendChunkEnd(to: &buffer)
     }
 }

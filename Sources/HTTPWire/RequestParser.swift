@@ -28,6 +28,10 @@ public struct RequestParser: ~Copyable {
     /// no more than a part of it. Asked only where it makes a difference.
     public var isBodyUnlimited: (RequestHead) -> Bool = { _ in false }
 
+    /// What stood behind the last chunk of the request that ended last; nil for nothing. They are no fields of its head, and
+    /// only who knows what they mean may merge them (RFC 9110 §6.5.1).
+    public private(set) var trailers: HTTPFields?
+
     private let limits: HTTPLimits
     private var state = State.head
     private var headReader: HeadReader<RequestLine>
@@ -58,6 +62,7 @@ public struct RequestParser: ~Copyable {
                     state = .body(decoder)
                     return (.deliverBody(range), consumed)
                 case .end:
+                    trailers = decoder.trailers
                     return (.finishRequest, consumed)
                 }
             case .failed(let error): throw error

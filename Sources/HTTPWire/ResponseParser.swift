@@ -90,9 +90,15 @@ public struct ResponseParser: ~Copyable {
         case finishResponse
     }
 
+    /// What is known of the request whose response comes.
+    private struct Expected {
+        let method: HTTPMethod
+        let mayUpgrade: Bool
+    }
+
     private enum State {
         case idle
-        case head(method: HTTPMethod, interimResponses: Int)
+        case head(Expected, interimResponses: Int)
         case body(BodyDecoder)
         case failed(HTTPParseError)
     }
@@ -101,6 +107,10 @@ public struct ResponseParser: ~Copyable {
     ///
     /// More than a 100 and a few 103 means an endless stream of them.
     private static let interimLimit = 8
+
+    /// What stood behind the last chunk of the response that ended last; nil for nothing. They are no fields of its head, and
+    /// only who knows what they mean may merge them (RFC 9110 §6.5.1).
+    public private(set) var trailers: HTTPFields?
 
     private let limits: HTTPLimits
     private var state = State.idle
@@ -115,9 +125,12 @@ public struct ResponseParser: ~Copyable {
     /// Announces the request whose response comes next.
     ///
     /// Traps while another response is unfinished.
-    public mutating func expectResponse(to method: HTTPMethod) {
+    ///
+    /// - Parameter mayUpgrade: Whether the request asked for another protocol. Behind a 101 its bytes are delivered as a
+    ///   body that ends with the connection.
+    public mutating func expectResponse(to method: HTTPMethod, mayUpgrade: Bool = false) {
         guard case .idle = state else { preconditionFailure("one request at a time") }
-        state = .head(method: method, interimResponses: 0)
+        state = .head(Expected(method: method, mayUpgrade: mayUpgrade), interimResponses: 0)
     }
 
     /// Takes one step.
@@ -131,8 +144,8 @@ public struct ResponseParser: ~Copyable {
             case .idle:
                 guard unread.isEmpty else { throw HTTPParseError.unexpectedResponse }
                 return (.needMoreBytes, 0)
-            case .head(let method, let interimResponses):
-                return try stepHead(unread, method, interimResponses)
+            case .head(let expected, let interimResponses):
+                return try stepHead(unread, expected, interimResponses)
             case .body(var decoder):
                 state = .idle
                 let (event, consumed) = try decoder.step(unread)
@@ -144,6 +157,7 @@ public struct ResponseParser: ~Copyable {
                     state = .body(decoder)
                     return (.deliverBody(range), consumed)
                 case .end:
+                    trailers = decoder.trailers
                     return (.finishResponse, consumed)
                 }
             case .failed(let error): throw error
@@ -186,18 +200,26 @@ public struct ResponseParser: ~Copyable {
 
     private mutating func stepHead(
         _ unread: Span<UInt8>,
-        _ method: HTTPMethod,
+        _ expected: Expected,
         _ interimResponses: Int
     ) throws(HTTPParseError) -> (action: Action, consumed: Int) {
         let (section, consumed) = try headReader.step(unread)
         guard let section else { return (.needMoreBytes, consumed) }
-        let head = try ResponseHead(section, method: method)
+        let head = try ResponseHead(section, method: expected.method)
         guard head.status.isInformational else {
             state = .body(try BodyDecoder(head.framing, within: limits))
             return (.deliverHead(head), consumed)
         }
-        guard head.status.code != 101, interimResponses < Self.interimLimit else { throw .unexpectedResponse }
-        state = .head(method: method, interimResponses: interimResponses + 1)
+        if head.status == .switchingProtocols, expected.mayUpgrade {
+            var limits = limits
+            limits.bodyBytes = .max
+            state = .body(try BodyDecoder(.untilClose, within: limits))
+            return (.deliverHead(head), consumed)
+        }
+        guard head.status != .switchingProtocols, interimResponses < Self.interimLimit else {
+            throw .unexpectedResponse
+        }
+        state = .head(expected, interimResponses: interimResponses + 1)
         return (.deliverInterim(head), consumed)
     }
 }

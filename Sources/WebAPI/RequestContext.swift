@@ -117,6 +117,20 @@ public final class RequestContext: HTTPAnswerFields {
         return exchange.startResponse(status, fields: fields, length: length, isOpenEnded: isOpenEnded)
     }
 
+    /// Passes an interim response (1xx) on; see `HTTPExchange.sendInterim`.
+    public func sendInterim(_ status: HTTPStatus, fields: HTTPFields) {
+        exchange.sendInterim(status, fields: fields)
+    }
+
+    /// Reads no more of the connection until the request is answered; see `HTTPExchange.holdInput`.
+    public func holdInput() { exchange.holdInput() }
+
+    /// Answers 101; see `HTTPExchange.startTunnel`.
+    public func startTunnel(fields: HTTPFields) -> (input: HTTPRequestBody, output: HTTPResponseWriter)? {
+        if let service = service.take() { service.answered(self, HTTPResponse(.switchingProtocols, fields: fields)) }
+        return exchange.startTunnel(fields: fields)
+    }
+
     /// Whether nobody has answered the request.
     public var isUnanswered: Bool { service != nil }
 

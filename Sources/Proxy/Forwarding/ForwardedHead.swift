@@ -10,7 +10,15 @@ enum ForwardedHead {
     nonisolated static let pseudonym = "tickloop"
 
     /// Appends the head of the request of `context`.
-    static func append(_ context: RequestContext, to upstream: Upstream, framing: BodyFraming, _ bytes: inout [UInt8]) {
+    ///
+    /// - Parameter upgrade: The protocol that the client would rather speak; nil for none.
+    static func append(
+        _ context: RequestContext,
+        to upstream: Upstream,
+        framing: BodyFraming,
+        upgrade: String?,
+        _ bytes: inout [UInt8]
+    ) {
         let head = context.head
         HeadWriter.appendRequest(
             head.method,
@@ -27,7 +35,28 @@ enum ForwardedHead {
                 FieldNames.isWrittenByProxy(name) || !head.expectsContinue && name.isIgnoringCase("expect")
             }
             appendOwn(context, &lines)
+            appendHop(head, upgrade, &lines)
         }
+    }
+
+    /// What the client said for its hop and we say for ours.
+    private static func appendHop(_ head: RequestHead, _ upgrade: String?, _ lines: inout [UInt8]) {
+        let takesTrailers = head.fields.list("te", contains: "trailers")
+        guard upgrade != nil || takesTrailers else { return }
+        let options = [takesTrailers ? "TE" : nil, upgrade.map { _ in "Upgrade" }].compactMap { $0 }
+        HeadWriter.appendField("Connection", to: &lines) { $0.append(utf8: options.joined(separator: ", ")) }
+        if takesTrailers { HeadWriter.appendField("TE", to: &lines) { $0.append(utf8: "trailers") } }
+        if let upgrade { HeadWriter.appendField("Upgrade", to: &lines) { $0.append(utf8: upgrade) } }
+    }
+
+    /// The protocol that a request asks for and that may be passed on. Not HTTP/2: `h2c` is asked for by clients that do
+    /// well without it, and would hide what follows from us.
+    static func upgrade(of head: RequestHead) -> String? {
+        guard head.version == .http11, head.method == .get, !head.framing.hasBytes,
+            head.fields.list("connection", contains: "upgrade"), let wish = head.fields["upgrade"],
+            !head.fields.list("upgrade", contains: "h2c")
+        else { return nil }
+        return wish
     }
 
     private static func appendOwn(_ context: RequestContext, _ lines: inout [UInt8]) {

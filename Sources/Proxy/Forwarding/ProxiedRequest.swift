@@ -23,6 +23,9 @@ final class ProxiedRequest: HTTPClientReceiver {
     private let onEnd: @ReactorActor (ProxiedOutcome) -> Void
     private let startedAt = Reactor.now
     private let framing: BodyFraming
+    /// What the client would rather speak; nil once that is settled.
+    private var upgrade: String?
+    private var tunnel: Tunnel?
     private var exchange: HTTPClientExchange?
     private var writer: HTTPResponseWriter?
     private var status: HTTPStatus?
@@ -43,10 +46,12 @@ final class ProxiedRequest: HTTPClientReceiver {
         self.onEnd = onEnd
         framing = context.head.framing
         awaitsContinue = context.head.expectsContinue
+        upgrade = ForwardedHead.upgrade(of: context.head)
     }
 
     func start() {
         context.onClientGone = { [self] in abandon() }
+        if upgrade != nil { context.holdInput() }
         if case .length(let count) = framing, count > 0, count <= Self.wholeBytesMax, !awaitsContinue {
             context.request.body.collect(limitBytes: count) { [self] result in
                 switch result {
@@ -56,21 +61,22 @@ final class ProxiedRequest: HTTPClientReceiver {
                 }
             }
         } else {
-            open(body: [], isComplete: !framing.hasBytes)
+            open(body: [], isComplete: !framing.hasBytes && upgrade == nil)
         }
     }
 
     private func open(body: [UInt8], isComplete: Bool) {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(1024 + body.count)
-        ForwardedHead.append(context, to: upstream, framing: framing, &bytes)
+        ForwardedHead.append(context, to: upstream, framing: framing, upgrade: upgrade, &bytes)
         bytes += body
         let method = context.head.method
-        let request = HTTPClientRequest(
+        var request = HTTPClientRequest(
             method,
             bytes: bytes,
-            isIdempotent: method.isIdempotent || context.head.fields.contains("idempotency-key")
+            isIdempotent: upgrade == nil && method.isIdempotent || context.head.fields.contains("idempotency-key")
         )
+        request.asksForUpgrade = upgrade != nil
         exchange = upstream.client.open(
             request,
             isComplete: isComplete,
@@ -82,7 +88,8 @@ final class ProxiedRequest: HTTPClientReceiver {
     // MARK: The request's body
 
     func requestBodyWanted() {
-        guard exchange != nil, !isReadingBody else { return }
+        if let tunnel { return tunnel.upstreamTookAll() }
+        guard exchange != nil, !isReadingBody, upgrade == nil else { return }
         guard awaitsContinue else { return readBody() }
         guard continueTimer == nil else { return }
         let timer = Timer { [self] in bidToContinue() }
@@ -91,7 +98,8 @@ final class ProxiedRequest: HTTPClientReceiver {
     }
 
     func interimResponseReceived(_ head: ResponseHead) {
-        if head.status == .continue { bidToContinue() }
+        guard head.status != .continue else { return bidToContinue() }
+        context.sendInterim(head.status, fields: head.fields.endToEnd(announcesTrailers: false) { _ in false })
     }
 
     private func bidToContinue() {
@@ -132,7 +140,7 @@ final class ProxiedRequest: HTTPClientReceiver {
         exchange.moveDeadline(to: Reactor.now + route.timeout)
         if framing == .chunked {
             var end: [UInt8] = []
-            ChunkedEncoder.appendEnd(to: &end)
+            ChunkedEncoder.appendEnd(trailers: context.request.body.trailers, to: &end)
             exchange.write(end.span)
         }
         exchange.finishRequest()
@@ -144,7 +152,11 @@ final class ProxiedRequest: HTTPClientReceiver {
         status = head.status
         continueTimer?.cancel()
         exchange?.moveDeadline(to: Reactor.now + route.idleTimeout)
-        let fields = head.fields.endToEnd(announcesTrailers: false) { FieldNames.isForProxy($0) }
+        let fields = head.fields.endToEnd(announcesTrailers: head.framing == .chunked) { FieldNames.isForProxy($0) }
+        if upgrade.take() != nil {
+            if head.status == .switchingProtocols { return beginTunnel(head, fields) }
+            exchange?.finishRequest()
+        }
         if context.head.method == .head || head.status.forbidsBody {
             return context.respond(
                 HTTPResponse(head.status, fields: fields, body: .omitted(length: head.contentLength))
@@ -154,7 +166,20 @@ final class ProxiedRequest: HTTPClientReceiver {
         writer = context.startResponse(head.status, fields: fields, length: length)
     }
 
+    private func beginTunnel(_ head: ResponseHead, _ fields: HTTPFields) {
+        var fields = fields
+        for value in head.fields.values("upgrade") { fields.append("Upgrade", value) }
+        guard let exchange, let ends = context.startTunnel(fields: fields) else { return abandon() }
+        exchange.moveDeadline(to: .distantFuture)
+        tunnel = Tunnel(ends.input, ends.output, exchange, idleTimeout: route.tunnelTimeout) { [self] in
+            self.exchange.take()?.cancel()
+            ends.output.finish()
+            end(.answered(.switchingProtocols))
+        }
+    }
+
     func responseBodyReceived(_ bytes: Span<UInt8>) {
+        if let tunnel { return tunnel.received(bytes) }
         guard let writer else { return }
         writer.write(bytes)
         guard !writer.hasRoom, !writer.isClosed else {
@@ -172,9 +197,11 @@ final class ProxiedRequest: HTTPClientReceiver {
     }
 
     func responseEnded(_ failure: HTTPClientError?) {
+        let trailers = exchange?.trailers
         exchange = nil
+        if let tunnel { return tunnel.upstreamEnded(failure) }
         guard let failure else {
-            writer?.finish()
+            writer?.finish(trailers: trailers)
             return end(.answered(status ?? .ok))
         }
         if let status {
@@ -200,6 +227,8 @@ final class ProxiedRequest: HTTPClientReceiver {
     private func end(_ result: ProxiedOutcome.Result) {
         guard !isEnded else { return }
         isEnded = true
+        tunnel?.stop()
+        tunnel = nil
         continueTimer?.cancel()
         continueTimer = nil
         context.onClientGone = nil

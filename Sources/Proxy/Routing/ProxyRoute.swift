@@ -8,6 +8,8 @@ public struct ProxyRoute: Sendable {
     public var timeout = Duration.seconds(30)
     /// Without progress of a body, either way; then the answer is cut.
     public var idleTimeout = Duration.seconds(60)
+    /// Without a byte in either direction of a connection that speaks another protocol; then it is closed.
+    public var tunnelTimeout = Duration.seconds(300)
     /// How long one attempt to connect may take.
     public var connectTimeout = Duration.seconds(1)
 
