@@ -273,7 +273,7 @@ final class HTTPConnection {
             case .head: configuration.headTimeout
             case .body: bodyPace.patience(configuration.bodyTimeout, configuration.slowestBytesPerSecond)
             // Whoever passes a tunnel on judges its silence.
-            case .answer where tunnel != nil && !hasEnded: .seconds(1 << 30)
+            case .answer where tunnel != nil && !hasEnded: Duration.seconds(1 << 30)
             case .answer: hasEnded ? configuration.halfClosedTimeout : configuration.answerTimeout
             case .write: outputPace.patience(configuration.writeTimeout, configuration.slowestBytesPerSecond)
             case .linger: configuration.lingerTimeout

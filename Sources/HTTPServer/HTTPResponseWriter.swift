@@ -1,4 +1,4 @@
-internal import HTTPWire
+public import HTTPWire
 public import Reactor
 
 /// The client left, or the server cut the connection; some of the response may have arrived.

@@ -34,12 +34,14 @@ public struct SwaggerUI: Sendable {
     ///   - onMissing: Called with what is wrong if they are not there; then the page answers 404 and says so.
     public init(folder: String, title: String, onMissing: (String) -> Void) {
         var packaged: [String: PackagedFile] = [:]
+        var file = folder
         do {
             for (name, mediaType) in Self.packaged {
-                packaged[name] = try PackagedFile("\(folder)/\(name)", mediaType: mediaType)
+                file = "\(folder)/\(name)"
+                packaged[name] = try PackagedFile(file, mediaType: mediaType)
             }
         } catch {
-            onMissing(error.description)
+            onMissing("\(file) \(error)")
             installed = nil
             return
         }

@@ -70,7 +70,7 @@ import Testing
 
     @Test @ReactorActor func `without the files the service works, and the page says what is wrong`() async throws {
         try await withService(folder: "/nonexistent") { service in
-            #expect(service.complaint == "/nonexistent/swagger-ui.css: No such file or directory")
+            #expect(service.complaint == "/nonexistent/swagger-ui.css cannot be read: No such file or directory")
             #expect(try await service.ask("/openapi.json").status == 200)
             for path in ["/swagger-ui/", "/docs", "/swagger-ui/swagger-ui.css"] {
                 let response = try await service.ask(path)
@@ -84,7 +84,7 @@ import Testing
         let folder = try makeFolder()
         try Files.write(String(repeating: " ", count: 4 << 20 | 1), to: "\(folder)/swagger-ui-bundle.js")
         try await withService(folder: folder) { service in
-            #expect(service.complaint == "\(folder)/swagger-ui-bundle.js: longer than 4194304 bytes")
+            #expect(service.complaint == "\(folder)/swagger-ui-bundle.js is longer than 4194304 bytes")
         }
     }
 }
