@@ -116,7 +116,12 @@ let package = Package(
         ),
         module(
             "MarketData",
-            ["Basics", "Reactor", "Postgres", "Metrics", "HTTPWire", "JSONWire", "Prices", logging]
+            [
+                "Basics", "Reactor", "Configuration", "Postgres", "Redis", "Metrics", "Tracing", "HTTPClient",
+                "HTTPServer",
+                "HTTPWire", "JSONWire", "WebAPI", "Prices",
+                logging,
+            ]
         ),
         module("Conversations", ["Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire"]),
 
@@ -134,14 +139,14 @@ let package = Package(
             [
                 "Basics",
                 "CLinux", "Reactor", "Configuration", "Observability", "Tracing", "HTTPServer", "HTTPClient", "WebAPI",
-                "OpenAPI", "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", logging,
+                "OpenAPI", "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", "MarketData", logging,
             ]
         ),
         module(
             "Gateway",
             [
                 "HTTPClient", "HTTPWire", "WebAPI", "Configuration", "ServiceRuntime", "Prices", "Conversations",
-                "Orders", "TaskQueue", "Redis", "Reactor", "Proxy",
+                "Orders", "MarketData", "TaskQueue", "Redis", "Reactor", "Proxy",
                 logging,
             ]
         ),
@@ -149,7 +154,7 @@ let package = Package(
             "InternalAPI",
             [
                 "Reactor", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration", "ServiceRuntime",
-                "Prices", "Conversations", "Proxy", "Orders",
+                "Prices", "Conversations", "Proxy", "Orders", "MarketData", "HTTPClient",
                 logging,
             ]
         ),
@@ -220,7 +225,8 @@ let package = Package(
         tests(
             of: "MarketData",
             [
-                "Reactor", "Simulator", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres", "Prices",
+                "Reactor", "Simulator", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres", "Redis",
+                "Prices",
                 logging,
             ]
         ),

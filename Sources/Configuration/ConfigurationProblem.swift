@@ -14,6 +14,13 @@ public struct ConfigurationProblem: Error, Hashable, Sendable {
     public let key: String?
     /// What is wrong. Together with the key it makes one sentence.
     public let complaint: String
+
+    /// Describes a problem.
+    public init(place: Place, key: String?, complaint: String) {
+        self.place = place
+        self.key = key
+        self.complaint = complaint
+    }
 }
 
 extension ConfigurationProblem: CustomStringConvertible {

@@ -2,6 +2,7 @@ internal import Configuration
 internal import Conversations
 internal import HTTPClient
 internal import HTTPWire
+internal import MarketData
 internal import Orders
 internal import Prices
 internal import Proxy
@@ -49,7 +50,7 @@ extension Service {
                     cache: averages,
                     rangeDaysMax: limits.rangeDaysMax
                 ),
-                ConversationQuestion.operation.relayed(by: api),
+                LatestRoutes.relayed(by: api), ConversationQuestion.operation.relayed(by: api),
             ] + OrderRoutes.relayed(by: api) + StatisticsRoutes.relayed(by: api),
             fallback: proxy,
             requestTimeout: limits.requestTimeout,
@@ -68,7 +69,7 @@ extension Service {
 
     /// The default route of the proxy: the simulator's catalogue.
     private static func catalogue(_ configuration: Configuration) throws(StartupError) -> ProxyRoute {
-        let url = configuration[SimulatorSettings.table].url
+        let url = configuration[SimulatorSettings.table].url.description
         do {
             return ProxyRoute(prefix: "/categories/", upstreams: [try UpstreamURL(parsing: url)])
         } catch {

@@ -1,6 +1,7 @@
 internal import Configuration
 internal import Conversations
 internal import Logging
+internal import MarketData
 internal import Orders
 internal import Postgres
 internal import Prices
@@ -30,6 +31,7 @@ extension Service {
             logger: logger
         )
         queue.start()
+        let market = try MarketParts(environment, databaseConfiguration, database)
         environment.metrics.add(database)
         environment.metrics.add(queue)
         environment.metrics.add { page in orders.addMetrics(to: &page) }
@@ -38,7 +40,7 @@ extension Service {
                 AverageRoutes.answered(by: queue, rangeDaysMax: limits.rangeDaysMax),
                 TaskRoute(queue).route,
                 ConversationSearch(database).route,
-            ] + orders.routes + StatisticsRoutes.answered(by: database),
+            ] + orders.routes + market.routes + StatisticsRoutes.answered(by: database),
             requestTimeout: limits.requestTimeout,
             documentation: ServiceDocumentation(
                 title: "Tickloop internal API",
@@ -51,9 +53,51 @@ extension Service {
             ],
             stop: { _ in
                 queue.close()
+                market.close()
                 intake.close()
                 database.close()
             }
         )
+    }
+}
+
+/// What the internal API needs for prices as they come.
+@ReactorActor
+private struct MarketParts {
+    private let redis: RedisClient
+    private let storage: PostgresPool
+    private let providers: Providers
+    let routes: [Route]
+
+    init(
+        _ environment: ServiceEnvironment,
+        _ databaseConfiguration: PostgresConfiguration,
+        _ database: PostgresPool
+    ) throws(StartupError) {
+        let (configuration, logger) = (environment.configuration, environment.logger)
+        redis = RedisClient(RedisConfiguration(configuration, name: "api"), logger: logger)
+        redis.start()
+        // One connection, so that a commit gathers what comes meanwhile, and no reader waits for it.
+        var storageConfiguration = databaseConfiguration
+        storageConfiguration.connections = 1
+        storage = PostgresPool(storageConfiguration, logger: logger)
+        providers = try Providers(environment, redis: redis, database: database)
+        let latest = LatestRoutes(
+            configuration[LatestPriceSettings.table],
+            providers: providers,
+            redis: redis,
+            store: QuoteStore(storage, logger: logger),
+            database: database,
+            logger: logger
+        )
+        routes = [latest.route]
+        environment.metrics.add(providers)
+        environment.metrics.add(latest)
+    }
+
+    func close() {
+        providers.close()
+        redis.close()
+        storage.close()
     }
 }

@@ -1,3 +1,4 @@
+public import MarketData
 internal import Metrics
 public import WebAPI
 
@@ -18,6 +19,13 @@ extension Metric {
 }
 
 extension MetricsRegistry {
+    /// Adds where latest prices come from.
+    public func add(_ latest: LatestRoutes) {
+        add { page in
+            for (source, count) in latest.answers { page.add(.lookups, count, ["latest", source]) }
+        }
+    }
+
     /// Adds what a cache counts.
     public func add(_ cache: RelayCache, as name: String) {
         add { page in

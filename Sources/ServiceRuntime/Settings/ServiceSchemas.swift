@@ -1,4 +1,5 @@
 public import Configuration
+internal import MarketData
 
 extension ConfigurationSchema {
     /// The public gateway.
@@ -15,14 +16,20 @@ extension ConfigurationSchema {
         service: "api",
         [ServerSettings.table(port: 8000).section, LimitSettings.table.section, DatabaseSettings.table.section]
             + [RedisSettings.table.section, QueueSettings.producer.section, DocumentationSettings.table.section]
-            + common
+            + [PriceSettings.table.section, LatestPriceSettings.table.section, SimulatorSettings.table.section]
+            + common,
+        tables: [ProviderSettings.table.section]
     )
 
     /// A worker.
     public static let worker = ConfigurationSchema(
         service: "worker",
         [ServerSettings.table(port: 8010).section, DatabaseSettings.table.section, RedisSettings.table.section]
-            + [QueueSettings.consumer.section, StatisticsSettings.table.section] + common
+            + [
+                QueueSettings.consumer.section, PriceSettings.table.section, SimulatorSettings.table.section,
+                StatisticsSettings.table.section,
+            ] + common,
+        tables: [ProviderSettings.table.section]
     )
 
     /// The stand-in for the outside world.

@@ -1,18 +1,23 @@
 public import Configuration
+public import HTTPClient
 
-/// `[simulator]`: where what stands in for the outside world is.
+/// `[simulator]`: where the stand-in for the outside world is.
 public struct SimulatorSettings: Sendable {
-    /// Its base URL; what the word "simulator" means where an address of the outside world is asked for.
-    public var url = "http://127.0.0.1:8090"
+    /// What the word `simulator` means wherever an upstream is named.
+    public var url = Self.here
+
+    private static let here: HTTPBaseURL = {
+        guard let url = HTTPBaseURL(parsing: "http://127.0.0.1:8090") else { preconditionFailure("this is a URL") }
+        return url
+    }()
 
     /// The keys.
-    public static let table = ConfigurationTable("simulator", "What stands in for the outside world", Self()) {
+    public static let table = ConfigurationTable("simulator", "The stand-in for the outside world", Self()) {
         Key(
             "url",
             \.url,
-            length: 8...1024,
-            form: "a URL http://HOST:PORT",
-            "Base URL of the simulator, for whatever is in the outside world"
-        ) { $0.hasPrefix("http://") }
+            form: HTTPBaseURL.form,
+            "What the word simulator means as the address of an upstream"
+        ) { HTTPBaseURL(parsing: $0) }
     }
 }

@@ -38,7 +38,9 @@ final class ProviderRoutes {
                 answers: Self.anyAnswers
             )
         ) { [self] context async throws(APIError) in
-            await answer(try provider("yfinance"), context.parameters["symbol"], context)
+            let segment = context.parameters["symbol"]
+            guard let symbol = try? PercentEncoding.decodePath(segment) else { throw .notFound }
+            return await answer(try provider("yfinance"), symbol, context)
         }
     }
 

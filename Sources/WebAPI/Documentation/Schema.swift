@@ -138,6 +138,11 @@ public struct Schema: Hashable, Sendable {
         return Schema(members + [("description", .string(meaning))], definitions: definitions)
     }
 
+    /// What one of some schemas describes.
+    public static func any(of schemas: [Schema]) -> Schema {
+        Schema([("anyOf", .array(schemas.map(\.json)))], definitions: schemas.flatMap(\.definitions))
+    }
+
     /// This schema, or `null`.
     var orNull: Schema {
         Schema([("anyOf", [json, ["type": "null"]])], definitions: definitions)

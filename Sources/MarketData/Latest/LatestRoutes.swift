@@ -1,0 +1,126 @@
+internal import HTTPServer
+internal import HTTPWire
+internal import JSONWire
+public import Logging
+public import Postgres
+internal import Prices
+public import Reactor
+public import Redis
+public import WebAPI
+
+/// `GET /prices/latest`, declared once for the roles that serve it.
+@ReactorActor
+public final class LatestRoutes {
+    let prices: LatestPrices
+
+    /// - Parameters:
+    ///   - redis: For what is kept, and for who fetches.
+    ///   - store: Where fetched prices go.
+    ///   - database: For prices that were stored before.
+    public init(
+        _ settings: LatestPriceSettings,
+        providers: Providers,
+        redis: RedisClient,
+        store: QuoteStore,
+        database: PostgresPool,
+        logger: Logger
+    ) {
+        prices = LatestPrices(
+            settings,
+            providers: providers,
+            redis: redis,
+            store: store,
+            database: database,
+            logger: logger
+        )
+    }
+
+    nonisolated private static let operation = Operation(
+        .get,
+        "/prices/latest",
+        LatestQuestion.documentation,
+        faulty: LatestQuestion.faulty
+    ) { request throws(APIError) in try LatestQuestion(request) }
+
+    /// The gateway's route: checks, then asks the internal API.
+    public static func relayed(by api: Relay) -> Route { operation.relayed(by: api) }
+
+    /// The internal API's route.
+    public var route: Route {
+        Self.operation.answered { [prices] question, context async throws(APIError) in
+            guard question.isList else {
+                let answer = try await prices.latest(
+                    question.symbols[0],
+                    by: question.provider,
+                    deadline: context.deadline,
+                    span: context.span
+                )
+                return Self.response(answer.price.body, [answer])
+            }
+            return try await Self.list(question, context, prices)
+        }
+    }
+
+    private static func list(
+        _ question: LatestQuestion,
+        _ context: RequestContext,
+        _ prices: LatestPrices
+    ) async throws(APIError) -> HTTPResponse {
+        var outcomes: [Promise<LatestPrices.Answer, APIError>] = []
+        for symbol in question.symbols {
+            let outcome = Promise<LatestPrices.Answer, APIError>()
+            outcomes.append(outcome)
+            Reactor.spawn {
+                do throws(APIError) {
+                    let answer = try await prices.latest(
+                        symbol,
+                        by: question.provider,
+                        deadline: context.deadline,
+                        span: context.span
+                    )
+                    outcome.succeed(answer)
+                } catch {
+                    outcome.fail(error)
+                }
+            }
+        }
+        var found: [LatestPrices.Answer] = []
+        var missing: [(symbol: Symbol, error: APIError)] = []
+        for (symbol, outcome) in zip(question.symbols, outcomes) {
+            do throws(APIError) {
+                found.append(try await outcome.value)
+            } catch {
+                // The request is at fault, and not one of its symbols.
+                if error.code == .invalidParameter { throw error }
+                missing.append((symbol, error))
+            }
+        }
+        var writer = JSONWriter(capacity: 128 * question.symbols.count)
+        writer.object { writer in
+            writer.key("data")
+            writer.array { writer in for answer in found { writer.raw(answer.price.body) } }
+            writer.key("missing")
+            writer.array { writer in
+                for (symbol, error) in missing {
+                    writer.object { writer in
+                        writer.member("symbol", symbol.text)
+                        writer.member("code", error.code.rawValue)
+                        writer.member("message", error.message)
+                    }
+                }
+            }
+        }
+        return response(writer.take(), found)
+    }
+
+    private static func response(_ body: [UInt8], _ answers: [LatestPrices.Answer]) -> HTTPResponse {
+        var response = HTTPResponse(json: body)
+        let sources = answers.map(\.source)
+        // The worst of several is what the answer as a whole is.
+        if let source = [.stale, .miss, .hit].first(where: { sources.contains($0) }) {
+            response.fields.append(LatestQuestion.cacheField.name, source.rawValue)
+            response.fields.append(LatestQuestion.ageField.name, String(answers.map(\.price.age).max() ?? 0))
+        }
+        return response
+    }
+}

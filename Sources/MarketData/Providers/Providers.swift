@@ -1,0 +1,99 @@
+public import Configuration
+public import HTTPClient
+public import Logging
+public import Postgres
+internal import Prices
+public import Reactor
+public import Redis
+
+/// The providers of a configuration.
+@ReactorActor
+public final class Providers {
+    /// By name.
+    private let providers: [String: Provider]
+    /// How budgets and cool-downs stood when somebody last looked.
+    var states: [String: ProviderGate.State] = [:]
+    /// As they are configured.
+    public let names: [String]
+    /// Who is asked where nobody says, in order.
+    public let order: [String]
+
+    /// - Parameters:
+    ///   - redis: For budgets and cool-downs, which all processes share.
+    ///   - database: For what was priced before.
+    /// - Throws: A problem with its place in the configuration.
+    public init(
+        _ configuration: Configuration,
+        simulator: HTTPBaseURL,
+        redis: RedisClient,
+        database: PostgresPool,
+        logger: Logger
+    ) throws(ConfigurationProblem) {
+        let stored = StoredPrices(database)
+        var providers: [String: Provider] = [:]
+        let rows = configuration[ProviderSettings.table]
+        for row in rows {
+            let url = row.values.baseURL.resolved(simulator: simulator)
+            guard !url.isSecure else {
+                throw row.problem(with: "base_url", "is https, which providers are not asked over yet")
+            }
+            providers[row.name] = Provider(row.name, row.values, at: url, redis: redis, logger: logger) {
+                await stored.has($0, by: $1)
+            }
+        }
+        names = rows.map(\.name)
+        order = configuration[PriceSettings.table].providers
+        self.providers = providers
+        for name in order where providers[name] == nil {
+            throw ConfigurationProblem(
+                place: .file("configuration", line: nil),
+                key: "prices.providers",
+                complaint: "names \(name), and there is no [providers.\(name)]"
+            )
+        }
+    }
+
+    /// A provider by its name, nil if there is none such; without a name, those of the order as one.
+    public func provider(named name: String?) -> (any QuoteProvider)? {
+        if let name { return providers[name] }
+        return FallbackProvider(order.compactMap { providers[$0] })
+    }
+
+    /// Ends whatever is under way.
+    public func close() { for provider in providers.values { provider.client.close() } }
+
+    /// How long an answer of a provider may take.
+    func timeout(of name: String) -> Duration { providers[name]?.timeout ?? .zero }
+
+    /// In the order of the configuration.
+    var all: [Provider] { names.compactMap { providers[$0] } }
+}
+
+/// Several providers as one: the next is asked where the one before has no price to give.
+@ReactorActor
+final class FallbackProvider: QuoteProvider {
+    let name: String
+    private let providers: [any QuoteProvider]
+
+    init(_ providers: [any QuoteProvider]) {
+        precondition(!providers.isEmpty, "somebody has to be asked")
+        self.providers = providers
+        name = providers[0].name
+    }
+
+    func quote(_ symbol: Symbol, deadline: Instant) async -> QuoteOutcome {
+        var outcomes: [QuoteOutcome] = []
+        for provider in providers {
+            let outcome = await provider.quote(symbol, deadline: deadline)
+            if case .price = outcome { return outcome }
+            outcomes.append(outcome)
+        }
+        return Self.worst(outcomes)
+    }
+
+    /// What is said where nobody has a price: that a symbol is unknown, only if all say so.
+    nonisolated static func worst(_ outcomes: [QuoteOutcome]) -> QuoteOutcome {
+        outcomes.first { $0.kind != .unknownSymbol && $0.kind != .noData }
+            ?? outcomes.first { $0.kind == .noData } ?? .unknownSymbol
+    }
+}

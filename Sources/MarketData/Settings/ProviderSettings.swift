@@ -1,0 +1,98 @@
+public import Configuration
+public import HTTPClient
+internal import Prices
+
+/// `[providers.NAME]`: a provider of prices.
+public struct ProviderSettings: Hashable, Sendable {
+    /// Whose format it speaks.
+    public var kind = ProviderKind.yahoo
+    /// Where it is.
+    public var baseURL = UpstreamAddress.simulator
+    /// What it knows us by; nil for nothing.
+    public var key: String?
+    /// How long an answer may take.
+    public var timeout = Duration.seconds(3)
+    /// What we call ourselves.
+    public var userAgent = "Mozilla/5.0 (compatible; Tickloop)"
+    /// How often it may be asked by all processes together.
+    public var budget = CallBudget()
+    /// What it calls symbols that others call otherwise.
+    public var symbols: [String: String] = [:]
+
+    /// A provider of a kind, at the simulator.
+    public init(_ kind: ProviderKind = .yahoo) { self.kind = kind }
+
+    /// The keys.
+    public static let table = RepeatedTable.named(
+        "providers",
+        "A provider of prices",
+        count: 1...32,
+        Self(),
+        defaults: [
+            ("yfinance", Self(.yahoo)), ("alpha_vantage", Self(.alphaVantage)), ("finnhub", Self(.finnhub)),
+        ]
+    ) {
+        Key("kind", \.kind, "Whose format it speaks").required
+        Key("base_url", \.baseURL, form: UpstreamAddress.form, "Where it is") { UpstreamAddress(parsing: $0) }
+        Key("api_key", \.key, upTo: 256, isSecret: true, "What it knows us by")
+        Key("timeout_ms", \.timeout, in: 10...60_000, "Time in which it must answer; then it counts as unreachable")
+        Key("user_agent", \.userAgent, length: 1...256, "What we call ourselves") { text in
+            text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+        }
+        Key("budget.per_second", \.budget.perSecond, in: 0...100_000, "Calls a second by all processes; 0 for any")
+        Key("budget.per_minute", \.budget.perMinute, in: 0...100_000, "Calls a minute by all processes; 0 for any")
+        Key("budget.per_day", \.budget.perDay, in: 0...1_000_000_000, "Calls a day of UTC by all processes; 0 for any")
+        Key("symbols", \.symbols, upTo: 1000, form: "symbols", "What it calls symbols that others call otherwise") {
+            Symbol($0) != nil
+        }
+    }
+}
+
+/// How often a provider may be asked; 0 is no limit.
+public struct CallBudget: Hashable, Sendable {
+    /// In any second.
+    public var perSecond = 0
+    /// In any minute.
+    public var perMinute = 0
+    /// In a day of UTC.
+    public var perDay = 0
+
+    /// No limits.
+    public init() {}
+}
+
+/// `[prices]`: whom to ask for a price where nobody says.
+public struct PriceSettings: Sendable {
+    /// In the order in which they are asked: the next one where the one before has no price to give.
+    public var providers = ["yfinance"]
+
+    /// The keys.
+    public static let table = ConfigurationTable("prices", "Prices as they come", Self()) {
+        Key(
+            "providers",
+            \.providers,
+            count: 1...8,
+            form: "a provider",
+            "Who is asked for a price if nobody says, the next where the one before has none to give"
+        ) { $0 }
+    }
+}
+
+/// The keys of `[cache]` for latest prices.
+public struct LatestPriceSettings: Sendable {
+    /// How long a price is given again without asking its provider.
+    public var lifetime = Duration.seconds(60)
+    /// How old a stored price may be that is given in place of a failure.
+    public var staleMax = Duration.seconds(3600)
+
+    /// The keys.
+    public static let table = ConfigurationTable("cache", "Answers that are kept to be given again", Self()) {
+        Key("latest_ttl_s", \.lifetime, in: 0...86_400, "Time for which a latest price is given again; 0 for never")
+        Key(
+            "latest_stale_max_s",
+            \.staleMax,
+            in: 0...604_800,
+            "Age up to which a stored price is given where its provider fails; 0 for never"
+        )
+    }
+}

@@ -1,0 +1,28 @@
+internal import Configuration
+public import MarketData
+public import Postgres
+public import Redis
+
+extension Providers {
+    /// The providers of a role's configuration.
+    ///
+    /// - Parameters:
+    ///   - redis: For budgets and cool-downs, which all processes share.
+    ///   - database: For what was priced before.
+    /// - Throws: What is wrong with the configuration, with its place.
+    public convenience init(
+        _ environment: ServiceEnvironment,
+        redis: RedisClient,
+        database: PostgresPool
+    ) throws(StartupError) {
+        do {
+            try self.init(
+                environment.configuration,
+                simulator: environment.configuration[SimulatorSettings.table].url,
+                redis: redis,
+                database: database,
+                logger: environment.logger
+            )
+        } catch { throw StartupError("\(error)") }
+    }
+}
