@@ -1,3 +1,4 @@
+internal import Basics
 internal import JSONWire
 internal import Prices
 internal import Reactor
@@ -58,7 +59,7 @@ final class PriceFlights {
     func start(_ symbol: Symbol, _ provider: String, lease: Duration) async throws(RedisError) -> Start {
         let keys = [Self.cacheKey(symbol, provider), Self.flightKey(symbol, provider)]
         let token = String(random.next() as UInt64, radix: 36)
-        let arguments: [RedisArgument] = [.string(token), .integer(lease.wholeMilliseconds)]
+        let arguments: [RedisArgument] = [.string(token), .integer(Int64(lease.millisecondsRoundedUp))]
         let reply = try await Self.start.run(on: redis, keys: keys, arguments).array ?? []
         switch (reply.first?.text, reply.last) {
         case ("cached", .bytes(let bytes)?):
@@ -87,8 +88,9 @@ final class PriceFlights {
         var kept: [UInt8] = []
         if case .price(let price) = result { kept = price.cached }
         let arguments: [RedisArgument] = [
-            .string(token), .bytes(result.encoded), .integer(Self.resultLifetime.wholeMilliseconds), .bytes(kept),
-            .integer(lifetime.wholeMilliseconds),
+            .string(token), .bytes(result.encoded), .integer(Int64(Self.resultLifetime.millisecondsRoundedUp)),
+            .bytes(kept),
+            .integer(Int64(lifetime.millisecondsRoundedUp)),
         ]
         _ = try? await Self.end.run(on: redis, keys: keys, arguments)
     }
@@ -127,7 +129,7 @@ enum FlightResult: Hashable, Sendable {
         switch self {
         case .price(let price): Array("price ".utf8) + price.cached
         case .notStored: Array("not_stored".utf8)
-        case .failure(.refused(let retryAfter)): Array("refused \(retryAfter.wholeMilliseconds)".utf8)
+        case .failure(.refused(let retryAfter)): Array("refused \(retryAfter.millisecondsRoundedUp)".utf8)
         case .failure(.malformed(let reason)): Array("malformed \(reason)".utf8)
         case .failure(.unreachable(let reason, let isTimeout)):
             Array("\(isTimeout ? "timeout" : "unreachable") \(reason)".utf8)

@@ -1,3 +1,4 @@
+internal import Basics
 internal import Reactor
 internal import Redis
 
@@ -105,7 +106,7 @@ final class ProviderGate {
         let token = String(random.next() as UInt64, radix: 36)
         let arguments: [RedisArgument] = [
             .integer(Int64(budget.perSecond)), .integer(Int64(budget.perMinute)), .integer(Int64(budget.perDay)),
-            .integer(probeTime.wholeMilliseconds), .string(token),
+            .integer(Int64(probeTime.millisecondsRoundedUp)), .string(token),
         ]
         guard let reply = try? await Self.ask.run(on: redis, keys: keys, arguments).array, reply.count == 2,
             let milliseconds = reply[1].integer
@@ -152,8 +153,10 @@ final class ProviderGate {
 
     private func cool(raising: Bool, isProbe: Bool, retryAfter: Duration?) async -> Duration? {
         let arguments: [RedisArgument] = [
-            .integer(policy.firstCooldown.wholeMilliseconds), .integer(policy.longestCooldown.wholeMilliseconds),
-            .integer(retryAfter?.wholeMilliseconds ?? -1), .integer(raising ? 1 : 0), .integer(isProbe ? 1 : 0),
+            .integer(Int64(policy.firstCooldown.millisecondsRoundedUp)),
+            .integer(Int64(policy.longestCooldown.millisecondsRoundedUp)),
+            .integer(Int64(retryAfter?.millisecondsRoundedUp ?? -1)), .integer(raising ? 1 : 0),
+            .integer(isProbe ? 1 : 0),
         ]
         let rest = try? await Self.refused.run(on: redis, keys: [stateKey], arguments).integer
         return rest.map { .milliseconds(max(1, $0)) }
@@ -166,7 +169,7 @@ final class ProviderGate {
 
     /// The provider does not know a symbol.
     func remember(unknown symbol: String) async {
-        let lifetime = policy.unknownLifetime.wholeMilliseconds
+        let lifetime = Int64(policy.unknownLifetime.millisecondsRoundedUp)
         _ = try? await redis.command(["SET", .string(unknownKey(symbol)), "", "PX", .integer(lifetime)])
     }
 
@@ -200,12 +203,6 @@ final class ProviderGate {
 }
 
 extension Duration {
-    /// Rounded up, so that what waits for so long does not come too early.
-    var wholeMilliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        return seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
-    }
-
     /// Rounded up.
     var wholeSeconds: Int {
         let (seconds, attoseconds) = components
