@@ -12,8 +12,8 @@ public struct HTTPClientRequest: Sendable {
     /// Whether sending it twice has the effect of sending it once. Such a request is sent once more when its connection
     /// ends before any byte of the response.
     public var isIdempotent: Bool
-    /// Whether ``bytes`` ask for another protocol. If the upstream agrees with a 101, the body of its response is what it
-    /// says in that protocol, until the connection ends, and what is written to the exchange is what it is told.
+    /// Whether ``bytes`` ask for another protocol. If the upstream agrees with a 101, the body of its response is what
+    /// it says in that protocol, until the connection ends, and what is written to the exchange is what it is told.
     public var asksForUpgrade = false
 
     /// Takes bytes that were written by the caller, who vouches for their framing.

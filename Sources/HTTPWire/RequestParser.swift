@@ -28,8 +28,8 @@ public struct RequestParser: ~Copyable {
     /// no more than a part of it. Asked only where it makes a difference.
     public var isBodyUnlimited: (RequestHead) -> Bool = { _ in false }
 
-    /// What stood behind the last chunk of the request that ended last; nil for nothing. They are no fields of its head, and
-    /// only who knows what they mean may merge them (RFC 9110 §6.5.1).
+    /// What stood behind the last chunk of the request that ended last; nil for nothing. They are no fields of its
+    /// head, and only who knows what they mean may merge them (RFC 9110 §6.5.1).
     public private(set) var trailers: HTTPFields?
 
     private let limits: HTTPLimits

@@ -108,8 +108,8 @@ public struct ResponseParser: ~Copyable {
     /// More than a 100 and a few 103 means an endless stream of them.
     private static let interimLimit = 8
 
-    /// What stood behind the last chunk of the response that ended last; nil for nothing. They are no fields of its head, and
-    /// only who knows what they mean may merge them (RFC 9110 §6.5.1).
+    /// What stood behind the last chunk of the response that ended last; nil for nothing. They are no fields of its
+    /// head, and only who knows what they mean may merge them (RFC 9110 §6.5.1).
     public private(set) var trailers: HTTPFields?
 
     private let limits: HTTPLimits
@@ -126,8 +126,8 @@ public struct ResponseParser: ~Copyable {
     ///
     /// Traps while another response is unfinished.
     ///
-    /// - Parameter mayUpgrade: Whether the request asked for another protocol. Behind a 101 its bytes are delivered as a
-    ///   body that ends with the connection.
+    /// - Parameter mayUpgrade: Whether the request asked for another protocol. Behind a 101 its bytes are delivered as
+    ///   a body that ends with the connection.
     public mutating func expectResponse(to method: HTTPMethod, mayUpgrade: Bool = false) {
         guard case .idle = state else { preconditionFailure("one request at a time") }
         state = .head(Expected(method: method, mayUpgrade: mayUpgrade), interimResponses: 0)

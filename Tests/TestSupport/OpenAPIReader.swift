@@ -115,6 +115,8 @@ public struct OpenAPIReader: Sendable {
         case "description", "format": return []
         case "$ref": return faults(of: value, against: resolve(schema), at: place)
         case "allOf": return (demand.array ?? []).flatMap { faults(of: value, against: $0, at: place) }
+        case "anyOf":
+            isMet = (demand.array ?? []).contains { faults(of: value, against: $0, at: place).isEmpty }
         case "items":
             return (value.array ?? []).enumerated().flatMap { faults(of: $1, against: demand, at: "\(place)[\($0)]") }
         case "properties":

@@ -45,10 +45,10 @@ struct LatestQuestion: Sendable {
     static let documentation = RouteDocumentation(
         "The latest price of a symbol, or of several",
         details: """
-            From the cache if the price is young enough there, else from its provider; concurrent requests for one price \
-            make one call. If the provider fails, refuses or may not be asked, the price that was stored last is given, \
-            unless it is too old; `X-Cache` and `Age` say which it is. Of several symbols each is answered by itself: \
-            those without a price are listed under `missing`.
+            From the cache if the price is young enough there, else from its provider; concurrent requests for one \
+            price make one call. If the provider fails, refuses or may not be asked, the price that was stored last is \
+            given, unless it is too old; `X-Cache` and `Age` say which it is. Of several symbols each is answered by \
+            itself: those without a price are listed under `missing`.
             """,
         in: .prices,
         parameters: [symbol.documentation, provider.documentation],

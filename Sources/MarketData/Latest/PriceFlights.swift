@@ -4,8 +4,8 @@ internal import Prices
 internal import Reactor
 internal import Redis
 
-/// The latest prices in Redis, and who is fetching one: of all processes that miss one at a time, one asks its provider,
-/// and the others are told what came of it.
+/// The latest prices in Redis, and who is fetching one: of all processes that miss one at a time, one asks its
+/// provider, and the others are told what came of it.
 ///
 /// A flight is the key `price-flight:{SYMBOL}:{PROVIDER}`. While it is under way its value is `wait:TOKEN`, and expires
 /// should its process die; then it is `done:TOKEN:RESULT` for a moment, for those who waited for that token. Who comes

@@ -6,8 +6,8 @@ internal import Prices
 internal import Reactor
 internal import Redis
 
-/// One provider, asked over HTTP: within its budget, not while it cools down, and never with its key in anything that is
-/// kept or shown.
+/// One provider, asked over HTTP: within its budget, not while it cools down, and never with its key in anything that
+/// is kept or shown.
 @ReactorActor
 final class Provider: QuoteProvider {
     /// Connections to one provider, and so its calls at a time.
