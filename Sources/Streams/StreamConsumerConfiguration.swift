@@ -1,0 +1,61 @@
+public import Reactor
+
+/// How much a consumer takes on, and how it tries again.
+public struct StreamConsumerLimits: Sendable {
+    /// Entries in one call of the handler.
+    public var batchMax = 512
+    /// Entries that the consumer has and has not ended.
+    public var heldMax = 2048
+    /// How often an entry is tried.
+    public var attemptsMax = 3
+    /// The longest wait before the second try; it doubles with each.
+    public var firstDelay: Duration = .milliseconds(200)
+    /// The longest wait of all.
+    public var delayCap: Duration = .seconds(5)
+
+    /// The default limits.
+    public init() {}
+}
+
+/// A consumer of a group.
+public struct StreamConsumerConfiguration: Sendable {
+    /// The key of the stream.
+    public var stream: String
+    /// The group, all of whose consumers share the entries.
+    public var group: String
+    /// The key of the stream of entries that were given up.
+    public var deadLetters: String
+    /// Most dead letters that are kept, roughly; beyond it the oldest are dropped.
+    public var deadLettersMax = 10_000
+    /// The name of this consumer; no other may have it at the same time.
+    public var consumer: String
+    /// How long entries stay with a consumer that shows no sign of life.
+    public var lease: Duration = .seconds(5)
+    /// What it takes on.
+    public var limits = StreamConsumerLimits()
+
+    /// Names a consumer of a group.
+    public init(stream: String, group: String, deadLetters: String, consumer: String) {
+        self.stream = stream
+        self.group = group
+        self.deadLetters = deadLetters
+        self.consumer = consumer
+    }
+}
+
+/// What the entries of a stream mean.
+@ReactorActor
+public protocol StreamHandler: AnyObject {
+    /// Brings about the effects of some entries; one verdict for each, in order. An entry may come again, also while
+    /// another consumer has it: effects happen once only if this sees to it.
+    func handle(_ entries: [StreamEntry]) async -> [StreamVerdict]
+
+    /// Some entries are about to become dead letters. False puts it off.
+    func willBury(_ entries: [DeadStreamEntry]) async -> Bool
+
+    /// The newest entry that has had its effect, where a new group begins; nil if that cannot be found out now.
+    func position() async -> StreamPosition?
+
+    /// There was no group, so whatever entries were not dealt with may be lost. False if that could not be noted now.
+    func groupWasMade() async -> Bool
+}
