@@ -93,6 +93,7 @@ let package = Package(
         module("Observability", ["Reactor", "JSONWire", logging]),
         module("Tracing", ["Reactor", "HTTPClient", "HTTPWire", "JSONWire", logging]),
         module("TaskQueue", ["Basics", "Reactor", "Redis", "JSONWire", "Tracing", "Metrics", logging]),
+        module("Streams", ["Reactor", "Redis", logging]),
         module(
             "WebAPI",
             ["Basics", "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "JSONWire", "Tracing", logging]
@@ -117,7 +118,8 @@ let package = Package(
         module(
             "MarketData",
             [
-                "Basics", "Reactor", "Configuration", "Postgres", "Redis", "Metrics", "Tracing", "HTTPClient",
+                "Basics", "Reactor", "Configuration", "Postgres", "Redis", "Streams", "Metrics", "Tracing",
+                "HTTPClient",
                 "HTTPServer",
                 "HTTPWire", "JSONWire", "WebAPI", "Prices",
                 logging,
@@ -162,7 +164,7 @@ let package = Package(
             "Worker",
             [
                 "Reactor", "Postgres", "Redis", "TaskQueue", "Tracing", "Configuration", "ServiceRuntime", "Prices",
-                "Proxy", "Orders", logging,
+                "MarketData", "Proxy", "Orders", logging,
             ]
         ),
         module("Simulator", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "ServiceRuntime"]),
@@ -171,7 +173,8 @@ let package = Package(
             dependencies: [
                 "Basics",
                 "Gateway", "InternalAPI", "Worker", "Simulator", "ServiceRuntime", "Configuration", "Observability",
-                "Migrations", "Supervision", "Prices", "Orders", "Conversations", "TaskQueue", "Postgres", "Redis",
+                "Migrations", "Supervision", "MarketData", "Streams", "Prices", "Orders", "Conversations", "TaskQueue",
+                "Postgres", "Redis",
                 "HTTPClient",
                 "HTTPWire",
                 "Reactor",
@@ -199,6 +202,7 @@ let package = Package(
             ["Basics", "Reactor", "Metrics", "Redis", "Tracing", "JSONWire", "Supervision", "TestSupport", logging]
         ),
         tests(of: "Redis", ["Reactor", "Metrics", "Supervision", "TestSupport", logging]),
+        tests(of: "Streams", ["Reactor", "Redis", "Supervision", "TestSupport", logging]),
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),
         tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),
@@ -226,6 +230,7 @@ let package = Package(
             of: "MarketData",
             [
                 "Reactor", "Simulator", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres", "Redis",
+                "Streams", "WebAPI",
                 "Prices",
                 logging,
             ]

@@ -51,7 +51,8 @@ extension Service {
                     rangeDaysMax: limits.rangeDaysMax
                 ),
                 LatestRoutes.relayed(by: api), ConversationQuestion.operation.relayed(by: api),
-            ] + OrderRoutes.relayed(by: api) + StatisticsRoutes.relayed(by: api),
+            ] + PriceReadingRoutes.relayed(by: api) + PollingRoutes.relayed(by: api) + OrderRoutes.relayed(by: api)
+                + StatisticsRoutes.relayed(by: api),
             fallback: proxy,
             requestTimeout: limits.requestTimeout,
             takesDeadlineFromCaller: false,

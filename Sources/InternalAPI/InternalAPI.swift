@@ -90,7 +90,14 @@ private struct MarketParts {
             database: database,
             logger: logger
         )
-        routes = [latest.route]
+        routes =
+            [latest.route] + PriceReadingRoutes.answered(from: database)
+            + PollingRoutes.answered(
+                from: database,
+                maximum: configuration[PollingSettings.table].jobsMax
+            ) { [providers] name in
+                providers.provider(named: name) != nil
+            }
         environment.metrics.add(providers)
         environment.metrics.add(latest)
     }

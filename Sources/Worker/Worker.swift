@@ -1,4 +1,5 @@
 internal import Configuration
+internal import MarketData
 internal import Orders
 internal import Postgres
 internal import Prices
@@ -12,7 +13,8 @@ extension Service {
     /// A worker: takes tasks from the queue and computes their results.
     public static let worker = Service(schema: .worker) { environment throws(StartupError) in
         let (configuration, logger) = (environment.configuration, environment.logger)
-        let database = PostgresPool(try PostgresConfiguration(configuration, name: "worker"), logger: logger)
+        let databaseConfiguration = try PostgresConfiguration(configuration, name: "worker")
+        let database = PostgresPool(databaseConfiguration, logger: logger)
         let worker = TaskWorker(
             configuration[QueueSettings.consumer],
             redis: RedisConfiguration(configuration, name: "worker"),
@@ -29,6 +31,7 @@ extension Service {
             keepingDays: configuration[StatisticsSettings.table].retentionDays,
             logger: logger
         )
+        let market = try MarketParts(environment, databaseConfiguration, database)
         environment.metrics.add(database)
         environment.metrics.add(worker)
         environment.metrics.add {
@@ -44,9 +47,51 @@ extension Service {
             stop: { deadline in
                 orders.stop()
                 statistics.stop()
+                await market.stop(by: deadline)
                 await worker.drain(within: max(.zero, deadline - Reactor.now))
                 database.close()
             }
         )
+    }
+}
+
+/// What a worker needs for prices as they come.
+@ReactorActor
+private struct MarketParts {
+    private let redis: RedisClient
+    private let storage: PostgresPool
+    private let providers: Providers
+    private let work: MarketWork
+
+    init(
+        _ environment: ServiceEnvironment,
+        _ databaseConfiguration: PostgresConfiguration,
+        _ database: PostgresPool
+    ) throws(StartupError) {
+        redis = RedisClient(RedisConfiguration(environment.configuration, name: "worker"), logger: environment.logger)
+        redis.start()
+        // One connection, so that a commit gathers what comes meanwhile, and no reader waits for it.
+        var storageConfiguration = databaseConfiguration
+        storageConfiguration.connections = 1
+        storage = PostgresPool(storageConfiguration, logger: environment.logger)
+        let providers = try Providers(environment, redis: redis, database: database)
+        self.providers = providers
+        let work = MarketWork(database, storage: storage, redis: redis, logger: environment.logger) { name in
+            providers.provider(named: name)
+        }
+        self.work = work
+        environment.metrics.add(providers)
+        environment.metrics.add {
+            await work.measureNow()
+        } _: { page in
+            work.addMetrics(to: &page)
+        }
+    }
+
+    func stop(by deadline: Instant) async {
+        await work.stop(within: max(.zero, deadline - Reactor.now))
+        providers.close()
+        redis.close()
+        storage.close()
     }
 }

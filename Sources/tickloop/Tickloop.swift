@@ -18,7 +18,9 @@ struct Tickloop: ParsableCommand {
             ),
             CommandGroup(
                 name: "Operation",
-                subcommands: [HealthCommand.self, QueueCommand.self, OrdersCommand.self, ConfigCommand.self]
+                subcommands: [
+                    HealthCommand.self, QueueCommand.self, EventsCommand.self, OrdersCommand.self, ConfigCommand.self,
+                ]
             ),
         ]
     )

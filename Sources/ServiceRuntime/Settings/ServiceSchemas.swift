@@ -16,8 +16,8 @@ extension ConfigurationSchema {
         service: "api",
         [ServerSettings.table(port: 8000).section, LimitSettings.table.section, DatabaseSettings.table.section]
             + [RedisSettings.table.section, QueueSettings.producer.section, DocumentationSettings.table.section]
-            + [PriceSettings.table.section, LatestPriceSettings.table.section, SimulatorSettings.table.section]
-            + common,
+            + [PriceSettings.table.section, LatestPriceSettings.table.section, PollingSettings.table.section]
+            + [SimulatorSettings.table.section] + common,
         tables: [ProviderSettings.table.section]
     )
 

@@ -1,0 +1,142 @@
+internal import JSONWire
+internal import Postgres
+internal import Prices
+internal import Reactor
+internal import WebAPI
+
+/// Reads prices and what is computed of them, as JSON.
+@ReactorActor
+struct PriceReader {
+    let database: PostgresPool
+
+    // MARK: Single prices
+
+    /// One more than the page has, if there is one more.
+    func history(_ question: HistoryQuestion, deadline: Instant) async throws(PostgresError) -> PostgresResult {
+        try await database.query(
+            Self.page,
+            [
+                .text(question.symbol.text),
+                question.after.map { .int64($0.microseconds) } ?? .null, question.after.map { .int64($0.id) } ?? .null,
+                .text(question.from?.microsecondText ?? "-infinity"), .text(question.to?.microsecondText ?? "infinity"),
+                .int64(Int64(question.limit + 1)),
+            ],
+            deadline: deadline
+        )
+    }
+
+    // One condition for both ends, so that both are borders of one index scan. The position of the page before is never
+    // later than `to`, unless somebody made it up.
+    private static let page = PostgresStatement(
+        reading: """
+            select
+                utc_text(recorded_at), trim_scale(price)::text, provider, currency, utc_text(fetched_at), id,
+                (extract(epoch from recorded_at) * 1000000)::bigint
+            from prices
+            where symbol = $1
+                and recorded_at >= $4::timestamptz
+                and (recorded_at, id) < (
+                    least('epoch'::timestamptz + $2::bigint * interval '1 microsecond', $5::timestamptz),
+                    case
+                        when 'epoch'::timestamptz + $2::bigint * interval '1 microsecond' < $5::timestamptz then $3
+                        else 0::bigint
+                    end
+                )
+            order by recorded_at desc, id desc
+            limit $6
+            """
+    )
+
+    // MARK: Bars
+
+    /// The bars in which there is a price.
+    ///
+    /// First and last are by (time, id); an array is compared element by element, so they are found without sorting and
+    /// without holding more than one price of each bar.
+    func bars(_ question: BarQuestion, deadline: Instant) async throws(PostgresError) -> PostgresResult {
+        try await database.query(
+            Self.bars,
+            [
+                .text(question.symbol.text), .int64(question.interval.seconds), .int64(question.bars.lowerBound),
+                .int64(question.bars.upperBound),
+            ],
+            deadline: deadline
+        )
+    }
+
+    private static let bars = PostgresStatement(
+        reading: """
+            select
+                utc_text('epoch'::timestamptz + bar * interval '1 second'),
+                trim_scale(first[3])::text, trim_scale(high)::text, trim_scale(low)::text, trim_scale(last[3])::text,
+                count
+            from (
+                select
+                    floor(extract(epoch from recorded_at) / $2::bigint)::bigint * $2 as bar,
+                    min(array[extract(epoch from recorded_at), id, price]) as first,
+                    max(price) as high,
+                    min(price) as low,
+                    max(array[extract(epoch from recorded_at), id, price]) as last,
+                    count(*) as count
+                from prices
+                where symbol = $1
+                    and recorded_at >= 'epoch'::timestamptz + $3::bigint * interval '1 second'
+                    and recorded_at < 'epoch'::timestamptz + $4::bigint * interval '1 second'
+                group by 1
+            ) as bars
+            order by bar
+            """
+    )
+
+    // MARK: Moving average
+
+    /// The average of a symbol; nil if there is none.
+    func movingAverage(_ symbol: Symbol, deadline: Instant) async throws(PostgresError) -> PostgresResult? {
+        let result = try await database.query(Self.average, [.text(symbol.text)], deadline: deadline)
+        return result.isEmpty ? nil : result
+    }
+
+    private static let average = PostgresStatement(
+        reading: """
+            select moving_average::text, points, utc_text(updated_at)
+            from symbol_averages
+            where symbol = $1 and points > 0
+            """
+    )
+}
+
+extension Timestamp {
+    /// As SQL reads it, with all that a `timestamptz` holds.
+    fileprivate var microsecondText: String {
+        let (_, attoseconds) = unixTime.components
+        let microseconds = attoseconds / 1_000_000_000_000
+        let below = String(microseconds % 1000)
+        return description.dropLast() + String(repeating: "0", count: 3 - below.utf8.count) + below + "Z"
+    }
+}
+
+extension PostgresError {
+    /// What a client is told.
+    var apiError: APIError {
+        switch self {
+        case .unavailable, .connectionLost: .unavailable
+        case .overloaded: .overloaded
+        case .timedOut: .upstreamTimeout
+        case .server, .unencodable: .internalError
+        }
+    }
+}
+
+extension JSONWriter {
+    /// A member whose value stands in a row as text, or is null there.
+    mutating func member(_ name: String, text result: PostgresResult, _ row: Int, _ column: Int) {
+        key(name)
+        if let text = result.text(row, column) { string(text) } else { null() }
+    }
+
+    /// A member whose value stands in a row as a number.
+    mutating func member(_ name: String, number result: PostgresResult, _ row: Int, _ column: Int) {
+        key(name)
+        number(text: result.text(row, column) ?? "0")
+    }
+}

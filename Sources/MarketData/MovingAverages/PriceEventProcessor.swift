@@ -1,0 +1,95 @@
+public import Logging
+public import Postgres
+public import Reactor
+public import Redis
+internal import Streams
+
+/// A worker's part in price events: sends those that are promised to the stream, keeps the moving averages, and makes
+/// lost events again.
+///
+/// Any number of processes do this together.
+@ReactorActor
+public final class PriceEventProcessor {
+    /// How often to look for events that are lost.
+    private static let renewalInterval = Duration.seconds(1)
+    /// Events of one transaction.
+    private static let renewalBatch: Int64 = 500
+    /// The most that one statement may take.
+    private static let timeout = Duration.seconds(5)
+
+    private let database: PostgresPool
+    private let logger: Logger
+    private let relay: PriceEventRelay
+    private let consumer: StreamConsumer
+    private var renewals: Timer?
+    private var isRenewing = false
+    /// How many lost events were made again, ever.
+    private(set) var renewedCount = 0
+
+    /// Begins at once.
+    ///
+    /// - Parameters:
+    ///   - redis: For commands; it may be shared.
+    ///   - name: Of this process; no other may have it at the same time.
+    public init(_ database: PostgresPool, redis: RedisClient, name: String, logger: Logger) {
+        self.database = database
+        self.logger = logger
+        relay = PriceEventRelay(database, redis, logger: logger)
+        consumer = StreamConsumer(
+            StreamConsumerConfiguration(
+                stream: PriceEvent.stream,
+                group: PriceEvent.group,
+                deadLetters: PriceEvent.deadLetters,
+                consumer: name
+            ),
+            redis: redis,
+            handler: AverageUpdater(database, logger: logger),
+            logger: logger
+        )
+        consumer.canWork = { database.isReady }
+        renewals = Timer { [unowned self] in renew() }
+        renewals?.scheduleRepeating(every: Self.renewalInterval)
+        relay.start()
+        consumer.start()
+    }
+
+    /// How many events were sent, ever.
+    var sentCount: Int { relay.sentCount }
+    /// What became of the events that this process was given.
+    var entryCounters: StreamConsumer.Counters { consumer.counters }
+
+    /// There may be events to send.
+    public func wake() { relay.wake() }
+
+    /// Begins nothing new, and ends what is under way.
+    public func stop(within limit: Duration) async {
+        let deadline = Reactor.now + limit
+        renewals?.cancel()
+        await relay.stop(within: limit)
+        await consumer.stop(within: max(.zero, deadline - Reactor.now))
+    }
+
+    private static let renewEvents = PostgresStatement("select renew_price_events($1)")
+
+    private func renew() {
+        guard !isRenewing, database.isReady else { return }
+        isRenewing = true
+        Reactor.spawn { [self] in
+            defer { isRenewing = false }
+            var renewed: Int64 = 0
+            repeat {
+                let result = try? await database.query(
+                    Self.renewEvents,
+                    [.int64(Self.renewalBatch)],
+                    deadline: Reactor.now + Self.timeout
+                )
+                renewed = result?.int64(0, 0) ?? 0
+                renewedCount += Int(renewed)
+                if renewed > 0 {
+                    logger.notice("lost price events are sent again", metadata: ["events": "\(renewed)"])
+                    relay.wake()
+                }
+            } while renewed == Self.renewalBatch
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import ArgumentParser
+import Glibc
+import JSONWire
+import Logging
+import MarketData
+import Reactor
+import Redis
+import ServiceRuntime
+import Streams
+
+struct EventsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "events",
+        abstract: "Looks after price events that were given up.",
+        subcommands: [EventsDeadCommand.self, EventsReplayCommand.self, EventsDropCommand.self]
+    )
+}
+
+/// Start-up of the commands that work on dead events and end.
+struct EventsTool: ParsableArguments {
+    @OptionGroup var options: ConfigurationOption
+
+    /// Connects, calls `body` on the loop and ends the process with the status that it returns.
+    func run(_ body: @escaping @ReactorActor (DeadLetters) async throws(RedisError) -> CInt) throws -> Never {
+        let configuration = try options.load(.worker)
+        // What the connection has to say while it is made is said once, below.
+        let logger = Logger(label: "events") { _ in SwiftLogNoOpLogHandler() }
+        Glibc.exit(
+            Reactor.run {
+                let redis = RedisClient(RedisConfiguration(configuration, name: "tool"), logger: logger)
+                redis.start()
+                guard await redis.waitUntilReady(within: .seconds(3)) else {
+                    let endpoint = redis.configuration.endpoint
+                    Terminal.complain("Redis cannot be reached at \(endpoint): \(QueueTool.cause(redis.fault))")
+                    return 69  // EX_UNAVAILABLE of sysexits.h
+                }
+                defer { redis.close() }
+                do {
+                    return try await body(.ofPriceEvents(redis))
+                } catch {
+                    Terminal.complain("Redis failed: \(error).")
+                    return 1
+                }
+            }
+        )
+    }
+}
+
+/// One dead event by its id, or all.
+struct DeadEventChoice: ParsableArguments {
+    @Argument(help: "The id of one dead event, as `events dead` shows it.")
+    var id: String?
+
+    @Flag(help: "All dead events.")
+    var all = false
+
+    func validate() throws {
+        guard all != (id != nil) else { throw ValidationError("Say either the id of a dead event or --all.") }
+        if let id, StreamPosition(id) == nil { throw ValidationError("\(id) is not the id of a dead event.") }
+    }
+
+    /// Does the same to one or all, and says so.
+    @ReactorActor
+    func perform(
+        _ verb: String,
+        one: (StreamPosition) async throws(RedisError) -> Bool,
+        all: () async throws(RedisError) -> Int
+    ) async throws(RedisError) -> CInt {
+        guard let id = id.flatMap({ StreamPosition($0) }) else {
+            Terminal.say("\(try await all()) \(verb)")
+            return 0
+        }
+        guard try await one(id) else {
+            Terminal.complain("There is no dead event \(id).")
+            return 1
+        }
+        Terminal.say("1 \(verb)")
+        return 0
+    }
+}
+
+struct EventsDeadCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dead",
+        abstract: "Shows the events that were given up, oldest first, one JSON object a line."
+    )
+    @OptionGroup var tool: EventsTool
+    @OptionGroup var limit: LineLimit
+
+    func run() throws {
+        let limit = limit.limit
+        try tool.run { letters throws(RedisError) in
+            let dead = try await letters.list(limit: limit)
+            for letter in dead {
+                var writer = JSONWriter(capacity: 256)
+                writer.object { writer in
+                    writer.member("id", letter.id.description)
+                    writer.member("original_id", letter.originalID)
+                    writer.member("attempts", letter.attempts)
+                    writer.member("error", letter.error)
+                    for field in letter.fields {
+                        writer.member("event_\(field.name)", String(decoding: field.value, as: UTF8.self))
+                    }
+                }
+                Terminal.say(String(decoding: writer.take(), as: UTF8.self))
+            }
+            if dead.isEmpty { Terminal.complain("No event was given up.") }
+            return 0
+        }
+    }
+}
+
+struct EventsReplayCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay",
+        abstract: "Puts events that were given up back into the stream, to be tried anew."
+    )
+    @OptionGroup var tool: EventsTool
+    @OptionGroup var choice: DeadEventChoice
+
+    func run() throws {
+        let choice = choice
+        try tool.run { letters throws(RedisError) in
+            try await choice.perform("replayed") { id throws(RedisError) in
+                try await letters.replay(id)
+            } all: { () throws(RedisError) in
+                try await letters.replayAll()
+            }
+        }
+    }
+}
+
+struct EventsDropCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drop",
+        abstract: "Removes events that were given up, for good. The prices stay."
+    )
+    @OptionGroup var tool: EventsTool
+    @OptionGroup var choice: DeadEventChoice
+
+    func run() throws {
+        let choice = choice
+        try tool.run { letters throws(RedisError) in
+            try await choice.perform("dropped") { id throws(RedisError) in
+                try await letters.drop(id)
+            } all: { () throws(RedisError) in
+                try await letters.dropAll()
+            }
+        }
+    }
+}
