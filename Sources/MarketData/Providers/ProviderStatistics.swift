@@ -11,8 +11,8 @@ public struct ProviderStatistics: Sendable {
     public let lastPriceAt: Duration?
     /// How old that price was when it came.
     public let lastPriceAge: Duration?
-    /// Calls that are left, by window; none where there is no limit.
-    public let budgetLeft: [(window: String, calls: Int)]
+    /// Calls that are left, by window; nil where there is no limit. Empty while nobody knows.
+    public let budgetLeft: [(window: String, calls: Int?)]
     /// How long it is still left alone; nil while nobody knows.
     public let cooldown: Duration?
 }
@@ -30,15 +30,18 @@ extension Providers {
     public var statistics: [ProviderStatistics] {
         all.map { provider in
             let state = states[provider.name]
-            let left = [
-                ("second", state?.leftPerSecond), ("minute", state?.leftPerMinute), ("day", state?.leftPerDay),
-            ]
+            let left = state.map { state in
+                [
+                    (window: "second", calls: state.leftPerSecond), (window: "minute", calls: state.leftPerMinute),
+                    (window: "day", calls: state.leftPerDay),
+                ]
+            }
             return ProviderStatistics(
                 name: provider.name,
                 outcomes: provider.counters.outcomes,
                 lastPriceAt: provider.counters.lastPriceAt,
                 lastPriceAge: provider.counters.lastPriceAge,
-                budgetLeft: left.compactMap { window, calls in calls.map { (window: window, calls: $0) } },
+                budgetLeft: left ?? [],
                 cooldown: state?.cooldown
             )
         }

@@ -11,17 +11,17 @@ extension Metric {
     )
     fileprivate static let lastPrice = gauge(
         "tickloop_provider_last_price_timestamp_seconds",
-        "When this process last got a price from a provider; absent before the first.",
+        "When this process last got a price from a provider; 0 before the first.",
         labels: "provider"
     )
     fileprivate static let quoteAge = gauge(
         "tickloop_provider_quote_age_seconds",
-        "How old the last price of a provider was when it came.",
+        "How old the last price of a provider was when it came; 0 before the first.",
         labels: "provider"
     )
     fileprivate static let budgetLeft = gauge(
         "tickloop_provider_budget_left",
-        "Calls that the budget of a provider still allows all processes; absent where there is no limit.",
+        "Calls that the budget of a provider still allows all processes; infinite where there is no limit.",
         labels: "provider",
         "window"
     )
@@ -41,9 +41,11 @@ extension MetricsRegistry {
                 for kind in QuoteOutcome.Kind.allCases {
                     page.add(.answers, provider.outcomes[kind] ?? 0, [provider.name, kind.rawValue])
                 }
-                if let at = provider.lastPriceAt { page.add(.lastPrice, at / .seconds(1), [provider.name]) }
-                if let age = provider.lastPriceAge { page.add(.quoteAge, age / .seconds(1), [provider.name]) }
-                for (window, left) in provider.budgetLeft { page.add(.budgetLeft, left, [provider.name, window]) }
+                page.add(.lastPrice, (provider.lastPriceAt ?? .zero) / .seconds(1), [provider.name])
+                page.add(.quoteAge, (provider.lastPriceAge ?? .zero) / .seconds(1), [provider.name])
+                for (window, left) in provider.budgetLeft {
+                    page.add(.budgetLeft, left.map { Double($0) } ?? .infinity, [provider.name, window])
+                }
                 if let cooldown = provider.cooldown { page.add(.cooldown, cooldown / .seconds(1), [provider.name]) }
             }
         }
