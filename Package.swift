@@ -100,7 +100,7 @@ let package = Package(
         ),
         module("TaskAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", "TaskQueue", "WebAPI"]),
         module("OpenAPI", ["Basics", "Reactor", "WebAPI", "HTTPWire", "HTTPServer", "JSONWire"]),
-        module("Migrations", ["Basics", "Reactor", "Postgres"]),
+        module("Migrations", ["Basics", "Reactor", "Postgres", logging]),
         module("Supervision", ["Basics", "Reactor", "CLinux", "Observability"]),
 
         // Domain: one vertical slice each
@@ -156,7 +156,7 @@ let package = Package(
             "InternalAPI",
             [
                 "Reactor", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration", "ServiceRuntime",
-                "Prices", "Conversations", "Proxy", "Orders", "MarketData", "HTTPClient",
+                "Migrations", "Prices", "Conversations", "Proxy", "Orders", "MarketData", "HTTPClient",
                 logging,
             ]
         ),
@@ -164,7 +164,7 @@ let package = Package(
             "Worker",
             [
                 "Reactor", "Postgres", "Redis", "TaskQueue", "Tracing", "Configuration", "ServiceRuntime", "Prices",
-                "MarketData", "Proxy", "Orders", logging,
+                "Migrations", "MarketData", "Proxy", "Orders", logging,
             ]
         ),
         module("Simulator", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "ServiceRuntime"]),

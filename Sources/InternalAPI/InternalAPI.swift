@@ -2,6 +2,7 @@ internal import Configuration
 internal import Conversations
 internal import Logging
 internal import MarketData
+internal import Migrations
 internal import Orders
 internal import Postgres
 internal import Prices
@@ -32,6 +33,7 @@ extension Service {
         )
         queue.start()
         let market = try MarketParts(environment, databaseConfiguration, database)
+        let schema = SchemaCheck(database, logger: logger)
         environment.metrics.add(database)
         environment.metrics.add(queue)
         environment.metrics.add { page in orders.addMetrics(to: &page) }
@@ -48,7 +50,7 @@ extension Service {
                 pagePaths: ["/docs"]
             ),
             readiness: [
-                ReadinessCheck(.database) { _ in database.isReady },
+                ReadinessCheck(.database) { deadline in await schema.isReady(by: deadline) },
                 ReadinessCheck(.broker) { deadline in await queue.isReady(by: deadline) },
             ],
             stop: { _ in

@@ -113,6 +113,13 @@ public struct SQLState: Hashable, Sendable, ExpressibleByStringLiteral {
     /// The server starts, recovers or shuts down, and takes no new sessions.
     public static let cannotConnectNow: SQLState = "57P03"
 
+    /// Whether a table, schema, column or function is not there: the migrations did not run, or not all of them, or
+    /// the role looks for them elsewhere.
+    public var tellsOfMissingSchema: Bool { ["42P01", "3F000", "42703", "42883"].contains(code) }
+
+    /// What an operator does about it.
+    public static let schemaAdvice = "run `tickloop migrate`; if it has run, look at the role's search_path"
+
     /// The prepared statement is not known in this session: `DISCARD ALL`, a pooler's other session, or its
     /// preparation failed.
     static let undefinedStatement: SQLState = "26000"

@@ -1,4 +1,4 @@
-import Reactor
+public import Reactor
 
 /// Choosing TCP ports for the private servers of this machine.
 public enum FreePort {
@@ -28,9 +28,17 @@ public enum FreePort {
     }
 
     /// Whether 127.0.0.1 lets us listen there now.
-    public static func isFree(_ port: UInt16) -> Bool {
-        // Bound and listening, because two sockets may be bound to one port when only one of them may listen.
-        (try? Sockets.listen(on: .ipv4([127, 0, 0, 1], port: port))) != nil
+    public static func isFree(_ port: UInt16) -> Bool { obstacle(to: port) == nil }
+
+    /// Why 127.0.0.1 does not let us listen there now; nil if it does.
+    public static func obstacle(to port: UInt16) -> SystemError? {
+        do {
+            // Bound and listening, because two sockets may be bound to one port when only one of them may listen.
+            _ = try Sockets.listen(on: .ipv4([127, 0, 0, 1], port: port))
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// The ports to choose from, given `/proc/sys/net/ipv4/ip_local_port_range` ("low<tab>high").

@@ -17,8 +17,8 @@ public enum SupervisionError: Error, Equatable, Sendable {
     case notReady(name: String, within: Duration)
     /// Another process works in this folder.
     case folderInUse(folder: String, owner: String)
-    /// The port that was asked for belongs to another process.
-    case portTaken(UInt16)
+    /// The port that was asked for belongs to another process, or is not for this account.
+    case portUnusable(UInt16, errno: CInt)
     /// No free port was found on this machine.
     case noFreePort
     /// A stop was asked for while it was starting.
@@ -52,7 +52,10 @@ extension SupervisionError: CustomStringConvertible {
         case .ended(let name, let status, let line): "\(name) \(status.words): \(line)"
         case .notReady(let name, let limit): "\(name) was not ready within \(limit)"
         case .folderInUse(let folder, let owner): "tickloop up already runs on \(folder) (pid \(owner))"
-        case .portTaken(let port): "port \(port) is taken; choose another with --port"
+        case .portUnusable(let port, EADDRINUSE): "port \(port) is taken; choose another with --port"
+        case .portUnusable(let port, EACCES):
+            "port \(port) is not for this account (\(words(for: EACCES))); choose one from 1024 on with --port"
+        case .portUnusable(let port, let error): "port \(port): \(words(for: error))"
         case .noFreePort: "no free port on 127.0.0.1"
         case .stopped: "stopped"
         }

@@ -1,5 +1,6 @@
 internal import Configuration
 internal import MarketData
+internal import Migrations
 internal import Orders
 internal import Postgres
 internal import Prices
@@ -25,6 +26,7 @@ extension Service {
         worker.register(StatisticsTask.name, StatisticsTaskHandler(database, logger: logger))
         worker.canWork = { database.isReady }
         worker.start()
+        let schema = SchemaCheck(database, logger: logger)
         let orders = OrderUpkeep(database, logger: logger)
         let statistics = StatisticsUpkeep(
             database,
@@ -41,7 +43,7 @@ extension Service {
         }
         return RunningService(
             readiness: [
-                ReadinessCheck(.database) { _ in database.isReady },
+                ReadinessCheck(.database) { deadline in await schema.isReady(by: deadline) },
                 ReadinessCheck(.broker) { deadline in await worker.isReady(by: deadline) },
             ],
             stop: { deadline in

@@ -37,11 +37,27 @@ struct DatabaseTool: ParsableArguments {
                     session.close()
                     return status
                 } catch {
-                    Terminal.complain("The database cannot be reached: \(Self.cause(error))")
-                    return 69  // EX_UNAVAILABLE of sysexits.h
+                    return Self.complain(error)
                 }
             }
         )
+    }
+
+    /// Says why there is no connection.
+    ///
+    /// - Returns: The exit status.
+    static func complain(_ error: PostgresConnectError) -> CInt {
+        Terminal.complain("The database cannot be reached: \(cause(error))")
+        return 69  // EX_UNAVAILABLE of sysexits.h
+    }
+
+    /// What the database said, and what to do about it where that is known.
+    static func words(_ error: some Error) -> String {
+        let words = String(reflecting: error)
+        guard case .server(let refusal) = error as? PostgresError, refusal.sqlState.tellsOfMissingSchema else {
+            return words
+        }
+        return "\(words). The schema is missing: \(SQLState.schemaAdvice)"
     }
 
     /// Why there is no connection, and what to do about it.
@@ -55,6 +71,8 @@ struct DatabaseTool: ParsableArguments {
         case .refused(.undefinedDatabase?, _): return "\(words). Create it, and run `tickloop migrate`."
         case .refused(let state?, _) where ["53", "57"].contains(state.code.prefix(2)):
             return "\(words). Try again later."
+        case .refused(nil, let text) where text.contains("SSL") || text.contains("certificate"):
+            return "\(words). What is asked of TLS are sslmode and sslrootcert in database.url."
         case .refused:
             return "\(words). Is PostgreSQL running there? Under `tickloop up`, load run/env of its folder first."
         }

@@ -117,7 +117,7 @@ private final class ImportReporter {
             Terminal.complain("\(file): \(error)")
             return 2
         case .failure(.database(let error)):
-            Terminal.complain("The import stopped: \(String(reflecting: error)). Running it again brings the rest.")
+            Terminal.complain("The import stopped: \(DatabaseTool.words(error)). Running it again brings the rest.")
             return 2
         }
     }

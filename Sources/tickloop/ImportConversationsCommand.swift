@@ -81,7 +81,7 @@ final class ConversationImportReport {
             Terminal.complain("\(folder) was not imported; the set is as it was.")
             return 1
         case .failure(.database(let error)):
-            Terminal.complain("The set is as it was: \(String(reflecting: error))")
+            Terminal.complain("The set is as it was: \(DatabaseTool.words(error))")
             return 2
         case .failure(.outcomeUnknown):
             Terminal.complain("The connection broke at the end: the set is the old or the new one, whole.")

@@ -34,6 +34,8 @@ struct MigrateCommand: ParsableCommand {
                         if applied == 0 { Terminal.say("The schema is up to date.") }
                     }
                     return 0
+                } catch MigrationError.connection(let error) {
+                    return DatabaseTool.complain(error)
                 } catch {
                     Terminal.complain("\(error)")
                     return 1

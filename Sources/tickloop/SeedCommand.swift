@@ -65,7 +65,7 @@ struct SeedCommand: ParsableCommand {
                 Terminal.say(isNew ? "Sample prices loaded." : "The sample prices are there already.")
                 return 0
             } catch {
-                Terminal.complain("The sample prices were not loaded: \(String(reflecting: error))")
+                Terminal.complain("The sample prices were not loaded: \(DatabaseTool.words(error))")
                 return 1
             }
         }
@@ -82,7 +82,7 @@ struct SeedCommand: ParsableCommand {
                 return 0
             } catch {
                 progress.finish()
-                Terminal.complain("Seeding stopped: \(String(reflecting: error))")
+                Terminal.complain("Seeding stopped: \(DatabaseTool.words(error))")
                 return 1
             }
         }

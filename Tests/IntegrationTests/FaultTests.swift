@@ -186,6 +186,27 @@ import Testing
         #expect(load.refusals == [:])
     }
 
+    @Test @ReactorActor func `without its schema the database is missing, and the log says what to do`() async throws {
+        try await system.waitUntilReady()
+        func rename(_ old: String, _ new: String) async throws {
+            let statement = "alter schema \(old) rename to \(new)"
+            try await system.postgres.run(statement, on: system.database, isSuperuser: true)
+        }
+        try await rename("public", "away")
+        expectError(try await system.ask(.gateway, Question.all[0].target), 503, "UNAVAILABLE")
+        for endpoint in [system.endpoint(.api)] + (system.targets()["worker"] ?? []) {
+            let ready = try await request("GET", "/ready", on: endpoint)
+            expectError(ready, 503, "UNAVAILABLE")
+            #expect(ready.body.contains("database"))
+        }
+        #expect(system.lines.contains { $0.contains("the schema is missing") && $0.contains("tickloop migrate") })
+        #expect(system.lines.contains { $0.contains("averages failed") && $0.contains("tickloop migrate") })
+        try await rename("away", "public")
+        let load = try await underLoad { _ in }
+        expectNothingWrong(load)
+        #expect(load.refusals == [:])
+    }
+
     /// SIGTERM to PostgreSQL lets sessions live on and turns newcomers away; the API's idle one would last for ever.
     @Test @ReactorActor func `a smart shutdown of PostgreSQL comes to its end`() async throws {
         try await system.waitUntilReady()

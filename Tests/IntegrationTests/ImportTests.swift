@@ -67,6 +67,47 @@ extension EndToEndTests {
             }
         }
 
+        /// What an operator reads when a tool cannot use the database, and what to do about it.
+        @Test @ReactorActor func `a tool that cannot use the database says why and what to do`() async throws {
+            let file = "\(try TestFolder.make())/prices.csv"
+            try Files.write("symbol,recorded_at,price\nX,2025-01-06T00:00:00Z,1\n", to: file)
+            let address = system.postgres.address
+            let server = "127.0.0.1:\(address.port)"
+            let empty = try await system.postgres.createDatabase()
+            let cases = [
+                (
+                    "postgres://\(address.user):wrong@\(server)/\(system.database)", "password authentication failed",
+                    "Set the user"
+                ),
+                (
+                    "postgres://\(address.user):secret@\(server)/nothing", "database \"nothing\" does not exist",
+                    "Create it"
+                ),
+                (
+                    "postgres://\(address.user):secret@\(server)/\(system.database)?sslmode=require",
+                    "does not support SSL", "sslmode"
+                ),
+            ]
+            for (url, cause, advice) in cases {
+                for words in [["import", "prices", file], ["migrate"], ["seed", "--sample"]] {
+                    let (status, lines) = try await tool(words, url: url)
+                    #expect(status == .exited(69))
+                    #expect(lines.contains { $0.contains(cause) && $0.contains(advice) }, "\(words) \(lines)")
+                }
+            }
+            for words in [["import", "prices", file], ["seed", "--rows", "1"], ["seed", "--sample"]] {
+                let (status, lines) = try await tool(words, url: empty.localURL)
+                #expect(status != .exited(0))
+                #expect(lines.contains { $0.contains("tickloop migrate") }, "\(words) \(lines)")
+            }
+        }
+
+        @ReactorActor
+        private func tool(_ words: [String], url: String) async throws -> (status: WaitStatus, lines: [String]) {
+            let tool = try TickloopProcess(words, environment: ["TICKLOOP_DATABASE_URL": url], folder: packageFolder)
+            return (try await tool.waitForEnd(within: .seconds(60)), tool.lines)
+        }
+
         @Test @ReactorActor func `bad lines are named, and the good ones are there`() async throws {
             let file = "\(try TestFolder.make())/prices.csv"
             try Files.write(

@@ -105,11 +105,12 @@ import Testing
         (PostgresError.unavailable, "UNAVAILABLE", true), (.connectionLost, "UNAVAILABLE", true),
         (.overloaded, "OVERLOADED", true), (.timedOut(wasSent: true), "TIMED_OUT", true),
         (.timedOut(wasSent: false), "TIMED_OUT", true), (.unencodable, "INTERNAL_ERROR", false),
-        // statement_timeout; shutting down; too many connections; no such table
+        // statement_timeout; shutting down; too many connections; no such table; a number too large
         (.server(PostgresServerError(sqlState: "57014")), "TIMED_OUT", true),
         (.server(PostgresServerError(sqlState: "57P01")), "UNAVAILABLE", true),
         (.server(PostgresServerError(sqlState: "53300")), "UNAVAILABLE", true),
-        (.server(PostgresServerError(sqlState: "42P01", message: "secret")), "INTERNAL_ERROR", false),
+        (.server(PostgresServerError(sqlState: "42P01", message: "secret")), "UNAVAILABLE", true),
+        (.server(PostgresServerError(sqlState: "22003", message: "secret")), "INTERNAL_ERROR", false),
     ])
     func `a failure says whether to try again, and nothing of the database`(
         error: PostgresError,

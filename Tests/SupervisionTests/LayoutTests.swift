@@ -22,6 +22,14 @@ import Testing
         }
     }
 
+    @Test func `a port that cannot be had is told apart from one that is taken`() {
+        let error = { SupervisionError.portUnusable(80, errno: $0).description }
+        #expect(error(EADDRINUSE) == "port 80 is taken; choose another with --port")
+        let denied = "port 80 is not for this account (Permission denied); choose one from 1024 on with --port"
+        #expect(error(EACCES) == denied)
+        #expect(error(EADDRNOTAVAIL) == "port 80: Cannot assign requested address")
+    }
+
     @Test func `a file is replaced whole, and a folder goes with all that is in it`() throws {
         let folder = "/tmp/tickloop-layout-\(getpid())"
         defer { Files.remove(folder) }

@@ -40,13 +40,14 @@ public final class AverageTaskHandler: TaskHandler {
         var unanswered = requests.count
         statements.answer(requests, spans: spans, deadline: deadline) { [logger] index, outcome in
             results[positions[index]] = outcome.mapError { error in
-                logger.error(
-                    "daily averages failed",
-                    metadata: [
-                        "reason": "\(String(reflecting: error))",
-                        "request_id": "\(batch[positions[index]].requestID ?? "none")",
-                    ]
-                )
+                var metadata: Logger.Metadata = [
+                    "reason": "\(String(reflecting: error))",
+                    "request_id": "\(batch[positions[index]].requestID ?? "none")",
+                ]
+                if case .server(let error) = error, error.sqlState.tellsOfMissingSchema {
+                    metadata["advice"] = "\(SQLState.schemaAdvice)"
+                }
+                logger.error("daily averages failed", metadata: metadata)
                 return AverageFailure.failure(for: error)
             }
             unanswered -= 1
@@ -89,7 +90,7 @@ public enum AverageFailure {
         }
     }
 
-    /// By the class of the SQLSTATE; PostgreSQL manual, appendix A.
+    /// By the class of the SQLSTATE; PostgreSQL manual, appendix A. A schema that is missing comes with a migration.
     private static func failure(for state: SQLState) -> TaskFailure {
         if state == .queryCanceled {
             return TaskFailure(
@@ -99,16 +100,14 @@ public enum AverageFailure {
                 isRetryable: true
             )
         }
-        switch state.code.prefix(2) {
-        case "08", "53", "57":
-            return TaskFailure(
-                .unavailable,
-                code: unavailable,
-                message: "The database is not available.",
-                isRetryable: true
-            )
-        default:
+        guard ["08", "53", "57"].contains(state.code.prefix(2)) || state.tellsOfMissingSchema else {
             return TaskFailure(code: internalError, message: "The averages could not be computed.", isRetryable: false)
         }
+        return TaskFailure(
+            .unavailable,
+            code: unavailable,
+            message: "The database is not available.",
+            isRetryable: true
+        )
     }
 }

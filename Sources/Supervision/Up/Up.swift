@@ -44,7 +44,9 @@ public final class Up {
         let lock = try up.folder.lock()
         await up.endProcessesLeftBehind()
         // After that, because the one that was left behind may have been on it.
-        guard FreePort.isFree(options.gatewayPort) else { throw .portTaken(options.gatewayPort) }
+        if let obstacle = FreePort.obstacle(to: options.gatewayPort) {
+            throw .portUnusable(options.gatewayPort, errno: obstacle.errno)
+        }
         let watchers = [SIGINT, SIGTERM, SIGHUP].map { signal in SignalWatcher(signal) { up.received(signal) } }
         let status = await up.runToEnd()
         withExtendedLifetime(watchers) {}
