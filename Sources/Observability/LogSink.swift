@@ -28,7 +28,7 @@ public final class LogSink: Sendable {
 
     @ReactorActor private var endOfTurn: EndOfTurn?
     /// Exists while the reader is behind.
-    @ReactorActor private var roomWatcher: IOWatcher?
+    @ReactorActor private(set) var roomWatcher: IOWatcher?
 
     /// Makes a sink.
     ///

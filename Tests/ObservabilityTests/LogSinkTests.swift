@@ -104,6 +104,8 @@ struct LogSinkTests {
         let dropped = lines.compactMap { $0["dropped_lines"]?.integer }.reduce(0, +)
         #expect(numbers == numbers.sorted())
         #expect(numbers.count + dropped == sent)
+        // A watcher that stays would wake the loop in every turn from now on: there is always room.
+        #expect(sink.roomWatcher == nil)
 
         logger.info("after")
         let more = try await channel.read { !$0.isEmpty }

@@ -2,6 +2,9 @@ import Reactor
 import Testing
 
 @Suite struct AddressTests {
+    // Not in a test: one that runs on the loop waits for it before its first line.
+    init() { Reactor.runInBackground() }
+
     @Test(arguments: [
         ("127.0.0.1:8080", Endpoint.tcp(host: "127.0.0.1", port: 8080)),
         ("localhost:0", .tcp(host: "localhost", port: 0)),
@@ -32,7 +35,6 @@ import Testing
     }
 
     @Test @ReactorActor func `a name from the hosts file resolves, an unknown one does not`() async throws {
-        Reactor.runInBackground()
         let addresses = try await Resolver.resolve(.tcp(host: "localhost", port: 80))
         #expect(addresses.contains { $0.numericHost == "127.0.0.1" || $0.numericHost == "::1" })
         await #expect(throws: ResolutionError.self) {

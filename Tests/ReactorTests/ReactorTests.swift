@@ -60,6 +60,41 @@ private let loop: Void = Reactor.runInBackground()
         #expect(!isFired)
     }
 
+    @Test @ReactorActor func `a cancelled timer is not scheduled, and fires when it is scheduled again`() async throws {
+        var times: [Instant] = []
+        let fired = Promise<Void, CancellationError>()
+        let timer = Timer {
+            times.append(Reactor.now)
+            fired.succeed(())
+        }
+        timer.schedule(after: .seconds(3600))
+        timer.cancel()
+        #expect(!timer.isScheduled)
+        let due = Reactor.now + .milliseconds(2)
+        timer.schedule(at: due)
+        #expect(timer.isScheduled)
+        _ = await fired.result
+        #expect(times.count == 1 && times[0] >= due)
+
+        // Also from its own callback, and one that repeats.
+        var beats = 0
+        let beaten = Promise<Void, CancellationError>()
+        var repeating: Timer?
+        repeating = Timer {
+            beats += 1
+            if beats == 2 {
+                repeating?.cancel()
+                beaten.succeed(())
+            }
+        }
+        repeating?.scheduleRepeating(every: .milliseconds(1))
+        _ = await beaten.result
+        #expect(repeating?.isScheduled == false)
+        try await Reactor.sleep(for: .milliseconds(5))
+        #expect(beats == 2)
+        repeating = nil
+    }
+
     @Test @ReactorActor func `sleep ends at once when its task is cancelled`() async {
         let task = Task { @ReactorActor in
             do {

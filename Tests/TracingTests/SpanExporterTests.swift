@@ -171,6 +171,21 @@ import Testing
         #expect(collector.requestCount == 4 && tracer.counters.retries == 2)
     }
 
+    @Test @ReactorActor func `a collector that names a time is not asked before it`() async throws {
+        let collector = try await TestCollector()
+        defer { collector.stop() }
+        collector.behavior = .refuse(status: 503, fields: ["Retry-After: 1"])
+        let tracer = try tracer(collector) { $0.retryDelayCap = .seconds(60) }
+        endSpans(1, on: tracer)
+        try await eventually("the first request") { collector.requestCount == 1 }
+        let first = Instant.now
+        collector.behavior = .accept
+        try await eventually("the second request") { collector.requestCount == 2 }
+        // Less by how late the first one was seen here.
+        #expect(Instant.now - first >= .milliseconds(900))
+        try await eventually("the account") { tracer.counters.exported == 1 }
+    }
+
     @Test @ReactorActor func `what a collector leaves out is counted`() async throws {
         let collector = try await TestCollector()
         defer { collector.stop() }
