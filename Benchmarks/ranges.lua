@@ -3,6 +3,8 @@
 -- FIRST and LAST bound the days that are asked for, SHORTEST and LONGEST the length of a range in days. Equal seeds make
 -- equal sequences; each thread has its own. The last line of the output is JSON, for Benchmarks/run.
 
+dofile(debug.getinfo(1, "S").source:match("^@(.*/)") .. "report.lua")
+
 local DAY = 86400
 local threads = 0
 
@@ -34,16 +36,4 @@ function request()
   local length = math.random(shortest, longest)
   local start = math.random(1, #days - length + 1)
   return head .. days[start] .. "&end_date=" .. days[start + length - 1] .. tail
-end
-
-function done(summary, latency, requests)
-  local errors = summary.errors
-  io.write(string.format(
-    '{"requests":%d,"seconds":%.6f,"bytes":%d,' ..
-    '"p50_us":%d,"p90_us":%d,"p99_us":%d,"p999_us":%d,"max_us":%d,' ..
-    '"errors":{"status":%d,"connect":%d,"read":%d,"write":%d,"timeout":%d}}\n',
-    summary.requests, summary.duration / 1e6, summary.bytes,
-    latency:percentile(50), latency:percentile(90), latency:percentile(99), latency:percentile(99.9), latency.max,
-    errors.status, errors.connect, errors.read, errors.write, errors.timeout
-  ))
 end

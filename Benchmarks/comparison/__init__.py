@@ -7,5 +7,6 @@
     load          wrk and the open-loop latency tool
     throughput    the main table
     goals         the measurements that each have a goal
+    orders        orders, beside pgbench; has goals, too
     report        tables for people, JSON for machines
 """

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from . import contestants, goals, throughput
+from . import contestants, goals, orders, throughput
 from .load import wrk
 from .processes import Failure, say
 from .report import goals_table, table
@@ -30,6 +30,7 @@ SECTIONS = {
     "steady": "half of the maximum, open loop",
     "overload": "twice the maximum, and what is left afterwards",
     "syscalls": "system calls per request",
+    "orders": "durable orders against pgbench with one transaction an order, and placed as they come",
     "volume": "10 million prices against 100 thousand; only if asked for, as making them takes minutes",
 }
 CONTESTANTS = ["ours", "cached", "floor", "nginx", "fastapi"]
@@ -38,6 +39,7 @@ CONTESTANTS = ["ours", "cached", "floor", "nginx", "fastapi"]
 TOOLS = [
     ("wrk", "wrk", set()),
     ("psql", "postgresql-client", set()),
+    ("pgbench", "postgresql", {"orders"}),
     ("nginx", "nginx-light", {"nginx"}),
     ("gcc", "gcc", {"floor"}),
     ("strace", "strace", {"syscalls"}),
@@ -222,6 +224,7 @@ def measure(bench):
         "steady": goals.steady,
         "overload": goals.overload,
         "syscalls": goals.system_calls,
+        "orders": orders.orders,
         "volume": goals.volume,
     }
     if "throughput" in bench.options.sections:

@@ -53,14 +53,14 @@ class Sample:
         return sum(self.errors.values())
 
 
-def wrk(contestant, connections, seconds, ranges=Ranges(), seed=1):
+def wrk(contestant, connections, seconds, ranges=Ranges(), seed=1, script=SCRIPT):
     """Runs wrk, one thread, closed loop: a connection asks again as soon as it has its answer."""
     command = [
-        "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", SCRIPT, contestant.url,
+        "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", script, contestant.url,
         "--", ranges.first, ranges.last, ranges.shortest, ranges.longest, seed,
     ]  # fmt: skip
     before = {role: tree.cpu_seconds() for role, tree in contestant.roles.items()}
-    output, generator_seconds = _run([str(word) for word in command])
+    output, generator_seconds = run_generator([str(word) for word in command])
     used = {role: tree.cpu_seconds() - before[role] for role, tree in contestant.roles.items()}
     result = json.loads(output.splitlines()[-1])
     del result["bytes"]
@@ -85,11 +85,11 @@ def open_loop(program, contestant, rate, seconds, warm_up, outstanding, folder):
         "--warm-up", warm_up, "--outstanding", outstanding, "--from", FIRST_ASKED_DAY, "--to", LAST_ASKED_DAY,
         "--timeout", 10, "--json", result,
     ]  # fmt: skip
-    _run([str(word) for word in command])
+    run_generator([str(word) for word in command])
     return json.loads(result.read_text())["targets"][0]
 
 
-def _run(command):
+def run_generator(command):
     """Runs a generator to its end; returns its output and CPU seconds."""
     with tempfile.TemporaryFile("w+") as output:
         # In its own session, so that Ctrl-C comes to us first.

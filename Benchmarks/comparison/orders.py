@@ -1,0 +1,216 @@
+"""Orders: how many durable ones a second, against the same inserts by pgbench, one transaction an order."""
+
+import json
+import math
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from .contestants import Contestant
+from .load import run_generator, wrk
+from .processes import Failure, say
+from .report import Goal, milliseconds, number, spread
+
+SCRIPT = Path(__file__).resolve().parents[1] / "orders.lua"
+
+# Tables like ours, with the same indexes and constraints, and nothing that makes transactions wait for one another.
+PREPARATION = """
+drop table if exists bench_orders, bench_events, bench_outbox;
+drop sequence if exists bench_ids;
+create table bench_orders (like orders including all);
+create table bench_events (like order_events including all);
+create table bench_outbox (like outbox including all);
+create sequence bench_ids cache 1000;
+"""
+# Three inserts in one statement: one round trip and one commit, the least that a transaction an order costs. Ids grow,
+# as ours do, so that the indexes are written at their right edges.
+TRANSACTION = """
+with fresh as (
+    select nextval('bench_ids') as number
+), ids as (
+    select number, lpad(to_hex(number), 32, '0')::uuid as id from fresh
+), stored as (
+    insert into bench_orders (id, created_at, type, side, instrument, limit_price, quantity)
+    select id, now(), 'limit', 'buy', 'DE000A0Q4RZ3', 150.00, 10 from ids
+), told as (
+    insert into bench_events (position, order_id, version, type, data, created_at)
+    select number, id, 1, 'OrderSubmitted',
+        '{"type":"limit","side":"buy","instrument":"DE000A0Q4RZ3","limit_price":150.00,"quantity":10}'::jsonb, now()
+    from ids
+)
+insert into bench_outbox (id, destination, key, payload)
+select number, 'exchange', id,
+    '{"type":"limit","side":"buy","instrument":"DE000A0Q4RZ3","limit_price":150.00,"quantity":10}'::jsonb
+from ids;
+"""
+
+
+@dataclass
+class Run:
+    rate: float
+    p50_us: float
+    p99_us: float
+    # Orders for each time that the log of the database was flushed to the disk.
+    per_flush: float
+
+
+class Database:
+    """What PostgreSQL itself says, and pgbench on it."""
+
+    def __init__(self, system, folder):
+        self.system = system
+        self.folder = folder
+
+    def ask(self, statement):
+        return self.system.run(["psql", "-qAtX", self.system.database_url, "-c", statement]).strip()
+
+    def flushes(self):
+        return int(self.ask("select wal_sync from pg_stat_wal"))
+
+    def pgbench(self, clients, seconds, number_of_run):
+        script, log = self.folder / "order.sql", self.folder / f"pgbench-{clients}-{number_of_run}"
+        script.write_text(TRANSACTION)
+        before = self.flushes()
+        # -l: a line for each transaction, from which come the percentiles.
+        run_generator([
+            "pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T", str(seconds), "-f", str(script),
+            "-l", "--log-prefix", str(log), self.system.database_url,
+        ])  # fmt: skip
+        flushes = self.flushes() - before
+        lines = [line for file in self.folder.glob(f"{log.name}.*") for line in file.read_text().splitlines()]
+        times = sorted(int(line.split()[2]) for line in lines)
+        if not times:
+            raise Failure("pgbench stored nothing")
+        return Run(len(times) / seconds, percentile(times, 0.5), percentile(times, 0.99), len(times) / max(1, flushes))
+
+
+def percentile(values, share):
+    return values[min(len(values) - 1, math.floor(share * len(values)))]
+
+
+def exchange(system, **behaviour):
+    """Tells the simulated exchange what to do; without one, orders wait, which is all that the intake needs."""
+    url = system.environment.get("TICKLOOP_SIMULATOR_URL")
+    if not url:
+        return False
+    body = json.dumps(behaviour).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}/exchange/behaviour", body, headers, method="PUT")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return answer.status == 200
+
+
+def orders(bench):
+    system, options = bench.system, bench.options
+    folder = bench.folder / "orders"
+    folder.mkdir()
+    database = Database(system, folder)
+    durable = [database.ask(f"show {name}") for name in ("fsync", "synchronous_commit", "full_page_writes")]
+    if durable != ["on", "on", "on"]:
+        raise Failure(f"this database does not keep what it commits: {durable}")
+    database.ask(PREPARATION)
+    roles = {role: system.tree(role) for role in ("gateway", "api", "worker")} | system.servers()
+    ours = {
+        "ours": Contestant("ours", system.url, roles),
+        "ours, the API alone": Contestant("api", system.environment["TICKLOOP_API_URL"], roles),
+    }
+    # The breaker is open: what is placed meanwhile is another measurement.
+    exchange(system, failure_rate=1)
+    runs, number_of_run = {}, 0
+    for _ in range(options.rounds):
+        for clients in (1, 64):
+            for name, contestant in ours.items():
+                say(f"  {name}, {clients} connections")
+                runs.setdefault((name, clients), []).append(ours_once(database, contestant, clients, options.seconds))
+            say(f"  pgbench, {clients} clients")
+            number_of_run += 1
+            run = database.pgbench(clients, options.seconds, number_of_run)
+            runs.setdefault(("pgbench", clients), []).append(run)
+    show(bench, runs)
+    yield from goals(runs)
+    yield from end_to_end(bench, database, ours["ours"])
+
+
+def ours_once(database, contestant, clients, seconds):
+    before = database.flushes()
+    sample = wrk(contestant, clients, seconds, script=SCRIPT)
+    flushes = database.flushes() - before
+    if sample.error_count:
+        raise Failure(f"{contestant.name} did not take all orders: {sample.errors}")
+    return Run(sample.rate, sample.p50_us, sample.p99_us, sample.requests / max(1, flushes))
+
+
+def show(bench, runs):
+    bench.show(
+        "Orders, each durable when it is answered; nothing is placed",
+        ["contestant, connections", "orders/s", "p50 ms", "p99 ms", "orders per flush"],
+        [
+            [
+                f"{name}, {clients}", spread([run.rate for run in each]),
+                milliseconds(median(run.p50_us for run in each)), milliseconds(median(run.p99_us for run in each)),
+                number(median(run.per_flush for run in each), 1),
+            ]
+            for (name, clients), each in sorted(runs.items(), key=lambda item: (item[0][1], item[0][0]))
+        ],
+        [
+            {"contestant": name, "connections": clients, **vars(run)}
+            for (name, clients), each in runs.items()
+            for run in each
+        ],
+        "fsync, synchronous_commit and full_page_writes are on. pgbench: the same three inserts in one statement, one "
+        "transaction an order, on tables with the same indexes and without our locks.",
+    )
+
+
+def goals(runs):
+    middle = lambda name, clients, what: median(getattr(run, what) for run in runs[name, clients])  # noqa: E731
+    rate, p99 = middle("ours", 64, "rate"), middle("ours", 64, "p99_us")
+    peer_rate, peer_p99 = middle("pgbench", 64, "rate"), middle("pgbench", 64, "p99_us")
+    yield Goal(
+        "durable orders/s at 64 connections, against pgbench with one transaction an order",
+        "≥ 3 ×, p99 no worse",
+        f"{rate / peer_rate:.2f} ×; p99 {p99 / peer_p99:.2f} ×",
+        rate >= 3 * peer_rate and p99 <= peer_p99,
+    )
+    p50, peer_p50 = middle("ours", 1, "p50_us"), middle("pgbench", 1, "p50_us")
+    yield Goal(
+        "p50 of an order at 1 connection, against pgbench with one client",
+        "≤ 1.3 ×",
+        f"{p50 / peer_p50:.2f} × ({p50 / 1000:.2f} and {peer_p50 / 1000:.2f} ms)",
+        p50 <= 1.3 * peer_p50,
+    )
+
+
+def end_to_end(bench, database, contestant):
+    """Orders that are placed as they come, by an exchange that answers at once."""
+    if not exchange(bench.system, failure_rate=0, latency_ms=0):
+        return
+    waiting = "select count(*) from outbox where destination = 'exchange'"
+    placed = "select count(*) from orders where status <> 'pending'"
+    wait_until(lambda: database.ask(waiting) == "0", 120, "the orders of before were not placed")
+    before, start = int(database.ask(placed)), time.monotonic()
+    sample = wrk(contestant, 64, max(10, bench.options.seconds), script=SCRIPT)
+    left = int(database.ask(waiting))
+    wait_until(lambda: database.ask(waiting) == "0", 120, "the orders were not placed")
+    seconds, count = time.monotonic() - start, int(database.ask(placed)) - before
+    bench.show(
+        "Orders, placed as they come by an exchange that answers at once",
+        ["", "orders/s", "p50 ms", "p99 ms"],
+        [
+            ["taken", number(sample.rate), milliseconds(sample.p50_us), milliseconds(sample.p99_us)],
+            ["placed", number(count / seconds), "", ""],
+        ],
+        {"taken": sample.rate, "placed": count / seconds, "left": left},
+        f"{number(left)} were left to be placed when the last was taken.",
+    )
+    yield Goal("placements/s by one worker", "≥ 3,000", number(count / seconds), count / seconds >= 3000)
+
+
+def wait_until(condition, patience, what):
+    deadline = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failure(what)
+        time.sleep(0.2)

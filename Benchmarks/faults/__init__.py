@@ -1,0 +1,1 @@
+"""Proofs by fault: everything is killed while it works, and afterwards it is counted what was promised."""
