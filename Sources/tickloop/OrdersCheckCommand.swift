@@ -1,8 +1,8 @@
 import ArgumentParser
+import Basics
 import Glibc
 import Orders
 import Reactor
-import Supervision
 
 struct OrdersCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -27,6 +27,8 @@ struct OrdersCheckCommand: ParsableCommand {
 
     /// Orders that are named at most for each broken promise; --json names all.
     private static let namedMax = 20
+    /// Some ten million answers.
+    private static let logBytesMax = 1 << 30
 
     func validate() throws {
         guard let ledger, Self.location(ledger) == nil else { return }
@@ -37,11 +39,13 @@ struct OrdersCheckCommand: ParsableCommand {
         let ledger = ledger.flatMap { Self.location($0) }
         var log: String?
         if let logFile {
-            guard let text = Files.text(logFile) else {
-                Terminal.complain("\(logFile) cannot be read.")
+            do throws(FileContents.Failure) {
+                let bytes = try FileContents.bytes(logFile, atMost: Self.logBytesMax)
+                log = String(decoding: bytes, as: UTF8.self)
+            } catch {
+                Terminal.complain("\(logFile) \(error).")
                 throw ExitCode(2)
             }
-            log = text
         }
         try tool.run { [self, log] orders throws(OrderAdministrationError) in
             let findings = try await orders.check(ledger: ledger, log: log)
