@@ -125,7 +125,10 @@ let package = Package(
                 logging,
             ]
         ),
-        module("Conversations", ["Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire"]),
+        module(
+            "Conversations",
+            ["Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire", logging]
+        ),
 
         module(
             "Proxy",

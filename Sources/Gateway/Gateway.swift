@@ -50,8 +50,9 @@ extension Service {
                     cache: averages,
                     rangeDaysMax: limits.rangeDaysMax
                 ),
-                LatestRoutes.relayed(by: api), ConversationQuestion.operation.relayed(by: api),
-            ] + PriceReadingRoutes.relayed(by: api) + PollingRoutes.relayed(by: api) + OrderRoutes.relayed(by: api)
+                LatestRoutes.relayed(by: api),
+            ] + PriceReadingRoutes.relayed(by: api) + PollingRoutes.relayed(by: api)
+                + ConversationRoutes.relayed(by: api) + OrderRoutes.relayed(by: api)
                 + StatisticsRoutes.relayed(by: api),
             fallback: proxy,
             requestTimeout: limits.requestTimeout,

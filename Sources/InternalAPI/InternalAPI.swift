@@ -41,8 +41,8 @@ extension Service {
             routes: [
                 AverageRoutes.answered(by: queue, rangeDaysMax: limits.rangeDaysMax),
                 TaskRoute(queue).route,
-                ConversationSearch(database).route,
-            ] + orders.routes + market.routes + StatisticsRoutes.answered(by: database),
+            ] + ConversationRoutes(database, logger: logger).routes + orders.routes + market.routes
+                + StatisticsRoutes.answered(by: database),
             requestTimeout: limits.requestTimeout,
             documentation: ServiceDocumentation(
                 title: "Tickloop internal API",

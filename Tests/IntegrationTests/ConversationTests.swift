@@ -3,30 +3,21 @@ import Supervision
 import TestSupport
 import Testing
 
-private let etc = "\(packageFolder)/etc"
-
 extension EndToEndTests {
     /// `tickloop import conversations`, and the search over HTTP after it.
     @Suite struct ConversationTests {
-        private let system: System
+        let system: System
 
         init() throws { system = try #require(RunningSystem.current) }
-
-        @ReactorActor private func sample(of count: Int) async throws -> String {
-            let folder = "\(try TestFolder.make())/sample"
-            let command = Command("\(etc)/make-sample-conversations", [folder, "\(count)"])
-            try await ChildProcess.run(command, name: "make-sample-conversations")
-            return folder
-        }
 
         @Test @ReactorActor func `what a folder holds is found by company and tags, and stays when a file is broken`()
             async throws
         {
-            let folder = try await sample(of: 120)
+            let folder = try await ParquetSets.sample(of: 120)
             let first = try await system.tool("import", "conversations", folder)
             #expect(first.status == .exited(0), "\(first.lines)")
             #expect(first.lines.contains("\(folder)/monologue: skipped"))
-            #expect(first.lines.last == "143 rows read, 143 changed")
+            #expect(first.lines.last?.hasPrefix("143 rows read, ") == true)
             for role in Role.allCases {
                 let refused = try await system.ask(role, "/api/conversations?company=microsoft")
                 expectError(refused, 400, "INVALID_PARAMETER", fields: ["company"])
@@ -39,9 +30,10 @@ extension EndToEndTests {
             #expect(try await tool.waitForEnd(within: .seconds(120)) == .exited(0), "\(tool.lines)")
             // 12 transcripts and 120 conversations are related now.
             #expect(tool.lines.last == "143 rows read, 132 changed")
+            let version = try await system.sql("select version from conversation_set")
             let second = try await system.tool("import", "conversations", "--relate-by-order", folder)
             #expect(second.lines.last == "143 rows read, 0 changed")
-            #expect(try await system.sql("select version from conversation_set") == ["2"])
+            #expect(try await system.sql("select version from conversation_set") == version)
 
             // Of the first company are the transcripts 1 to 4, so the conversations 0…39, and every eighth is about
             // competition.

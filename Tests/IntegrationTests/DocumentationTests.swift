@@ -47,7 +47,7 @@ extension EndToEndTests {
                 let mayBeMissing =
                     operation.path.contains("{id}") || operation.path == "/prices/moving-average"
                     || isPage && !Self.hasSwaggerUI
-                #expect(response.status < 300 || mayBeMissing, "\(operation.path)")
+                #expect(response.status < 300 || mayBeMissing, "\(operation.path) \(response.body)")
             }
             let average = try #require(reader.operations.first { $0.path == "/prices/average" && $0.method == "GET" })
             let response = try await system.ask(role, reader.exampleTarget(average))

@@ -1,22 +1,19 @@
 internal import HTTPWire
 internal import JSONWire
-public import WebAPI
+package import WebAPI
 
 /// What `GET /api/conversations` asks for: valid, whoever made it.
-public struct ConversationQuestion: Hashable, Sendable {
+package struct ConversationQuestion: Hashable, Sendable {
     /// A part of the company's name, in any case; nil for all companies.
-    public let company: String?
+    package let company: String?
     /// Any of these, in any case; empty for all tags.
-    public let tags: [String]
-    /// From 1.
-    public let page: Int
-    /// Conversations of one page.
-    public let perPage: Int
-
-    static let textMax = 256
-    static let pageMax = 1_000_000_000
-    static let perPageMax = 1000
-    static let perPageDefault = 50
+    package let tags: [String]
+    /// What the texts are searched for; nil for whatever they say.
+    package let text: String?
+    /// Which part of the answer.
+    package let page: PageQuestion
+    /// With ``text``: behind which rank and id the page begins.
+    let rank: String?
 
     static let companyField = Field.query(
         "company",
@@ -30,73 +27,143 @@ public struct ConversationQuestion: Hashable, Sendable {
         "Tags with commas between them, in any case: conversations that have any of them.",
         example: "competition,orientation"
     )
-    static let pageField = Field.query("page", .wholeNumber(in: 1...pageMax), "The page, from 1.", example: 1)
-    static let perPageField = Field.query(
-        "per_page",
-        .wholeNumber(in: 1...perPageMax),
-        "Conversations of one page; \(perPageDefault) if not given.",
-        example: .integer(perPageDefault)
+    static let textField = Field.query(
+        "q",
+        .searchText,
+        "Words of question or answer, as search engines take them: `\"a phrase\"`, `this or that`, `-without`.",
+        example: "supplier"
     )
 
     /// Reads the request.
     ///
     /// - Throws: All faults at once.
-    public init(_ request: RequestContent) throws(APIError) {
+    package init(_ request: RequestContent) throws(APIError) {
         var fields = try Fields(request)
         let company = fields.read(Self.companyField)
         let tags = fields.read(Self.tagsField) ?? ""
-        page = fields.read(Self.pageField) ?? 1
-        perPage = fields.read(Self.perPageField) ?? Self.perPageDefault
+        let text = fields.read(Self.textField)
+        var page = PageQuestion(&fields)
+        var rank: String?
+        if let after = page.after, !after.isEmpty, text?.isEmpty == false {
+            // The rank as it was given, and the id, which may hold anything.
+            let parts = after.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2, Float(parts[0])?.isFinite == true {
+                rank = String(parts[0])
+                page.after = String(parts[1])
+            } else {
+                fields.refuse(PageQuestion.afterField, "after must be what next said in an answer to the same q")
+            }
+        }
         try fields.finish()
         self.company = company.flatMap { $0.isEmpty ? nil : $0 }
         self.tags = tags.split(separator: ",").compactMap { tag in
             let trimmed = String(tag).trimmed
             return trimmed.isEmpty ? nil : trimmed
         }
+        self.text = text.flatMap { $0.isEmpty ? nil : $0 }
+        self.page = page
+        self.rank = rank
+    }
+}
+
+/// Which part of a list is asked for: a page by its number, or what follows behind the last one of another page.
+package struct PageQuestion: Hashable, Sendable {
+    /// From 1.
+    package let number: Int
+    /// Elements of one page.
+    package let size: Int
+    /// What `next` said; empty for the beginning, nil for a page by its number.
+    package var after: String?
+
+    /// Elements before the page.
+    var offset: Int { after == nil ? (number - 1) * size : 0 }
+
+    static let numberMax = 1_000_000_000
+    static let sizeMax = 1000
+    static let sizeDefault = 50
+    static let afterMax = 512
+
+    static let numberField = Field.query(
+        "page",
+        .wholeNumber(in: 1...numberMax),
+        "The page, from 1. With `after`, there is no other.",
+        example: 1
+    )
+    static let sizeField = Field.query(
+        "per_page",
+        .wholeNumber(in: 1...sizeMax),
+        "Elements of one page; \(sizeDefault) if not given.",
+        example: .integer(sizeDefault)
+    )
+    static let afterField = Field.query(
+        "after",
+        .position,
+        "What `next` of another answer said: this one goes on behind it, however far that is. Empty for the beginning; "
+            + "the answer then has `next` in place of `page`.",
+        example: ""
+    )
+    static let parameters = [numberField.documentation, sizeField.documentation, afterField.documentation]
+
+    init(_ fields: inout Fields) {
+        let number = fields.read(Self.numberField)
+        size = fields.read(Self.sizeField) ?? Self.sizeDefault
+        after = fields.read(Self.afterField)
+        if let number, number > 1, after != nil {
+            fields.refuse(Self.numberField, "page must be 1 where after is given")
+        }
+        self.number = number ?? 1
     }
 
-    /// `GET /api/conversations`, wherever it is served.
-    public static let operation = Operation(
-        .get,
-        "/api/conversations",
-        documentation,
-        faulty: [RequestContent(target: "/?page=0&per_page=1001")]
-    ) { request throws(APIError) in try ConversationQuestion(request) }
+    /// What `GET /api/companies` and `GET /api/tags` ask for.
+    init(_ request: RequestContent) throws(APIError) {
+        var fields = try Fields(request)
+        self.init(&fields)
+        try fields.finish()
+    }
+}
 
-    private static var documentation: RouteDocumentation {
-        RouteDocumentation(
-            "Conversations by company and tags",
-            details: "In the order of their ids' bytes. Letters fold as Unicode's ICU folds them.",
-            in: RouteGroup("Conversations", "What was asked and answered, by company and tag."),
-            parameters: [
-                companyField.documentation, tagsField.documentation, pageField.documentation,
-                perPageField.documentation,
-            ],
-            answers: [
-                .json(
-                    .ok,
-                    "The ids of the page; maybe none.",
-                    .object([
-                        "conversation_ids": .array(of: .string(), count: 0...perPageMax),
-                        "total": .integer(in: 0...Int.max), "page": .integer(in: 1...pageMax),
-                        "per_page": .integer(in: 1...perPageMax),
-                    ])
-                    .named("ConversationPage"),
-                    example: ["conversation_ids": ["c0000000"], "total": 1, "page": 1, "per_page": 50]
-                )
-            ],
-            errors: [.noRelation]
-        )
+/// What `GET /api/conversations/{id}` asks for.
+package struct ConversationID: Hashable, Sendable {
+    let text: String
+
+    static let field = Field.path(
+        "id",
+        .conversationID,
+        "The conversation's id, percent-encoded where it must be.",
+        example: "c0000000"
+    )
+
+    init(_ request: RequestContent) throws(APIError) {
+        var fields = try Fields(request)
+        let id = fields.read(Self.field)
+        text = try fields.finish(id)
     }
 }
 
 extension FieldRule<String> {
+    private static let textMax = 256
+
     /// Any text that a database can be asked about.
-    static let searchText = FieldRule(
-        "must be at most \(ConversationQuestion.textMax) characters, none of them NUL",
-        schema: .string(length: 0...ConversationQuestion.textMax)
+    static let searchText = text(max: textMax)
+    /// What `next` says.
+    static let position = text(max: PageQuestion.afterMax)
+
+    private static func text(max: Int) -> FieldRule {
+        FieldRule(
+            "must be at most \(max) characters, none of them NUL",
+            schema: .string(length: 0...max)
+        ) { text in
+            text.unicodeScalars.count <= max && !text.utf8.contains(0) ? text : nil
+        }
+    }
+
+    /// Any text; the path has it percent-encoded.
+    static let conversationID = FieldRule(
+        "must be an id",
+        schema: .string(length: 1...textMax)
     ) { text in
-        text.unicodeScalars.count <= ConversationQuestion.textMax && !text.utf8.contains(0) ? text : nil
+        guard let id = try? PercentEncoding.decodePath(text), !id.utf8.contains(0) else { return nil }
+        return id
     }
 }
 
@@ -106,13 +173,4 @@ extension String {
         let start = drop { $0 == " " }
         return String(start.reversed().drop { $0 == " " }.reversed())
     }
-}
-
-extension APIError {
-    /// 400, where conversations are not tied to companies.
-    static let noRelation = APIError(
-        .invalidParameter,
-        "company cannot be searched: the imported set does not say which company a conversation belongs to.",
-        details: [Detail(field: "company", message: "company cannot be searched in this set")]
-    )
 }
