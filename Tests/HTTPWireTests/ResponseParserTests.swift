@@ -15,7 +15,7 @@ import Testing
     private static let methods: [HTTPMethod] = [.get, .post, .head, .delete, .get, .get, .get]
     private static let expected = [
         "200 fields=1 length(5)", "end body=hello",
-        "interim 100 Continue", "interim 103 ", "201 fields=1 chunked", "end body=hello",
+        "interim 100 Continue", "interim 103 Early Hints", "201 fields=1 chunked", "end body=hello",
         "200 fields=1 none", "end body=",
         "204 fields=0 none", "end body=",
         "304 fields=1 none", "end body=",
