@@ -98,6 +98,10 @@ let package = Package(
             "WebAPI",
             ["Basics", "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "JSONWire", "Tracing", logging]
         ),
+        module(
+            "RateLimits",
+            ["Reactor", "Redis", "HTTPServer", "HTTPWire", "JSONWire", "Metrics", "WebAPI", "Configuration"]
+        ),
         module("TaskAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", "TaskQueue", "WebAPI"]),
         module("OpenAPI", ["Basics", "Reactor", "WebAPI", "HTTPWire", "HTTPServer", "JSONWire"]),
         module("Migrations", ["Basics", "Reactor", "Postgres", logging]),
@@ -143,14 +147,16 @@ let package = Package(
             "ServiceRuntime",
             [
                 "Basics",
-                "CLinux", "Reactor", "Configuration", "Observability", "Tracing", "HTTPServer", "HTTPClient", "WebAPI",
+                "CLinux", "Reactor", "RateLimits", "Configuration", "Observability", "Tracing", "HTTPServer",
+                "HTTPClient", "WebAPI",
                 "OpenAPI", "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", "MarketData", logging,
             ]
         ),
         module(
             "Gateway",
             [
-                "HTTPClient", "HTTPWire", "WebAPI", "Configuration", "ServiceRuntime", "Prices", "Conversations",
+                "HTTPClient", "HTTPWire", "WebAPI", "RateLimits", "Configuration", "ServiceRuntime", "Prices",
+                "Conversations",
                 "Orders", "MarketData", "TaskQueue", "Redis", "Reactor", "Proxy",
                 logging,
             ]
@@ -206,6 +212,7 @@ let package = Package(
         ),
         tests(of: "Redis", ["Reactor", "Metrics", "Supervision", "TestSupport", logging]),
         tests(of: "Streams", ["Reactor", "Redis", "Supervision", "TestSupport", logging]),
+        tests(of: "RateLimits", ["Reactor", "Redis", "Supervision", "TestSupport", logging]),
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),
         tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),

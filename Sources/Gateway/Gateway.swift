@@ -6,6 +6,7 @@ internal import MarketData
 internal import Orders
 internal import Prices
 internal import Proxy
+internal import RateLimits
 internal import Reactor
 internal import Redis
 public import ServiceRuntime
@@ -43,8 +44,10 @@ extension Service {
         for (name, client) in proxy.clients { environment.metrics.add(client, as: name) }
         environment.metrics.add(api.client, as: "api")
         environment.metrics.add(averages, as: "averages")
-        return RunningService(
-            routes: [
+        let redis = RedisClient(RedisConfiguration(configuration, name: "gateway"), logger: environment.logger)
+        redis.start()
+        let limited = try limit(
+            [
                 AverageRoutes.relayed(
                     by: api,
                     cache: averages,
@@ -54,6 +57,12 @@ extension Service {
             ] + PriceReadingRoutes.relayed(by: api) + PollingRoutes.relayed(by: api)
                 + ConversationRoutes.relayed(by: api) + OrderRoutes.relayed(by: api)
                 + StatisticsRoutes.relayed(by: api),
+            configuration,
+            redis
+        )
+        for limiter in limited.limiters { environment.metrics.add { limiter.addMetrics(to: &$0) } }
+        return RunningService(
+            routes: limited.routes,
             fallback: proxy,
             requestTimeout: limits.requestTimeout,
             takesDeadlineFromCaller: false,
@@ -65,8 +74,23 @@ extension Service {
                 proxy.close()
                 await statistics.drain(until: deadline)
                 queue.close()
+                redis.close()
             }
         )
+    }
+
+    /// The routes with the limits that the configuration sets.
+    @ReactorActor
+    private static func limit(
+        _ routes: [Route],
+        _ configuration: Configuration,
+        _ redis: RedisClient
+    ) throws(StartupError) -> (routes: [Route], limiters: [RateLimiter]) {
+        do throws(ConfigurationProblem) {
+            return try RateLimitSettings.limiting(routes, configuration, redis: redis)
+        } catch {
+            throw StartupError("\(error)")
+        }
     }
 
     /// The default route of the proxy: the simulator's catalogue.

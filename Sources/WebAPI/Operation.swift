@@ -51,7 +51,9 @@ public struct Operation<Question: Sendable>: Sendable {
         _ answer: @escaping @ReactorActor @Sendable (Question, RequestContext) async throws(APIError) -> HTTPResponse
     ) -> Route {
         Route(method, path, documentation.adding(adding)) { [read] context async throws(APIError) in
-            try await answer(try read(context.content), context)
+            let question = try read(context.content)
+            try await context.admitted()
+            return try await answer(question, context)
         }
     }
 
@@ -61,7 +63,14 @@ public struct Operation<Question: Sendable>: Sendable {
         _ answer: @escaping @ReactorActor @Sendable (Question, RequestContext) throws(APIError) -> Void
     ) -> Route {
         .direct(method, path, documentation.adding(adding)) { [read] context throws(APIError) in
-            try answer(try read(context.content), context)
+            let question = try read(context.content)
+            context.admit {
+                do throws(APIError) {
+                    try answer(question, context)
+                } catch {
+                    context.fail(error)
+                }
+            }
         }
     }
 
@@ -81,9 +90,11 @@ public struct Operation<Question: Sendable>: Sendable {
         let relayed = RelayedRoute(method, path, documentation, relay: relay, cache: cache, failing: failing)
         let documentation = failing == nil ? documentation.adding(errors: Relay.errors) : documentation
         return .direct(method, path, documentation) { [read] context throws(APIError) in
-            if let body = cache?.answer(to: context) { return context.respond(HTTPResponse(json: body)) }
+            if let body = cache?.answer(to: context) {
+                return context.admit { context.respond(HTTPResponse(json: body)) }
+            }
             _ = try read(context.content)
-            relayed.relay(context)
+            context.admit { relayed.relay(context) }
         }
     }
 }
@@ -92,12 +103,21 @@ public struct Operation<Question: Sendable>: Sendable {
 public struct RouteAdditions: Sendable {
     let parameters: [RouteParameter]
     let answers: [RouteAnswer]
+    let answerFields: [AnswerField]
     let errors: [APIError]
 
     /// Joins the parts.
-    public init(parameters: [RouteParameter] = [], answers: [RouteAnswer] = [], errors: [APIError] = []) {
+    ///
+    /// - Parameter answerFields: What every answer carries besides.
+    public init(
+        parameters: [RouteParameter] = [],
+        answers: [RouteAnswer] = [],
+        answerFields: [AnswerField] = [],
+        errors: [APIError] = []
+    ) {
         self.parameters = parameters
         self.answers = answers
+        self.answerFields = answerFields
         self.errors = errors
     }
 }
@@ -105,14 +125,14 @@ public struct RouteAdditions: Sendable {
 extension RouteDocumentation {
     fileprivate func adding(errors: [APIError]) -> RouteDocumentation { adding(RouteAdditions(errors: errors)) }
 
-    fileprivate func adding(_ more: RouteAdditions) -> RouteDocumentation {
+    func adding(_ more: RouteAdditions) -> RouteDocumentation {
         RouteDocumentation(
             summary,
             details: details,
             in: group,
             parameters: parameters + more.parameters,
             body: body,
-            answers: answers + more.answers,
+            answers: (answers + more.answers).map { $0.adding(more.answerFields) },
             errors: errors + more.errors
         )
     }

@@ -18,6 +18,10 @@ public final class RequestContext: HTTPAnswerFields {
     public let span: TraceSpan?
 
     let start: Instant
+    /// What a valid request of this route meets before anything is done for it.
+    let limit: (any RouteLimit)?
+    /// What the limit adds to the answer.
+    var limitFields: [(name: String, value: String)] = []
     private let exchange: HTTPExchange
     /// The body, once it is there, of a route that takes one.
     private(set) var body: [UInt8]?
@@ -32,6 +36,7 @@ public final class RequestContext: HTTPAnswerFields {
         parameters: PathParameters,
         resource: Int?,
         span: TraceSpan?,
+        limit: (any RouteLimit)?,
         service: WebService
     ) {
         self.exchange = exchange
@@ -41,6 +46,7 @@ public final class RequestContext: HTTPAnswerFields {
         self.parameters = parameters
         self.resource = resource
         self.span = span
+        self.limit = limit
         self.service = service
         exchange.answerFields = self
     }
@@ -150,5 +156,8 @@ public final class RequestContext: HTTPAnswerFields {
     /// Names the request to the client.
     public func appendFields(to head: inout [UInt8]) {
         HeadWriter.appendField(WebService.requestIDField, to: &head) { identity.requestID.append(to: &$0) }
+        for field in limitFields {
+            HeadWriter.appendField(field.name, to: &head) { $0.append(contentsOf: field.value.utf8) }
+        }
     }
 }

@@ -9,10 +9,12 @@ public struct Route: Sendable {
     /// The path, which also answers under `/v1`.
     public let path: PathTemplate
     /// What its callers may know of it.
-    public let documentation: RouteDocumentation
+    public internal(set) var documentation: RouteDocumentation
     let handler: RouteHandler
     /// Whether its requests are spans of a trace.
     private(set) var isTraced = true
+    /// What valid requests meet before anything is done for them.
+    var limit: (any RouteLimit)?
 
     /// Declares a route whose handler reads top to bottom; every parameter of its path must be documented.
     public init(

@@ -13,6 +13,10 @@ struct RouteTable {
             if case .route(_, let parameters, _) = self { parameters } else { .none }
         }
 
+        var limit: (any RouteLimit)? {
+            if case .route(let route, _, _) = self { route.limit } else { nil }
+        }
+
         var isTraced: Bool {
             if case .route(let route, _, _) = self { route.isTraced } else { true }
         }

@@ -95,6 +95,7 @@ public final class WebService: HTTPHandler {
             span: tracer.flatMap {
                 match.isTraced ? $0.start(identity, exchange, match.resource.map { paths[$0] }) : nil
             },
+            limit: match.limit,
             service: self
         )
         requestsInFlight += 1

@@ -55,6 +55,9 @@ final class System {
             "TICKLOOP_REDIS_URL": redisAddress.localURL,
             // Shorter than a request may take, so that a task taken over is a request answered.
             "TICKLOOP_QUEUE_LEASE_MS": "2000",
+            // All tests are one client.
+            "TICKLOOP_LIMITS_RATE_1_REQUESTS": "0",
+            "TICKLOOP_LIMITS_RATE_2_REQUESTS": "0",
         ]
         environment = common.merging(settings) { $1 }
         let port = try FreePort.choose()

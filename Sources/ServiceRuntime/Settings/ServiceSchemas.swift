@@ -1,14 +1,17 @@
 public import Configuration
 internal import MarketData
+internal import RateLimits
 
 extension ConfigurationSchema {
     /// The public gateway.
     public static let gateway = ConfigurationSchema(
         service: "gateway",
-        [ServerSettings.table(port: 8080).section, LimitSettings.table.section, UpstreamSettings.table.section]
+        [ServerSettings.table(port: 8080).section, TrustedProxies.table.section, LimitSettings.table.section]
+            + [UpstreamSettings.table.section]
             + [SimulatorSettings.table.section, RedisSettings.table.section, QueueSettings.feeder.section]
             + [CacheSettings.table.section, DocumentationSettings.table.section]
-            + common
+            + common,
+        tables: [RateLimitSettings.table.section]
     )
 
     /// The internal API.

@@ -193,6 +193,11 @@ public struct RouteAnswer: Sendable {
     /// The body, by media type; empty for none.
     public let contents: [Content]
 
+    /// The same answer with more fields.
+    func adding(_ more: [AnswerField]) -> RouteAnswer {
+        RouteAnswer(status: status, meaning: meaning, fields: fields + more, contents: contents)
+    }
+
     /// An answer without a body.
     public static func empty(_ status: HTTPStatus, _ meaning: String, fields: [AnswerField] = []) -> RouteAnswer {
         RouteAnswer(status: status, meaning: meaning, fields: fields, contents: [])

@@ -1,0 +1,50 @@
+/// How many requests a client may make within some time.
+public struct RatePolicy: Hashable, Sendable {
+    /// How many.
+    public let requests: Int
+    /// Within how many seconds.
+    public let seconds: Int
+
+    /// Joins the parts.
+    public init(requests: Int, seconds: Int) {
+        precondition(requests > 0 && seconds > 0, "a policy allows something")
+        self.requests = requests
+        self.seconds = seconds
+    }
+
+    var window: Duration { .seconds(seconds) }
+
+    /// The time in words: `1 minute`, `90 seconds`.
+    var windowWords: String {
+        let (count, unit) =
+            switch seconds {
+            case let seconds where seconds % 86_400 == 0: (seconds / 86_400, "day")
+            case let seconds where seconds % 3600 == 0: (seconds / 3600, "hour")
+            case let seconds where seconds % 60 == 0: (seconds / 60, "minute")
+            default: (seconds, "second")
+            }
+        return "\(count) \(unit)\(count == 1 ? "" : "s")"
+    }
+}
+
+/// What became of a request that is counted.
+public struct RateVerdict: Hashable, Sendable {
+    /// Whether it may go on.
+    public let isAllowed: Bool
+    /// How many more may at once.
+    public let remaining: Int
+    /// When the oldest request that counts no longer does; zero if none counts.
+    public let reset: Duration
+
+    init(isAllowed: Bool, remaining: Int, reset: Duration) {
+        self.isAllowed = isAllowed
+        self.remaining = remaining
+        self.reset = reset
+    }
+
+    /// The whole seconds after which one more may, at least 1.
+    var resetSeconds: Int {
+        let (seconds, attoseconds) = reset.components
+        return max(1, Int(seconds) + (attoseconds > 0 ? 1 : 0))
+    }
+}
