@@ -39,9 +39,11 @@ extension Service {
         )
         queue.start()
         let statistics = StatisticsRecorder(queue, logger: environment.logger)
-        let proxy = Proxy([try catalogue(configuration)], statistics: statistics, logger: environment.logger)
-        environment.metrics.add { proxy.collect(into: &$0) }
-        for (name, client) in proxy.clients { environment.metrics.add(client, as: name) }
+        let proxy = Proxy(try routes(configuration), statistics: statistics, logger: environment.logger)
+        environment.metrics.add { page in
+            proxy.collect(into: &page)
+            for (name, client) in proxy.clients { page.add(client, as: name) }
+        }
         environment.metrics.add(api.client, as: "api")
         environment.metrics.add(averages, as: "averages")
         let redis = RedisClient(RedisConfiguration(configuration, name: "gateway"), logger: environment.logger)
@@ -69,6 +71,7 @@ extension Service {
             documentation: ServiceDocumentation(title: "Tickloop", summary: "Market data and orders, for the public."),
             readiness: [ReadinessCheck(.api) { await api.isReady(deadline: $0) }],
             reservedDescriptors: client.connections,
+            reload: { configuration throws(StartupError) in proxy.replaceRoutes(try routes(configuration)) },
             stop: { deadline in
                 api.close()
                 proxy.close()
@@ -93,13 +96,47 @@ extension Service {
         }
     }
 
-    /// The default route of the proxy: the simulator's catalogue.
-    private static func catalogue(_ configuration: Configuration) throws(StartupError) -> ProxyRoute {
-        let url = configuration[SimulatorSettings.table].url.description
-        do {
-            return ProxyRoute(prefix: "/categories/", upstreams: [try UpstreamURL(parsing: url)])
-        } catch {
-            throw StartupError("simulator.url: \(error)")
+    /// The routes of the proxy.
+    private static func routes(_ configuration: Configuration) throws(StartupError) -> [ProxyRoute] {
+        let simulator = configuration[SimulatorSettings.table].url.description
+        let rows = configuration[ProxySettings.table]
+        var routes: [ProxyRoute] = []
+        for row in rows {
+            let values = row.values
+            guard !routes.contains(where: { $0.prefix == values.prefix }) else {
+                throw StartupError(row.problem(with: "prefix", "is that of another row").description)
+            }
+            var targets: [ProxyRoute.Target] = []
+            for text in values.upstreams {
+                do throws(UpstreamURL.ParseError) {
+                    targets.append(try target(text, simulator))
+                } catch {
+                    throw StartupError(row.problem(with: "upstreams", "holds \(text): \(error)").description)
+                }
+            }
+            var route = ProxyRoute(prefix: values.prefix, targets: targets)
+            route.rewrite = values.rewrite
+            route.keepsHost = values.host == .keep
+            route.timeout = values.timeout
+            route.connectTimeout = values.connectTimeout
+            route.idleTimeout = values.idleTimeout
+            route.tunnelTimeout = values.tunnelTimeout
+            routes.append(route)
         }
+        return routes
+    }
+
+    /// Reads `URL` or `URL weight=N`.
+    private static func target(
+        _ text: String,
+        _ simulator: String
+    ) throws(UpstreamURL.ParseError) -> ProxyRoute.Target {
+        let words = text.split(separator: " ")
+        let url = words.first.map { $0 == "simulator" ? simulator : String($0) } ?? ""
+        guard words.count > 1 else { return ProxyRoute.Target(try UpstreamURL(parsing: url)) }
+        guard words.count == 2, words[1].hasPrefix("weight="), let weight = Int(words[1].dropFirst(7)),
+            (1...1000).contains(weight)
+        else { throw .invalidWeight }
+        return ProxyRoute.Target(try UpstreamURL(parsing: url), weight: weight)
     }
 }

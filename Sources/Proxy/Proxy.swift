@@ -8,20 +8,22 @@ public import WebAPI
 @ReactorActor
 public final class Proxy: PathFallback {
     /// A route with those that it leads to.
-    @ReactorActor
-    private final class Target {
+    private struct Path {
         let route: ProxyRoute
-        let upstreams: [Upstream]
-        let figures = ProxyFigures()
-
-        init(_ route: ProxyRoute) {
-            self.route = route
-            upstreams = route.upstreams.map { Upstream($0, of: route) }
-        }
+        let group: UpstreamGroup
+        let figures: ProxyFigures
     }
 
-    private let finder: RouteFinder
-    private let targets: [Target]
+    /// How often it is looked whether the connections of former routes can be closed.
+    private static let retirementInterval = Duration.seconds(1)
+
+    private var finder: RouteFinder
+    private var paths: [Path] = []
+    /// Of former routes; some requests may still be on their way.
+    private var retired: [Upstream] = []
+    private var retirement: Timer?
+    /// By prefix; kept when routes change, because what is counted only grows.
+    private(set) var figures: [String: ProxyFigures] = [:]
     let statistics: StatisticsRecorder?
     private let logger: Logger
 
@@ -30,23 +32,45 @@ public final class Proxy: PathFallback {
     /// - Parameter statistics: Is told of each request; nil for nobody.
     public init(_ routes: [ProxyRoute], statistics: StatisticsRecorder? = nil, logger: Logger) {
         self.statistics = statistics
-        finder = RouteFinder(routes.map(\.prefix))
-        targets = routes.map { Target($0) }
         self.logger = logger
+        finder = RouteFinder([])
+        retirement = Timer { [unowned self] in retire() }
+        replaceRoutes(routes)
     }
 
-    /// The connections, by the prefix of their route.
+    /// Takes other routes for the requests that come from now on. Those on their way end as they began.
+    public func replaceRoutes(_ routes: [ProxyRoute]) {
+        retired += paths.flatMap(\.group.upstreams)
+        paths = routes.map { route in
+            let figures = figures[route.prefix] ?? ProxyFigures()
+            self.figures[route.prefix] = figures
+            return Path(route: route, group: UpstreamGroup(route), figures: figures)
+        }
+        finder = RouteFinder(routes.map(\.prefix))
+        retire()
+    }
+
+    private func retire() {
+        for upstream in retired where upstream.isUnused { upstream.client.close() }
+        retired.removeAll { $0.isUnused }
+        if !retired.isEmpty { retirement?.schedule(after: Self.retirementInterval) }
+    }
+
+    /// The connections, by the prefix of their route, and its number where a route has several upstreams.
     public var clients: [(name: String, client: HTTPClient)] {
-        targets.flatMap { target in target.upstreams.map { (target.route.prefix, $0.client) } }
+        paths.flatMap { path in
+            let upstreams = path.group.upstreams
+            return upstreams.enumerated().map { number, upstream in
+                (upstreams.count == 1 ? path.route.prefix : "\(path.route.prefix) \(number + 1)", upstream.client)
+            }
+        }
     }
-
-    var figures: [(String, ProxyFigures)] { targets.map { ($0.route.prefix, $0.figures) } }
 
     /// Ends whatever is under way.
     public func close() {
-        for target in targets {
-            for upstream in target.upstreams { upstream.client.close() }
-        }
+        retirement?.cancel()
+        for upstream in retired + paths.flatMap(\.group.upstreams) { upstream.client.close() }
+        retired = []
     }
 
     // MARK: PathFallback
@@ -60,23 +84,22 @@ public final class Proxy: PathFallback {
         case .nothing: context.fail(.notFound)
         case .ambiguous: context.fail(Self.ambiguousPath)
         case .route(let index):
-            let target = targets[index]
-            let upstream = target.upstreams[0]
-            ProxiedRequest(context, target.route, upstream) { [self] outcome in
-                ended(context, target, upstream, outcome)
+            let path = paths[index]
+            let request = ProxiedRequest(context, path.route, path.group) { [self] request, outcome in
+                ended(context, path, request.upstream, outcome)
             }
-            .start()
+            request.start()
         }
     }
 
-    private func ended(_ context: RequestContext, _ target: Target, _ upstream: Upstream, _ outcome: ProxiedOutcome) {
-        target.figures.count(outcome)
+    private func ended(_ context: RequestContext, _ path: Path, _ upstream: Upstream, _ outcome: ProxiedOutcome) {
+        path.figures.count(outcome)
         statistics?.record(
             CarriedRequest(
                 unixTime: Reactor.unixTime - outcome.duration,
-                route: target.route.prefix,
+                route: path.route.prefix,
                 origin: "http://\(upstream.url.authority)",
-                path: upstream.url.basePath + context.head.path,
+                path: upstream.url.basePath + path.route.forwarded(context.head.path),
                 status: outcome.status,
                 duration: outcome.duration
             )

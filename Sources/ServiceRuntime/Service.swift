@@ -41,6 +41,7 @@ public struct RunningService: Sendable {
     let documentation: ServiceDocumentation?
     let readiness: [ReadinessCheck]
     let reservedDescriptors: Int
+    let reload: @ReactorActor (Configuration) throws(StartupError) -> Void
     let beginStop: @ReactorActor () -> Void
     let stop: @ReactorActor (Instant) async -> Void
 
@@ -53,6 +54,8 @@ public struct RunningService: Sendable {
     ///   - documentation: What `/openapi.json` says of the service; nil for no such route.
     ///   - readiness: The parts that `/ready` asks.
     ///   - reservedDescriptors: Connections to others that the service may need; clients do not get their descriptors.
+    ///   - reload: Takes what may change without a restart from a configuration that was read again, when the process
+    ///     gets a SIGHUP. When it throws, nothing has changed.
     ///   - beginStop: Called when the service is asked to end, before its requests are drained: take no new work.
     ///   - stop: Called after the requests are drained: finish what is in flight until the instant, then close.
     public init(
@@ -63,6 +66,7 @@ public struct RunningService: Sendable {
         documentation: ServiceDocumentation? = nil,
         readiness: [ReadinessCheck],
         reservedDescriptors: Int = 0,
+        reload: @escaping @ReactorActor (Configuration) throws(StartupError) -> Void = { _ in },
         beginStop: @escaping @ReactorActor () -> Void = {},
         stop: @escaping @ReactorActor (Instant) async -> Void
     ) {
@@ -73,6 +77,7 @@ public struct RunningService: Sendable {
         self.documentation = documentation
         self.readiness = readiness
         self.reservedDescriptors = reservedDescriptors
+        self.reload = reload
         self.beginStop = beginStop
         self.stop = stop
     }

@@ -10,13 +10,20 @@ internal import WebAPI
 extension Service {
     /// Runs the service on the calling thread until a signal ends it.
     ///
+    /// - Parameter reread: The configuration as it is now, for a SIGHUP.
     /// - Returns: The exit status: 0 after an orderly end, 1 when it could not start.
-    public func run(_ configuration: Configuration) -> Int32 {
-        Reactor.run { await runOnLoop(configuration) }
+    public func run(
+        _ configuration: Configuration,
+        reread: @escaping @Sendable () throws(ConfigurationProblems) -> Configuration
+    ) -> Int32 {
+        Reactor.run { await runOnLoop(configuration, reread) }
     }
 
     @ReactorActor
-    private func runOnLoop(_ configuration: Configuration) async -> Int32 {
+    private func runOnLoop(
+        _ configuration: Configuration,
+        _ reread: @escaping @Sendable () throws(ConfigurationProblems) -> Configuration
+    ) async -> Int32 {
         let logging = configuration[LoggingSettings.table]
         bootstrapLogging(service: schema.service, format: logging.format, level: logging.level)
         let logger = Logger(label: schema.service)
@@ -34,6 +41,7 @@ extension Service {
             let service = try await start(environment)
             let server = try await listen(service, environment)
             let metricsServer = try await listenForMetrics(environment)
+            signals.onHangup = { Self.reload(service, reread, logger) }
             StartupMemory.releaseWhenStarted()
             SpareMemory.keepReleasing()
             await signals.wait()
@@ -43,6 +51,21 @@ extension Service {
         } catch {
             logger.critical("could not start", metadata: ["reason": "\(error)"])
             return 1
+        }
+    }
+
+    /// Takes what may change, or says why not.
+    @ReactorActor
+    private static func reload(
+        _ service: RunningService,
+        _ reread: @Sendable () throws(ConfigurationProblems) -> Configuration,
+        _ logger: Logger
+    ) {
+        do {
+            try service.reload(try reread())
+            logger.info("configuration read again")
+        } catch {
+            logger.error("configuration refused, nothing has changed", metadata: ["reason": "\(error)"])
         }
     }
 

@@ -5,11 +5,13 @@ internal import Reactor
 /// Waits for the signal that ends the service.
 ///
 /// SIGTERM and SIGINT ask for an orderly end, a second one ends the process at once; SIGHUP, which a closing terminal
-/// sends, changes nothing.
+/// sends, too, never does.
 @ReactorActor
 final class ShutdownSignals {
     private let asked = Promise<Void, CancellationError>()
     private let logger: Logger
+    /// Called for each SIGHUP.
+    var onHangup: @ReactorActor () -> Void = {}
     private var watchers: [SignalWatcher] = []
 
     init(logger: Logger) {
@@ -17,7 +19,7 @@ final class ShutdownSignals {
         watchers = [
             SignalWatcher(SIGTERM) { [unowned self] in received(SIGTERM) },
             SignalWatcher(SIGINT) { [unowned self] in received(SIGINT) },
-            SignalWatcher(SIGHUP) {},
+            SignalWatcher(SIGHUP) { [unowned self] in onHangup() },
         ]
     }
 

@@ -20,6 +20,12 @@ struct ConfigurationOption: ParsableArguments {
         try Self.load(schema, file: file ?? defaultFile(of: schema))
     }
 
+    /// The same once more, while the service runs.
+    func reread(_ schema: ConfigurationSchema) throws(ConfigurationProblems) -> Configuration {
+        let file = file ?? defaultFile(of: schema)
+        return try Configuration.load(schema, file: file, environment: ProcessEnvironment.variables)
+    }
+
     static func load(_ schema: ConfigurationSchema, file: String?) throws -> Configuration {
         do {
             return try Configuration.load(schema, file: file, environment: ProcessEnvironment.variables)
@@ -43,8 +49,10 @@ protocol ServiceCommand: ParsableCommand {
 
 extension ServiceCommand {
     func run() throws {
-        let configuration = try options.load(Self.service.schema)
-        throw ExitCode(Self.service.run(configuration))
+        let (schema, options) = (Self.service.schema, options)
+        let configuration = try options.load(schema)
+        let status = Self.service.run(configuration) { () throws(ConfigurationProblems) in try options.reread(schema) }
+        throw ExitCode(status)
     }
 }
 

@@ -23,7 +23,10 @@ final class ProxyFixture {
         server configureServer: (inout HTTPServerConfiguration) -> Void = { _ in }
     ) async throws {
         upstream = try TestListener()
-        var route = ProxyRoute(prefix: prefix, upstreams: [try UpstreamURL(parsing: "http://\(upstream.address)")])
+        var route = ProxyRoute(
+            prefix: prefix,
+            targets: [ProxyRoute.Target(try UpstreamURL(parsing: "http://\(upstream.address)"))]
+        )
         configure(&route)
         proxy = Proxy([route], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let web = WebService(

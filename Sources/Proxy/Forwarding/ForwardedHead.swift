@@ -14,6 +14,7 @@ enum ForwardedHead {
     /// - Parameter upgrade: The protocol that the client would rather speak; nil for none.
     static func append(
         _ context: RequestContext,
+        _ route: ProxyRoute,
         to upstream: Upstream,
         framing: BodyFraming,
         upgrade: String?,
@@ -22,12 +23,12 @@ enum ForwardedHead {
         let head = context.head
         HeadWriter.appendRequest(
             head.method,
-            authority: upstream.url.authority,
+            authority: route.keepsHost ? head.authority ?? upstream.url.authority : upstream.url.authority,
             framing: framing,
             to: &bytes
         ) { target in
             target.append(utf8: upstream.url.basePath)
-            target.append(utf8: head.pathAndQuery)
+            target.append(utf8: route.forwarded(head.pathAndQuery))
         } appendFields: { lines in
             // The client's list of what belongs to its hop is carried out before ours are added, so that it cannot name
             // one of ours.

@@ -19,8 +19,12 @@ final class ProxiedRequest: HTTPClientReceiver {
 
     private let context: RequestContext
     private let route: ProxyRoute
-    private let upstream: Upstream
-    private let onEnd: @ReactorActor (ProxiedOutcome) -> Void
+    private let group: UpstreamGroup
+    private(set) var upstream: Upstream
+    /// A body that was read before the request was sent.
+    private var wholeBody: [UInt8] = []
+    private var hasFailedOver = false
+    private let onEnd: @ReactorActor (ProxiedRequest, ProxiedOutcome) -> Void
     private let startedAt = Reactor.now
     private let framing: BodyFraming
     /// What the client would rather speak; nil once that is settled.
@@ -37,12 +41,13 @@ final class ProxiedRequest: HTTPClientReceiver {
     init(
         _ context: RequestContext,
         _ route: ProxyRoute,
-        _ upstream: Upstream,
-        onEnd: @escaping @ReactorActor (ProxiedOutcome) -> Void
+        _ group: UpstreamGroup,
+        onEnd: @escaping @ReactorActor (ProxiedRequest, ProxiedOutcome) -> Void
     ) {
         self.context = context
         self.route = route
-        self.upstream = upstream
+        self.group = group
+        upstream = group.choose()
         self.onEnd = onEnd
         framing = context.head.framing
         awaitsContinue = context.head.expectsContinue
@@ -55,21 +60,24 @@ final class ProxiedRequest: HTTPClientReceiver {
         if case .length(let count) = framing, count > 0, count <= Self.wholeBytesMax, !awaitsContinue {
             context.request.body.collect(limitBytes: count) { [self] result in
                 switch result {
-                case .success(let body): open(body: body, isComplete: true)
+                case .success(let body):
+                    wholeBody = body
+                    open()
                 // The server has answered, or nobody is there any more.
                 case .failure: abandon()
                 }
             }
         } else {
-            open(body: [], isComplete: !framing.hasBytes && upgrade == nil)
+            open()
         }
     }
 
-    private func open(body: [UInt8], isComplete: Bool) {
+    private func open() {
+        let isComplete = upgrade == nil && (!framing.hasBytes || !wholeBody.isEmpty)
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(1024 + body.count)
-        ForwardedHead.append(context, to: upstream, framing: framing, upgrade: upgrade, &bytes)
-        bytes += body
+        bytes.reserveCapacity(1024 + wholeBody.count)
+        ForwardedHead.append(context, route, to: upstream, framing: framing, upgrade: upgrade, &bytes)
+        bytes += wholeBody
         let method = context.head.method
         var request = HTTPClientRequest(
             method,
@@ -204,6 +212,7 @@ final class ProxiedRequest: HTTPClientReceiver {
             writer?.finish(trailers: trailers)
             return end(.answered(status ?? .ok))
         }
+        if status == nil, !failure.mayHaveBeenProcessed, failOver() { return }
         if let status {
             // Without its end, so that nobody takes the part for the whole.
             writer?.abort()
@@ -213,6 +222,17 @@ final class ProxiedRequest: HTTPClientReceiver {
             context.fail(error, fields: failure.proxyStatus)
             end(.failed(error.code.status, failure))
         }
+    }
+
+    /// Asks another upstream, because the first got nothing of the request.
+    private func failOver() -> Bool {
+        guard !hasFailedOver, !isReadingBody, context.isUnanswered else { return false }
+        hasFailedOver = true
+        let other = group.choose(except: upstream)
+        guard other !== upstream else { return false }
+        upstream = other
+        open()
+        return true
     }
 
     /// The client has left, or the server has answered it.
@@ -232,7 +252,7 @@ final class ProxiedRequest: HTTPClientReceiver {
         continueTimer?.cancel()
         continueTimer = nil
         context.onClientGone = nil
-        onEnd(ProxiedOutcome(result: result, duration: Reactor.now - startedAt))
+        onEnd(self, ProxiedOutcome(result: result, duration: Reactor.now - startedAt))
     }
 }
 

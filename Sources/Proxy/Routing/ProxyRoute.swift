@@ -1,9 +1,28 @@
 /// Where requests go whose path begins with a prefix.
 public struct ProxyRoute: Sendable {
+    /// One of those that answer.
+    public struct Target: Hashable, Sendable {
+        /// Where it is.
+        public let url: UpstreamURL
+        /// How much of the requests it gets, beside the others.
+        public let weight: Int
+
+        /// - Parameter weight: At least 1.
+        public init(_ url: UpstreamURL, weight: Int = 1) {
+            precondition(weight > 0, "who gets nothing is no target")
+            self.url = url
+            self.weight = weight
+        }
+    }
+
     /// With which a path begins; `/` for every path.
     public var prefix: String
     /// Who answers.
-    public var upstreams: [UpstreamURL]
+    public var targets: [Target]
+    /// What stands in the place of the prefix; empty for the prefix itself.
+    public var rewrite = ""
+    /// Whether `Host` says what the client said.
+    public var keepsHost = false
     /// From the request's last byte to the head of the answer; then 504.
     public var timeout = Duration.seconds(30)
     /// Without progress of a body, either way; then the answer is cut.
@@ -14,10 +33,16 @@ public struct ProxyRoute: Sendable {
     public var connectTimeout = Duration.seconds(1)
 
     /// A route with the default times.
-    public init(prefix: String, upstreams: [UpstreamURL]) {
+    public init(prefix: String, targets: [Target]) {
         precondition(prefix.hasPrefix("/"), "a prefix begins with a slash")
-        precondition(!upstreams.isEmpty, "somebody answers")
+        precondition(!targets.isEmpty, "somebody answers")
         self.prefix = prefix
-        self.upstreams = upstreams
+        self.targets = targets
+    }
+
+    /// What an upstream is asked for in the place of a path, or of a path with its query.
+    func forwarded(_ path: String) -> String {
+        guard !rewrite.isEmpty else { return path }
+        return rewrite + (path.hasPrefix(prefix) ? path.dropFirst(prefix.count) : path.drop { $0 != "?" })
     }
 }

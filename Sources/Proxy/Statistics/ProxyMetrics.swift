@@ -65,7 +65,7 @@ final class ProxyFigures {
 extension Proxy {
     /// Adds what was counted to a page of metrics.
     public func collect(into page: inout MetricsPage) {
-        for (route, figures) in figures {
+        for (route, figures) in figures.sorted(by: { $0.key < $1.key }) {
             page.add(.duration, figures.duration, [route])
             for outcome in ProxyFigures.Outcome.allCases {
                 page.add(.requests, figures.counts[outcome] ?? 0, [route, outcome.rawValue])

@@ -12,13 +12,14 @@ public struct UpstreamURL: Hashable, Sendable, CustomStringConvertible {
 
     /// Why a text is no such URL.
     public enum ParseError: Error, Hashable, Sendable, CustomStringConvertible {
-        case notHTTP, invalidHost, invalidPath
+        case notHTTP, invalidHost, invalidPath, invalidWeight
 
         /// What was expected instead.
         public var description: String {
             switch self {
             case .notHTTP: "an upstream is a URL that begins with http://"
             case .invalidHost: "the URL of an upstream has a host, perhaps a port, and no user"
+            case .invalidWeight: "a weight is a whole number from 1 to 1000"
             case .invalidPath: "the path of an upstream is plain, without a query"
             }
         }

@@ -1,5 +1,5 @@
 public import HTTPClient
-internal import Metrics
+public import Metrics
 internal import Reactor
 
 extension Metric {
@@ -72,28 +72,34 @@ extension MetricsRegistry {
     /// Adds what a client of an upstream counts.
     ///
     /// - Parameter name: The upstream's role, which is what the label says; never an address.
-    public func add(_ client: HTTPClient, as name: String) {
-        add { page in
-            let (statistics, load) = (client.statistics, client.load)
-            page.add(.latency, client.latency, [name])
-            page.add(.requests, statistics.requests, [name])
-            for kind in HTTPClientError.Kind.allCases {
-                page.add(.failures, statistics.failuresByKind[kind] ?? 0, [name, kind.rawValue])
-            }
-            page.add(.retries, statistics.retries, [name])
-            page.add(.reuses, statistics.reuses, [name])
-            page.add(.waits, statistics.waits, [name])
-            page.add(.connects, statistics.connects, [name])
-            page.add(.connectFailures, statistics.connectFailures, [name])
-            page.add(.connections, load.connecting, [name, "connecting"])
-            page.add(.connections, load.idle, [name, "idle"])
-            page.add(.connections, load.busy, [name, "busy"])
-            page.add(.connectionLimit, client.configuration.connections, [name])
-            page.add(.waiting, load.waiting, [name])
-            let circuit = client.circuit
-            page.add(.circuit, circuit == .closed, [name, "closed"])
-            page.add(.circuit, circuit == .open, [name, "open"])
-            page.add(.circuit, circuit == .halfOpen, [name, "half_open"])
+    public func add(_ client: HTTPClient, as name: String) { add { page in page.add(client, as: name) } }
+}
+
+extension MetricsPage {
+    /// Adds what a client of an upstream counts.
+    ///
+    /// - Parameter name: The upstream's role, which is what the label says; never an address.
+    @ReactorActor
+    public mutating func add(_ client: HTTPClient, as name: String) {
+        let (statistics, load) = (client.statistics, client.load)
+        add(.latency, client.latency, [name])
+        add(.requests, statistics.requests, [name])
+        for kind in HTTPClientError.Kind.allCases {
+            add(.failures, statistics.failuresByKind[kind] ?? 0, [name, kind.rawValue])
         }
+        add(.retries, statistics.retries, [name])
+        add(.reuses, statistics.reuses, [name])
+        add(.waits, statistics.waits, [name])
+        add(.connects, statistics.connects, [name])
+        add(.connectFailures, statistics.connectFailures, [name])
+        add(.connections, load.connecting, [name, "connecting"])
+        add(.connections, load.idle, [name, "idle"])
+        add(.connections, load.busy, [name, "busy"])
+        add(.connectionLimit, client.configuration.connections, [name])
+        add(.waiting, load.waiting, [name])
+        let circuit = client.circuit
+        add(.circuit, circuit == .closed, [name, "closed"])
+        add(.circuit, circuit == .open, [name, "open"])
+        add(.circuit, circuit == .halfOpen, [name, "half_open"])
     }
 }

@@ -11,7 +11,7 @@ extension ConfigurationSchema {
             + [SimulatorSettings.table.section, RedisSettings.table.section, QueueSettings.feeder.section]
             + [CacheSettings.table.section, DocumentationSettings.table.section]
             + common,
-        tables: [RateLimitSettings.table.section]
+        tables: [RateLimitSettings.table.section, ProxySettings.table.section]
     )
 
     /// The internal API.
