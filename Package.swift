@@ -66,6 +66,7 @@ let package = Package(
         system("CPostgres", apt: "libpq-dev"),
         system("CHiredis", apt: "libhiredis-dev"),
         system("CCares", apt: "libc-ares-dev"),
+        system("COpenSSL", apt: "libssl-dev"),
 
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
 
@@ -75,16 +76,19 @@ let package = Package(
         // Measured by everything above; pure
         module("Metrics"),
 
+        // Ciphertext in, plaintext out: the only code that knows OpenSSL; pure
+        module("TLS", ["COpenSSL"]),
+
         // Loop: the only code that knows libev
-        module("Reactor", ["CLibev", "CCares", "CLinux", "Metrics"]),
+        module("Reactor", ["CLibev", "CCares", "CLinux", "Metrics", "TLS"]),
 
         // Wire: pure
         module("HTTPWire", ["Basics"]),
         module("JSONWire", ["Basics"]),
 
         // I/O
-        module("HTTPServer", ["Reactor", "HTTPWire"]),
-        module("HTTPClient", ["Reactor", "HTTPWire", "Metrics"]),
+        module("HTTPServer", ["Reactor", "TLS", "HTTPWire"]),
+        module("HTTPClient", ["Reactor", "TLS", "HTTPWire", "Metrics"]),
         module("Postgres", ["Basics", "Reactor", "CPostgres", "Metrics", logging]),
         module("Redis", ["Reactor", "CHiredis", "Metrics", logging]),
 
@@ -215,6 +219,7 @@ let package = Package(
         tests(of: "RateLimits", ["Reactor", "Redis", "Supervision", "TestSupport", logging]),
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),
+        tests(of: "TLS", ["Reactor", "HTTPClient", "HTTPServer", "HTTPWire", "Supervision", "TestSupport"]),
         tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),
         tests(of: "HTTPClient", ["Reactor", "Metrics", "TestSupport", "HTTPWire"]),
         tests(

@@ -13,32 +13,31 @@ final class ClientConnection {
     let id: ConnectionID
     private(set) var exchange: HTTPClientExchange?
     private unowned let client: HTTPClient
-    private var descriptor: FileDescriptor?
+    private var stream: ByteStream
     private var watcher: IOWatcher?
     private var parser: ResponseParser
     /// Whether the upstream takes no more bytes. What it said before is still read (RFC 9112 §9.5).
     private var isWriteBroken = false
     private var keepsAlive = false
 
-    init(_ id: ConnectionID, _ descriptor: consuming FileDescriptor, client: HTTPClient) {
+    init(_ id: ConnectionID, _ stream: consuming ByteStream, client: HTTPClient) {
         self.id = id
         self.client = client
         parser = ResponseParser(limits: client.configuration.responseLimits)
-        let number = descriptor.number
-        self.descriptor = consume descriptor
+        let number = stream.number
+        self.stream = stream
         watcher = IOWatcher(descriptor: number, for: .read) { [unowned self] in ready($0) }
     }
 
     /// Whether nothing has come from the upstream while nothing was asked, not even its end of the connection.
     var isQuiet: Bool {
-        guard let number = descriptor?.number else { return false }
-        return ClientSocket.isQuiet(number)
+        ClientSocket.receive(stream, into: &Self.received) == .wouldBlock
     }
 
     /// Closes the connection and forgets its request. Nothing is called back.
     func close() {
         watcher = nil
-        descriptor = nil
+        stream.close()
         exchange = nil
     }
 
@@ -57,8 +56,8 @@ final class ClientConnection {
 extension ClientConnection {
     /// Writes what there is room for, and waits for room if that was not all.
     func write() {
-        guard let exchange, let number = descriptor?.number, !isWriteBroken, exchange.unsentBytes > 0 else { return }
-        switch ClientSocket.write(number, exchange.output, from: exchange.sentBytes) {
+        guard let exchange, !isWriteBroken, exchange.unsentBytes > 0 else { return }
+        switch ClientSocket.write(stream, exchange.output, from: exchange.sentBytes) {
         case .bytes(let count):
             exchange.sent(count)
         case .wouldBlock:
@@ -74,7 +73,7 @@ extension ClientConnection {
     func watch() {
         guard let watcher, let exchange else { return }
         var interest: Readiness = exchange.isPaused ? [] : .read
-        if exchange.unsentBytes > 0, !isWriteBroken { interest.insert(.write) }
+        if exchange.unsentBytes > 0 || stream.hasUnsent, !isWriteBroken { interest.insert(.write) }
         if interest.isEmpty { watcher.stop() } else { watcher.watch(for: interest) }
     }
 }
@@ -83,13 +82,19 @@ extension ClientConnection {
 
 extension ClientConnection {
     private func ready(_ readiness: Readiness) {
-        if readiness.contains(.write) { write() }
-        guard readiness.contains(.read), let number = descriptor?.number else { return }
+        if readiness.contains(.write) {
+            stream.flush()
+            write()
+            watch()
+        }
+        guard readiness.contains(.read), watcher != nil else { return }
         // One read each time: if there is more, the next turn is told so, and the others get theirs in between.
-        switch ClientSocket.receive(number, into: &Self.received) {
+        switch ClientSocket.receive(stream, into: &Self.received) {
         case .bytes(let count):
             let bytes = Self.received
             take(bytes.span.extracting(first: count))
+            // No event would come to say so.
+            if stream.hasEnded { streamEnded() }
         case .wouldBlock: break
         case .endOfStream: streamEnded()
         case .failed: lost()

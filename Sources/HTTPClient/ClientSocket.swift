@@ -6,23 +6,17 @@ internal import Reactor
 /// executor, which takes longer than what these closures do.
 enum ClientSocket {
     /// Most bytes of one read: a usual response comes with one call, and a large one leaves room for others.
-    static let receiveBytes = 64 * 1024
+    static let receiveBytes = ByteStream.readBytes
 
     /// Reads into the start of `buffer`.
-    static func receive(_ descriptor: CInt, into buffer: inout [UInt8]) -> IOResult {
-        unsafe buffer.withUnsafeMutableBytes { unsafe Sockets.read(descriptor, into: $0) }
-    }
-
-    /// Whether there is nothing to read, not even the end.
-    static func isQuiet(_ descriptor: CInt) -> Bool {
-        var byte: UInt8 = 0
-        return unsafe withUnsafeMutableBytes(of: &byte) { unsafe Sockets.read(descriptor, into: $0) } == .wouldBlock
+    static func receive(_ stream: borrowing ByteStream, into buffer: inout [UInt8]) -> IOResult {
+        unsafe buffer.withUnsafeMutableBytes { unsafe stream.read(into: $0) }
     }
 
     /// Writes `bytes[start...]`.
-    static func write(_ descriptor: CInt, _ bytes: [UInt8], from start: Int) -> IOResult {
+    static func write(_ stream: borrowing ByteStream, _ bytes: [UInt8], from start: Int) -> IOResult {
         unsafe bytes.withUnsafeBytes {
-            unsafe Sockets.write(descriptor, UnsafeRawBufferPointer(rebasing: $0[start...]))
+            unsafe stream.write(UnsafeRawBufferPointer(rebasing: $0[start...]))
         }
     }
 }

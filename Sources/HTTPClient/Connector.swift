@@ -1,31 +1,36 @@
 internal import Reactor
+internal import TLS
 
-/// One attempt to connect: looks the upstream's name up, and tries its addresses one after the other.
+/// One attempt to connect: looks the upstream's name up, tries its addresses one after the other, and shakes hands.
 ///
 /// How long that may take is its owner's matter, who calls ``stop()``.
 @ReactorActor
 final class Connector {
     /// What became of the attempt.
     enum Outcome: ~Copyable {
-        case connected(FileDescriptor)
+        case connected(ByteStream)
         case failed(ConnectFailure)
     }
 
     private let upstream: Endpoint
+    private let tls: TLSClientContext?
     private let lookupLimit: Duration
     private let onEnd: (consuming Outcome) -> Void
     private var untried: ArraySlice<SocketAddress> = []
     private var descriptor: FileDescriptor?
+    private var handshake: Handshake?
     private var watcher: IOWatcher?
     private var isStopped = false
 
     /// - Parameter onEnd: Called once unless stopped, perhaps already inside ``start()``.
     init(
         to upstream: Endpoint,
+        tls: TLSClientContext?,
         lookupLimit: Duration,
         onEnd: @escaping @ReactorActor (consuming Outcome) -> Void
     ) {
         self.upstream = upstream
+        self.tls = tls
         self.lookupLimit = lookupLimit
         self.onEnd = onEnd
     }
@@ -45,6 +50,7 @@ final class Connector {
         isStopped = true
         watcher = nil
         descriptor = nil
+        handshake = nil
     }
 
     private func end(_ outcome: consuming Outcome) {
@@ -77,7 +83,18 @@ final class Connector {
         } else if Self.isConnectedToItself(descriptor.number) {
             tryNextAddress(after: .connectedToItself)
         } else {
-            end(.connected(descriptor))
+            shakeHands(over: descriptor)
+        }
+    }
+
+    private func shakeHands(over descriptor: consuming FileDescriptor) {
+        guard let tls else { return end(.connected(ByteStream(descriptor))) }
+        let handshake = Handshake(ByteStream(descriptor, session: tls.makeSession(to: upstream.host)))
+        self.handshake = handshake
+        handshake.start { [unowned self] failure in
+            self.handshake = nil
+            // Another address of the same name would show the same certificate, or ought to.
+            if let failure { end(.failed(.insecure(failure))) } else { end(.connected(handshake.takeStream())) }
         }
     }
 

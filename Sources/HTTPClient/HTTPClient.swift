@@ -296,10 +296,11 @@ extension HTTPClient {
         while let id = pool.nextConnect(now: now) {
             statistics.connects += 1
             let limit = configuration.connectTimeout
-            let connector = Connector(to: upstream, lookupLimit: limit) { [unowned self] outcome in
+            let connector = Connector(to: upstream, tls: configuration.tls, lookupLimit: limit) {
+                [unowned self] outcome in
                 connectors[id] = nil
                 switch consume outcome {
-                case .connected(let descriptor): connected(id, descriptor)
+                case .connected(let stream): connected(id, stream)
                 case .failed(let failure): connectFailed(id, failure)
                 }
             }
@@ -308,8 +309,8 @@ extension HTTPClient {
         }
     }
 
-    private func connected(_ id: ConnectionID, _ descriptor: consuming FileDescriptor) {
-        let connection = ClientConnection(id, descriptor, client: self)
+    private func connected(_ id: ConnectionID, _ stream: consuming ByteStream) {
+        let connection = ClientConnection(id, stream, client: self)
         connections[id.slot] = connection
         let now = Reactor.now
         use(connection, for: pool.connected(id, now: now), now)

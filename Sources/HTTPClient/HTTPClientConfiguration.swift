@@ -1,4 +1,5 @@
 public import HTTPWire
+public import TLS
 
 /// The limits of an ``HTTPClient``.
 public struct HTTPClientConfiguration: Sendable {
@@ -25,6 +26,10 @@ public struct HTTPClientConfiguration: Sendable {
     public var responseLimits = HTTPLimits()
     /// When to stop asking.
     public var circuitBreaker = CircuitBreakerConfiguration()
+
+    /// Makes connections secure, and says whom they trust; nil for plain ones. The upstream proves itself as the host
+    /// of its endpoint, and as `localhost` on a Unix-domain socket.
+    public var tls: TLSClientContext?
 
     /// The defaults.
     public init() {}

@@ -1,5 +1,6 @@
 public import HTTPWire
 public import Reactor
+public import TLS
 
 /// Why there is no response.
 public enum HTTPClientError: Error, Hashable, Sendable {
@@ -90,6 +91,8 @@ public enum ConnectFailure: Error, Hashable, Sendable {
     case failed(SystemError)
     /// Nobody listens, and the kernel joined our socket to itself; see ``Connector``.
     case connectedToItself
+    /// There is a connection, but not a secure one to the right host.
+    case insecure(TLSError)
     /// The attempt took too long.
     case timedOut
 }
@@ -121,6 +124,7 @@ extension ConnectFailure: CustomStringConvertible {
         case .unresolved(let error): "name resolution: \(error)"
         case .failed(let error): error.description
         case .connectedToItself: "connect: nobody listens"
+        case .insecure(let error): error.description
         case .timedOut: "connecting timed out"
         }
     }

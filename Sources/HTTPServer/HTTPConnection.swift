@@ -46,8 +46,7 @@ final class HTTPConnection {
     let configuration: HTTPServerConfiguration
     /// Whether it is beyond the limit, and only learns so.
     let isRefused: Bool
-    private let number: CInt
-    private var descriptor: FileDescriptor?
+    private var stream: ByteStream
     private var watcher: IOWatcher?
     private var timer: Timer?
 
@@ -92,9 +91,9 @@ final class HTTPConnection {
     private var outputPace = Pace()
     private var isMarked = false
 
-    init(_ descriptor: consuming FileDescriptor, server: HTTPServer, isRefused: Bool) {
-        number = descriptor.number
-        self.descriptor = consume descriptor
+    init(_ stream: consuming ByteStream, server: HTTPServer, isRefused: Bool) {
+        let number = stream.number
+        self.stream = stream
         self.server = server
         self.isRefused = isRefused
         configuration = server.configuration
@@ -110,7 +109,13 @@ final class HTTPConnection {
         if case .closed = phase { true } else { false }
     }
 
-    var peerAddress: SocketAddress? { isClosed ? nil : try? Sockets.peerAddress(number) }
+    var peerAddress: SocketAddress? { stream.peerAddress }
+
+    /// Whether nobody on the way can read what is sent.
+    var isSecure: Bool { stream.isSecure }
+
+    /// Whether it cannot take requests yet.
+    var isHandshaking: Bool { !isClosed && !stream.isEstablished }
 
     // MARK: Events
 
@@ -122,13 +127,20 @@ final class HTTPConnection {
 
     /// One read a turn: the loop asks again if there is more, after the other connections had theirs.
     private func receive() {
-        switch server.readBuffer.read(from: number) {
+        switch server.readBuffer.read(from: stream) {
         case .bytes(let count):
-            if ignoresInput { return drop(count) }
-            server.readBuffer.withBytes(count) { take($0) }
+            if ignoresInput {
+                drop(count)
+            } else {
+                server.readBuffer.withBytes(count) { take($0) }
+            }
+            // No event would come to say so.
+            if stream.hasEnded, !hasEnded { inputEnded() }
         case .wouldBlock: break
         case .endOfStream: inputEnded()
-        case .failed: close()
+        case .failed:
+            if isHandshaking { server.handshakeFailed() }
+            close()
         }
     }
 
@@ -154,7 +166,7 @@ final class HTTPConnection {
     private var heldBytes: Int {
         guard !isClosed else { return 0 }
         let ofExchanges = exchanges.reduce(0) { $0 + $1.heldBytes }
-        return output.heldBytes + unparsed.capacity + parser.heldBytes + ofExchanges
+        return output.heldBytes + stream.unsentBytes + unparsed.capacity + parser.heldBytes + ofExchanges
     }
 
     private func countBytes() {
@@ -194,9 +206,9 @@ final class HTTPConnection {
             turn = Reactor.now
             sentThisTurnBytes = 0
         }
-        if !output.isEmpty, !isOutputBlocked {
+        if !isAllSent, !isOutputBlocked {
             let before = output.byteCount
-            let outcome = output.send(to: number, budgetBytes: Self.turnBudgetBytes - sentThisTurnBytes)
+            let outcome = output.send(to: stream, budgetBytes: Self.turnBudgetBytes - sentThisTurnBytes)
             sentThisTurnBytes += before - output.byteCount
             if output.byteCount < before {
                 progressed(.write, bytes: before - output.byteCount)
@@ -211,13 +223,17 @@ final class HTTPConnection {
             isOutputLeft = isOutputBlocked
             if case .streamed(let writer)? = exchanges.first?.answer { writer.roomAppeared() }
         }
-        if output.isEmpty, case .closing(let lingers) = phase { outputEnded(lingers: lingers) }
+        if isAllSent, case .closing(let lingers) = phase { outputEnded(lingers: lingers) }
     }
+
+    /// Whether the kernel has all of the output.
+    private var isAllSent: Bool { output.isEmpty && !stream.hasUnsent }
 
     /// Everything is sent on a connection that closes.
     private func outputEnded(lingers: Bool) {
+        // One that is cut short is not finished, and so the client can tell.
+        if lingers || hasEnded { stream.finish() }
         guard lingers, !hasEnded else { return close() }
-        Sockets.shutdownWrite(number)
         phase = .lingering
         ignoresInput = true
         unparsed = []
@@ -294,7 +310,10 @@ final class HTTPConnection {
         guard !isClosed else { return }
         guard deadline <= Reactor.now else { return armTimer() }
         switch wait {
-        case .request, .write, .linger: return close()
+        case .request:
+            stream.finish()
+            return close()
+        case .write, .linger: return close()
         case .answer where hasEnded: return close()
         case .head: refuse(.headTimedOut)
         case .body:
@@ -355,7 +374,7 @@ final class HTTPConnection {
         phase = .closed
         watcher = nil
         timer = nil
-        descriptor = nil
+        stream.close()
         output.clear()
         unparsed = []
         held = nil

@@ -73,6 +73,8 @@ public struct HTTPServerCounters: Hashable, Sendable {
     public internal(set) var abandonedRequests = 0
     /// Connections without a request that were closed for newcomers.
     public internal(set) var displacedConnections = 0
+    /// Connections whose TLS handshake failed, or gave way to others.
+    public internal(set) var failedHandshakes = 0
     /// Connections that were cut because all together held more than they may.
     public internal(set) var shedConnections = 0
     /// Times that accepting paused because descriptors ran out.

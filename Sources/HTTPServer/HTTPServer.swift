@@ -1,5 +1,6 @@
 internal import HTTPWire
 public import Reactor
+public import TLS
 
 /// Why a server could not listen.
 public enum ListenError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -52,6 +53,7 @@ public final class HTTPServer {
     /// How many of them are beyond the limit.
     private var refusedConnections = 0
     private var idle: IdleQueue
+    private var handshakes = Handshakes()
     private var isAcceptPaused = false
     private var resumeTimer: Timer?
 
@@ -83,17 +85,23 @@ public final class HTTPServer {
         resumeTimer = Timer { [unowned self] in resumeAccepting() }
     }
 
+    /// The certificates of secure listeners. New ones count for connections that come from then on.
+    public var tls: TLSServerContext?
+
     // MARK: Listening
 
     /// Starts to accept connections; may be called for several endpoints.
     ///
     /// A Unix-domain socket that a killed process left behind is replaced.
     ///
+    /// - Parameter isSecure: Whether connections are secure, with the certificates of ``tls``, which must be there.
     /// - Returns: The endpoint with the port that the system chose.
-    public func listen(on endpoint: Endpoint) async throws(ListenError) -> Endpoint {
+    public func listen(on endpoint: Endpoint, isSecure: Bool = false) async throws(ListenError) -> Endpoint {
+        precondition(tls != nil || !isSecure, "a secure listener needs certificates")
         let addresses: [SocketAddress]
         do { addresses = try await Resolver.resolve(endpoint) } catch { throw .resolution(error) }
-        let listener = try Listener(on: addresses[0], configuration: configuration) { [unowned self] listener in
+        let listener = try Listener(on: addresses[0], configuration: configuration, isSecure: isSecure) {
+            [unowned self] listener in
             acceptConnections(from: listener, atMost: Self.acceptsPerTurn)
         }
         listeners.append(listener)
@@ -105,7 +113,7 @@ public final class HTTPServer {
             guard !isFull || idle.first(of: connections) != nil else { return pauseAccepting() }
             do {
                 guard let descriptor = try listener.accept() else { return }
-                open(descriptor)
+                open(ByteStream(descriptor, session: listener.isSecure ? tls?.makeSession() : nil))
             } catch {
                 // Out of descriptors or memory. The connection stays in the queue, so trying again at once would spin.
                 counters.descriptorShortages += 1
@@ -124,14 +132,19 @@ public final class HTTPServer {
             && refusedConnections >= configuration.refusedConnectionLimit
     }
 
-    private func open(_ descriptor: consuming FileDescriptor) {
+    private func open(_ stream: consuming ByteStream) {
         while servedConnections >= configuration.connectionLimit, displaceOne() {}
         let isRefused = servedConnections >= configuration.connectionLimit
-        let connection = HTTPConnection(descriptor, server: self, isRefused: isRefused)
+        let connection = HTTPConnection(stream, server: self, isRefused: isRefused)
         connections[ObjectIdentifier(connection)] = connection
         if isRefused { refusedConnections += 1 }
         counters.connections += 1
         counters.openConnections += 1
+        guard connection.isHandshaking else { return }
+        if let oldest = handshakes.began(connection, atMost: configuration.handshakeLimit) {
+            handshakeFailed()
+            oldest.close()
+        }
     }
 
     /// Makes room at the cost of the connection that has waited longest for a request.
@@ -258,6 +271,9 @@ public final class HTTPServer {
         return handler.response(to: reason)
     }
 
+    /// A client did not come to an agreement with us, or had no time left for it.
+    func handshakeFailed() { counters.failedHandshakes += 1 }
+
     func opened(_ exchange: HTTPExchange) { counters.openRequests += 1 }
 
     /// Nothing more is to be written for a request.
@@ -270,7 +286,9 @@ public final class HTTPServer {
         if connection.isRefused { refusedConnections -= 1 }
         counters.openConnections -= 1
         if !isDraining { resumeAccepting() }
-        if connections.isEmpty { drained?.succeed(()) }
+        guard connections.isEmpty else { return }
+        handshakes = Handshakes()
+        drained?.succeed(())
     }
 
     /// Has `connection.turnEnds()` called at the end of this turn.

@@ -11,6 +11,10 @@ public struct HTTPServerConfiguration: Sendable {
     /// request is closed; where none waits, the newcomer gets a 503 for its first request.
     public var connectionLimit = 10_000
 
+    /// Most connections that have not completed their TLS handshake. For a newcomer beyond it, the oldest of them is
+    /// closed: a handshake is what costs a server most, and costs who only begins it nothing.
+    public var handshakeLimit = 256
+
     /// Most connections beyond ``connectionLimit`` that are accepted to be told so. Past these, connections wait in the
     /// kernel's queue.
     public var refusedConnectionLimit = 64

@@ -3,6 +3,8 @@ internal import Reactor
 /// One listening socket.
 @ReactorActor
 final class Listener {
+    /// Whether its connections are secure.
+    let isSecure: Bool
     private let descriptor: FileDescriptor
     private let file: UnixSocketFile?
     private var watcher: IOWatcher?
@@ -11,8 +13,10 @@ final class Listener {
     init(
         on address: SocketAddress,
         configuration: HTTPServerConfiguration,
+        isSecure: Bool,
         onReady: @escaping (Listener) -> Void
     ) throws(ListenError) {
+        self.isSecure = isSecure
         if case .unix(let path) = address { try UnixSocketFile.removeStale(path) }
         do {
             descriptor = try Sockets.listen(

@@ -49,14 +49,14 @@ struct OutputQueue {
         case failed
     }
 
-    /// Sends what the socket takes, at most about `budgetBytes`.
-    mutating func send(to descriptor: CInt, budgetBytes: Int) -> SendOutcome {
+    /// Sends what the stream takes, at most about `budgetBytes`.
+    mutating func send(to stream: borrowing ByteStream, budgetBytes: Int) -> SendOutcome {
         var budgetBytes = budgetBytes
         while byteCount > 0 {
             guard budgetBytes > 0 else { return .stopped }
             let piece = pieces.first ?? last
             let result = unsafe piece.withUnsafeBytes { bytes in
-                unsafe Sockets.write(descriptor, UnsafeRawBufferPointer(rebasing: bytes[sentBytes...]))
+                unsafe stream.write(UnsafeRawBufferPointer(rebasing: bytes[sentBytes...]))
             }
             switch result {
             case .bytes(let count):
@@ -66,7 +66,11 @@ struct OutputQueue {
             case .endOfStream, .failed: return .failed
             }
         }
-        return .sentAll
+        switch stream.flush() {
+        case .bytes: return .sentAll
+        case .wouldBlock: return .stopped
+        case .endOfStream, .failed: return .failed
+        }
     }
 
     private mutating func sent(_ count: Int, of pieceBytes: Int) {
@@ -88,14 +92,14 @@ struct OutputQueue {
 /// The buffer that every connection of a server reads into. One is enough: what a read brought is used up, or copied,
 /// before the next read.
 @safe final class ReadBuffer {
-    private let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 64 * 1024)
+    private let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: ByteStream.readBytes)
 
     init() {}
 
     deinit { unsafe memory.deallocate() }
 
-    func read(from descriptor: CInt) -> IOResult {
-        unsafe Sockets.read(descriptor, into: UnsafeMutableRawBufferPointer(memory))
+    func read(from stream: borrowing ByteStream) -> IOResult {
+        unsafe stream.read(into: UnsafeMutableRawBufferPointer(memory))
     }
 
     /// The first `count` bytes of what the last read brought.

@@ -51,6 +51,14 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         self = .tcp(host: String(host), port: port)
     }
 
+    /// The host name or address; `localhost` for a Unix-domain socket.
+    public var host: String {
+        switch self {
+        case .tcp(let host, _): host
+        case .unix: "localhost"
+        }
+    }
+
     /// The text that parses to this endpoint.
     public var description: String {
         switch self {

@@ -21,6 +21,8 @@ extension HTTPClientError {
         case .unreachable(.timedOut), .timedOut(.connecting): "connection_timeout"
         case .unreachable(.failed(let error)) where error.isConnectionRefused: "connection_refused"
         case .unreachable(.connectedToItself): "connection_refused"
+        case .unreachable(.insecure(.certificate(_))): "tls_certificate_error"
+        case .unreachable(.insecure): "tls_protocol_error"
         case .unreachable(.failed): "destination_ip_unroutable"
         case .connectionLost: "connection_terminated"
         case .timedOut(.waiting), .overloaded: "connection_limit_reached"
