@@ -109,6 +109,7 @@ let package = Package(
         module("TaskAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", "TaskQueue", "WebAPI"]),
         module("OpenAPI", ["Basics", "Reactor", "WebAPI", "HTTPWire", "HTTPServer", "JSONWire"]),
         module("Migrations", ["Basics", "Reactor", "Postgres", logging]),
+        module("Outbox", ["Reactor", "Postgres", "Metrics", logging]),
         module("Supervision", ["Basics", "Reactor", "CLinux", "Observability"]),
 
         // Domain: one vertical slice each
@@ -121,7 +122,11 @@ let package = Package(
         ),
         module(
             "Orders",
-            ["Reactor", "Postgres", "Metrics", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI", logging]
+            [
+                "Reactor", "Postgres", "Metrics", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI",
+                "Outbox",
+                logging,
+            ]
         ),
         module(
             "MarketData",
@@ -141,7 +146,8 @@ let package = Package(
         module(
             "Proxy",
             [
-                "Basics", "Reactor", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI", "Tracing", "Metrics",
+                "Basics", "Reactor", "TLS", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI", "Tracing",
+                "Metrics",
                 "TaskQueue", "Postgres", logging,
             ]
         ),
@@ -153,7 +159,8 @@ let package = Package(
                 "Basics",
                 "CLinux", "Reactor", "RateLimits", "Configuration", "Observability", "Tracing", "HTTPServer",
                 "HTTPClient", "WebAPI",
-                "OpenAPI", "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", "MarketData", logging,
+                "OpenAPI", "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", "MarketData", "Outbox",
+                logging,
             ]
         ),
         module(
@@ -177,10 +184,13 @@ let package = Package(
             "Worker",
             [
                 "Reactor", "Postgres", "Redis", "TaskQueue", "Tracing", "Configuration", "ServiceRuntime", "Prices",
-                "Migrations", "MarketData", "Proxy", "Orders", logging,
+                "Migrations", "MarketData", "Proxy", "Orders", "HTTPClient", "Outbox", logging,
             ]
         ),
-        module("Simulator", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "ServiceRuntime"]),
+        module(
+            "Simulator",
+            ["Reactor", "Configuration", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "ServiceRuntime"]
+        ),
         .executableTarget(
             name: "tickloop",
             dependencies: [
@@ -254,7 +264,7 @@ let package = Package(
         // The functions in sql/, which any module's transactions may call.
         .testTarget(
             name: "OutboxTests",
-            dependencies: ["Reactor", "Postgres", "Supervision", "TestSupport"],
+            dependencies: ["Outbox", "Reactor", "Postgres", "Supervision", "TestSupport"],
             swiftSettings: strict
         ),
         tests(of: "Basics"),

@@ -34,6 +34,7 @@ extension Service {
             logger: logger
         )
         let market = try MarketParts(environment, databaseConfiguration, database)
+        let placement = try OrderPlacer(environment)
         environment.metrics.add(database)
         environment.metrics.add(worker)
         environment.metrics.add {
@@ -50,6 +51,7 @@ extension Service {
                 orders.stop()
                 statistics.stop()
                 await market.stop(by: deadline)
+                await placement.end(by: deadline)
                 await worker.drain(within: max(.zero, deadline - Reactor.now))
                 database.close()
             }

@@ -26,6 +26,9 @@ final class System {
     /// What every process of it gets; for tools, which then work on the same data.
     let environment: [String: String]
 
+    /// Where the simulator listens.
+    let simulator: Endpoint
+
     private let process: TickloopProcess
     private let folder: String
     private let endpoints: [Role: Endpoint]
@@ -58,16 +61,19 @@ final class System {
             // All tests are one client.
             "TICKLOOP_LIMITS_RATE_1_REQUESTS": "0",
             "TICKLOOP_LIMITS_RATE_2_REQUESTS": "0",
+            // Nobody is there: what is not about placing orders sees them wait.
+            "TICKLOOP_EXCHANGE_BASE_URL": "http://127.0.0.1:1",
         ]
         environment = common.merging(settings) { $1 }
         let port = try FreePort.choose()
         let words = ["up", "--external", "--data", folder, "--port", "\(port)", "--workers", "2"]
         process = try TickloopProcess(words, environment: environment, folder: packageFolder)
         try await process.waitUntilUp()
+        let addresses = UpEnvironment("\(folder)/run/env")
         endpoints = [
-            .gateway: .tcp(host: "127.0.0.1", port: port),
-            .api: try #require(UpEnvironment("\(folder)/run/env").endpoint("TICKLOOP_API_URL")),
+            .gateway: .tcp(host: "127.0.0.1", port: port), .api: try #require(addresses.endpoint("TICKLOOP_API_URL")),
         ]
+        simulator = try #require(addresses.endpoint("TICKLOOP_SIMULATOR_URL"))
     }
 
     /// Where a service listens.
@@ -198,6 +204,7 @@ struct RunningSystem: SuiteTrait, TestScoping {
     @TaskLocal static var current: System?
 
     let ownsServers: Bool
+    var settings: [String: String] = [:]
 
     func provideScope(
         for test: Test,
@@ -205,7 +212,7 @@ struct RunningSystem: SuiteTrait, TestScoping {
         performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         loop
-        let system = try await System(ownsServers: ownsServers)
+        let system = try await System(ownsServers: ownsServers, settings: settings)
         try await Self.$current.withValue(system) { try await function() }
         try await system.stop()
     }

@@ -1,6 +1,7 @@
 internal import HTTPClient
 internal import HTTPWire
 internal import Reactor
+internal import TLS
 internal import WebAPI
 
 extension HTTPClientError {
@@ -21,7 +22,7 @@ extension HTTPClientError {
         case .unreachable(.timedOut), .timedOut(.connecting): "connection_timeout"
         case .unreachable(.failed(let error)) where error.isConnectionRefused: "connection_refused"
         case .unreachable(.connectedToItself): "connection_refused"
-        case .unreachable(.insecure(.certificate(_))): "tls_certificate_error"
+        case .unreachable(.insecure(.certificate)): "tls_certificate_error"
         case .unreachable(.insecure): "tls_protocol_error"
         case .unreachable(.failed): "destination_ip_unroutable"
         case .connectionLost: "connection_terminated"

@@ -104,6 +104,13 @@ public struct ServerSettings: Sendable {
         )
     }
 
+    /// The simulator's: whoever steers it wants it slow without its own admission control in between.
+    static let simulatorTable = table.defaulting {
+        $0.listen = [.tcp(host: "127.0.0.1", port: 8090)]
+        $0.http.requestLimit = 20_000
+        $0.http.targetWait = .zero
+    }
+
     /// The table of a service that listens on a port of its own by default.
     static func table(port: UInt16) -> ConfigurationTable<Self> {
         table.defaulting { $0.listen = [.tcp(host: "127.0.0.1", port: port)] }

@@ -30,7 +30,7 @@ extension ConfigurationSchema {
         [ServerSettings.table(port: 8010).section, DatabaseSettings.table.section, RedisSettings.table.section]
             + [
                 QueueSettings.consumer.section, PriceSettings.table.section, SimulatorSettings.table.section,
-                StatisticsSettings.table.section,
+                ExchangeSettings.table.section, StatisticsSettings.table.section,
             ] + common,
         tables: [ProviderSettings.table.section]
     )
@@ -38,7 +38,7 @@ extension ConfigurationSchema {
     /// The stand-in for the outside world.
     public static let simulator = ConfigurationSchema(
         service: "simulator",
-        [ServerSettings.table(port: 8090).section] + common
+        [ServerSettings.simulatorTable.section, ExchangeBehaviour.table.section] + common
     )
 
     private static let common = [

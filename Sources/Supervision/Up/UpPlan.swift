@@ -23,6 +23,8 @@ struct UpPlan {
     var gateway: Endpoint { .tcp(host: "127.0.0.1", port: options.gatewayPort) }
     var api: Endpoint { .tcp(host: "127.0.0.1", port: ports.api) }
 
+    var simulator: Endpoint { .tcp(host: "127.0.0.1", port: ports.simulator) }
+
     /// Where the gateway reaches the API: the Unix-domain socket, which is cheaper than loopback TCP, if its path is
     /// one that the kernel, and a list in an environment variable, can take.
     var apiSocket: Endpoint {
@@ -34,7 +36,17 @@ struct UpPlan {
     /// stopped.
     var tiers: [[SupervisedService.Description]] {
         [
-            [service("simulator", 1, listen: [.tcp(host: "127.0.0.1", port: ports.simulator)])],
+            [
+                service(
+                    "simulator",
+                    1,
+                    listen: [simulator],
+                    extra: [
+                        "TICKLOOP_EXCHANGE_LEDGER": options.environment["TICKLOOP_EXCHANGE_LEDGER"]
+                            ?? "\(options.dataFolder)/exchange.ndjson"
+                    ]
+                )
+            ],
             ports.workers.enumerated().map { index, port in
                 service("worker", index + 1, listen: [.tcp(host: "127.0.0.1", port: port)])
             },

@@ -1,0 +1,51 @@
+package import HTTPClient
+package import Logging
+package import Outbox
+package import Postgres
+package import Reactor
+
+/// Places orders at the exchange, for as long as its process runs.
+@ReactorActor
+package final class OrderPlacement {
+    /// What is known of the exchange.
+    package struct Configuration: Sendable {
+        /// Where it is.
+        package var base: HTTPBaseURL
+        /// Until an answer counts as lost.
+        package var timeout = Duration.seconds(5)
+        /// The relay's bounds.
+        package var limits = RelayMachine.Limits()
+
+        package init(base: HTTPBaseURL) { self.base = base }
+    }
+
+    /// For metrics.
+    package let relay: Relay
+    private let exchange: ExchangeClient
+    private let destination: ExchangeDestination
+
+    /// Begins at once.
+    ///
+    /// - Parameter database: For this alone.
+    package init(_ database: PostgresPool, _ configuration: Configuration, logger: Logger) {
+        // Under one lease a message is sent with what is left of it.
+        precondition(configuration.timeout < configuration.limits.lease, "an attempt fits into a lease")
+        exchange = ExchangeClient(
+            configuration.base,
+            timeout: configuration.timeout,
+            connections: configuration.limits.inFlightMax
+        )
+        destination = ExchangeDestination(exchange, database: database, logger: logger)
+        relay = Relay(database, destination: destination, limits: configuration.limits, logger: logger)
+        relay.start()
+    }
+
+    /// Orders that were placed though they had ended in another way.
+    package var alarms: Int { destination.alarms }
+
+    /// Ends: what is under way has until the deadline.
+    package func drain(until deadline: Instant) async {
+        await relay.drain(until: deadline)
+        exchange.close()
+    }
+}

@@ -1,0 +1,35 @@
+internal import Configuration
+internal import HTTPClient
+internal import Orders
+internal import Outbox
+internal import Postgres
+internal import Reactor
+internal import ServiceRuntime
+
+/// Places orders, on connections of its own, so that its lease does not wait for somebody's query.
+@ReactorActor
+struct OrderPlacer {
+    private let database: PostgresPool
+    private let placement: OrderPlacement
+
+    init(_ environment: ServiceEnvironment) throws(StartupError) {
+        let settings = environment.configuration[ExchangeSettings.table]
+        var databaseConfiguration = try PostgresConfiguration(environment.configuration, name: "worker placing orders")
+        databaseConfiguration.connections = 2
+        database = PostgresPool(databaseConfiguration, logger: environment.logger)
+        var configuration = OrderPlacement.Configuration(
+            base: settings.baseURL.resolved(simulator: environment.configuration[SimulatorSettings.table].url)
+        )
+        configuration.timeout = settings.timeout
+        configuration.limits.inFlightMax = settings.inFlight
+        configuration.limits.looksUpFirst = settings.deduplication != .byID
+        configuration.limits.settleTime = settings.settleTime
+        placement = OrderPlacement(database, configuration, logger: environment.logger)
+        environment.metrics.add(placement.relay, destination: "exchange")
+    }
+
+    func end(by deadline: Instant) async {
+        await placement.drain(until: deadline)
+        database.close()
+    }
+}
