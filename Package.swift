@@ -134,7 +134,7 @@ let package = Package(
                 "Basics", "Reactor", "Configuration", "Postgres", "Redis", "Streams", "Metrics", "Tracing",
                 "HTTPClient",
                 "HTTPServer",
-                "HTTPWire", "JSONWire", "WebAPI", "Prices",
+                "HTTPWire", "JSONWire", "TLS", "WebAPI", "Prices",
                 logging,
             ]
         ),
@@ -254,8 +254,10 @@ let package = Package(
         tests(
             of: "MarketData",
             [
-                "Reactor", "Simulator", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres", "Redis",
-                "Streams", "WebAPI",
+                "Reactor", "Simulator", "Supervision", "TestSupport", "HTTPClient", "HTTPServer", "HTTPWire",
+                "JSONWire",
+                "Postgres", "Redis",
+                "Streams", "TLS", "WebAPI",
                 "Prices",
                 logging,
             ]

@@ -5,6 +5,7 @@ internal import Logging
 internal import Prices
 internal import Reactor
 internal import Redis
+internal import TLS
 
 /// One provider, asked over HTTP: within its budget, not while it cools down, and never with its key in anything that
 /// is kept or shown.
@@ -40,6 +41,7 @@ final class Provider: QuoteProvider {
         _ name: String,
         _ settings: ProviderSettings,
         at url: HTTPBaseURL,
+        tls: TLSClientContext?,
         policy: ProviderGate.Policy = ProviderGate.Policy(),
         redis: RedisClient,
         logger: Logger,
@@ -53,6 +55,7 @@ final class Provider: QuoteProvider {
         pathPrefix = url.path
         authority = url.authority
         var configuration = HTTPClientConfiguration()
+        configuration.tls = tls
         configuration.connections = Self.connectionsMax
         configuration.waitingRequests = Self.waitersMax
         configuration.responseHeadTimeout = settings.timeout

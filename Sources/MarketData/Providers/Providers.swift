@@ -5,6 +5,7 @@ public import Postgres
 internal import Prices
 public import Reactor
 public import Redis
+internal import TLS
 
 /// The providers of a configuration.
 @ReactorActor
@@ -34,10 +35,11 @@ public final class Providers {
         let rows = configuration[ProviderSettings.table]
         for row in rows {
             let url = row.values.baseURL.resolved(simulator: simulator)
-            guard !url.isSecure else {
-                throw row.problem(with: "base_url", "is https, which providers are not asked over yet")
+            var tls: TLSClientContext?
+            if url.isSecure {
+                do { tls = try TLSClientContext() } catch { throw row.problem(with: "base_url", "needs TLS: \(error)") }
             }
-            providers[row.name] = Provider(row.name, row.values, at: url, redis: redis, logger: logger) {
+            providers[row.name] = Provider(row.name, row.values, at: url, tls: tls, redis: redis, logger: logger) {
                 await stored.has($0, by: $1)
             }
         }
