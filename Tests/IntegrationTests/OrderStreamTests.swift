@@ -62,15 +62,15 @@ extension EndToEndTests {
             let id = try #require((try await system.order(role)).json?["id"]?.string)
             try await system.storeOrders(3)
             var ids: [String] = []
-            while positions.count < 704 {
+            // What the relay says of other orders comes in between.
+            while positions.count < 704 || !ids.contains(id) {
                 let event = try await stream.next()
                 positions.append(event.position)
                 #expect(event.type == "order")
                 #expect(event.json?["position"] == .number(event.id))
                 ids.append(event.json?["order_id"]?.string ?? "")
             }
-            #expect(ids.contains(id))
-            #expect(positions == Array((start + 1)...(start + 704)))
+            #expect(positions == Array((start + 1)...(start + positions.count)))
             #expect((1000...5000).contains(stream.retry ?? 0))
         }
 

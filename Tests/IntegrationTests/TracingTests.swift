@@ -76,8 +76,8 @@ import Testing
             let span = try #require(collector.spans(of: client).max { $0.start < $1.start })
             let comment = "/*traceparent='00-\(client.traceID)-\(span.spanID)-01'*/"
             let shown = try await system.sql(
-                "select count(*) from pg_stat_activity where datname = '\(system.database)' and query like '%\(comment)'"
-                    .replacingQuotes(in: comment)
+                "select count(*) from pg_stat_activity where datname = '\(system.database)' "
+                    + "and query like '%\(comment)'".replacingQuotes(in: comment)
             )
             return shown == ["1"]
         }

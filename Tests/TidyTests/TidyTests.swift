@@ -95,6 +95,8 @@ import Testing
             guard line.firstMatch(of: /^ *(@?[a-z]+(\([a-z]+\))? )*(func |init[(<?]|deinit )/) != nil else {
                 return nil
             }
+            // Those of one line are short.
+            guard !line.hasSuffix("}") else { return nil }
             let indentation = line.prefix { $0 == " " }
             let closing = indentation + "}"
             guard let end = source.lines[start...].firstIndex(where: { $0 == closing }) else { return nil }
