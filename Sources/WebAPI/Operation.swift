@@ -91,9 +91,12 @@ public struct Operation<Question: Sendable>: Sendable {
         let documentation = failing == nil ? documentation.adding(errors: Relay.errors) : documentation
         return .direct(method, path, documentation) { [read] context throws(APIError) in
             if let body = cache?.answer(to: context) {
+                // Without a limit there is nothing to wait for, and no closure to allocate.
+                guard context.isLimited else { return context.respond(HTTPResponse(json: body)) }
                 return context.admit { context.respond(HTTPResponse(json: body)) }
             }
             _ = try read(context.content)
+            guard context.isLimited else { return relayed.relay(context) }
             context.admit { relayed.relay(context) }
         }
     }

@@ -37,6 +37,9 @@ extension Route {
 }
 
 extension RequestContext {
+    /// Whether the route has a limit.
+    var isLimited: Bool { limit != nil }
+
     /// Goes on with a valid request, unless the route's limit is against it.
     func admit(then: @escaping @ReactorActor () -> Void) {
         guard let limit else { return then() }

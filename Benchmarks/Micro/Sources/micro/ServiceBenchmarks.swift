@@ -55,5 +55,5 @@ func runGateway(_ traffic: Traffic, _ measure: @escaping @Sendable (Workload) ->
         surroundings.remove()
         exit(0)
     }
-    exit(Service.gateway.run(configuration))
+    exit(Service.gateway.run(configuration) { configuration })
 }
