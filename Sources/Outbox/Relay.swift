@@ -201,7 +201,7 @@ public final class Relay {
         switch result {
         case .failure(let error):
             logger.debug("nothing was claimed", metadata: ["reason": "\(error)"])
-            return nil
+            return error.mayHaveHappened ? nil : []
         case .success(let rows):
             return (0..<rows.count).compactMap { row in
                 guard let id = rows.int64(row, 0), let key = rows.text(row, 1), let payload = rows.text(row, 3) else {

@@ -18,52 +18,6 @@ public import Reactor
 /// than in the database. A lease that has ended is never renewed: the relay begins anew under another name, its
 /// *generation*, and others take its claims over.
 public struct RelayMachine {
-    /// The bounds.
-    public struct Limits: Sendable {
-        /// Messages that are being sent or looked up.
-        public var inFlightMax = 256
-        /// Messages of one claim.
-        public var claimMax = 500
-        /// Settlements of one statement.
-        public var settleMax = 500
-        /// Statements with settlements at once.
-        public var settlingMax = 2
-        /// How long a lease lasts.
-        public var lease = Duration.seconds(10)
-        /// From one look for messages to the next, without a hint.
-        public var pollInterval = Duration.milliseconds(500)
-        /// How often it is looked from the beginning, for what a transaction that was undone had locked.
-        public var sweepInterval = Duration.seconds(5)
-        /// How often it is looked for relays that have died.
-        public var takeOverInterval = Duration.seconds(2)
-        /// Waiting before the second attempt, at most.
-        public var backoffFirst = Duration.milliseconds(100)
-        /// Waiting before any attempt, at most.
-        public var backoffCap = Duration.seconds(60)
-        /// Waiting after the database did not do as asked, at most at first.
-        public var databaseBackoffFirst = Duration.milliseconds(100)
-        /// The same, at most ever.
-        public var databaseBackoffCap = Duration.seconds(5)
-        /// Failures in a row after which attempts stop.
-        public var failuresMax = 20
-        /// For how long at first.
-        public var openingFirst = Duration.milliseconds(200)
-        /// For how long at most.
-        public var openingCap = Duration.seconds(2)
-        /// How many are in flight after the first success.
-        public var windowAfterOutage = 8
-        /// Whether the destination has to be asked before an uncertain message is sent again.
-        public var looksUpFirst = false
-        /// How long after its sending a message may still take effect.
-        public var settleTime = Duration.seconds(30)
-
-        /// The defaults.
-        public init() {}
-
-        /// What remains of a lease when it is not used any more: for clocks that run at different speeds.
-        var leaseReserve: Duration { lease / 10 }
-    }
-
     /// What the owner of the machine does.
     public enum Action: Hashable, Sendable {
         /// Begins a lease, under a new name that stands for the generation; ``entered(_:succeeded:now:)``.
@@ -108,32 +62,6 @@ public struct RelayMachine {
         let generation: Int
         let settlements: [RelaySettlement]
         let tokens: [Int]
-    }
-
-    /// Figures for metrics.
-    public struct Counters: Hashable, Sendable {
-        /// Messages claimed.
-        public var claimed = 0
-        /// Claims taken over from relays that died.
-        public var takenOver = 0
-        /// Messages sent.
-        public var attempts = 0
-        /// Messages looked up.
-        public var lookUps = 0
-        /// Those that the destination has.
-        public var done = 0
-        /// Those that it refused for good.
-        public var refused = 0
-        /// Those whose time had passed.
-        public var expired = 0
-        /// Attempts without effect.
-        public var failed = 0
-        /// Attempts whose outcome is not known.
-        public var unknown = 0
-        /// Leases that ended before they were renewed.
-        public var leasesLost = 0
-        /// How often attempts were stopped.
-        public var openings = 0
     }
 
     private let limits: Limits
@@ -237,12 +165,12 @@ public struct RelayMachine {
         return advance(now)
     }
 
-    /// A claim has its answer; nil if there is none.
+    /// A claim has its answer; nil if nobody knows what was claimed.
     public mutating func claimed(_ generation: Int, _ messages: [RelayMessage]?, now: Instant) -> [Action] {
         isClaiming = false
         var actions: [Action] = []
         guard let messages else {
-            nextClaim = max(nextClaim, now + limits.pollInterval)
+            startAnew(insteadOf: generation, now)
             return advance(now)
         }
         counters.claimed += messages.count
@@ -255,10 +183,11 @@ public struct RelayMachine {
         return actions + advance(now)
     }
 
-    /// Taking over has its answer; nil if there is none.
+    /// Taking over has its answer; nil if nobody knows what was claimed.
     public mutating func tookOver(_ generation: Int, _ messages: [RelayMessage]?, now: Instant) -> [Action] {
         isTakingOver = false
         var actions: [Action] = []
+        if messages == nil { startAnew(insteadOf: generation, now) }
         if let messages, !messages.isEmpty {
             counters.takenOver += messages.count
             nextTakeOver = now
@@ -345,6 +274,7 @@ public struct RelayMachine {
                 release(settlement, now)
             }
         case .failed:
+            startAnew(insteadOf: batch.generation, now)
             parts.append(batch)
             nextSettle = now + settleBackoff.next(using: &random)
         case .refused:
@@ -522,6 +452,15 @@ extension RelayMachine {
             actions.append(.renew(generation))
         case .none, .entering, .held: break
         }
+    }
+
+    /// Gives a generation up, as nobody knows what it has claimed or handed back.
+    ///
+    /// What it claimed without learning of it would stay its own for as long as it lived. What it handed back without
+    /// learning of it, it might claim again, and then hand back while it is being sent.
+    private mutating func startAnew(insteadOf generation: Int, _ now: Instant) {
+        guard generation == self.generation, case .held = lease else { return }
+        loseLease(now)
     }
 
     private mutating func loseLease(_ now: Instant) {

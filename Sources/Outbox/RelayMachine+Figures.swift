@@ -1,0 +1,73 @@
+extension RelayMachine {
+    /// The bounds.
+    public struct Limits: Sendable {
+        /// Messages that are being sent or looked up.
+        public var inFlightMax = 256
+        /// Messages of one claim.
+        public var claimMax = 500
+        /// Settlements of one statement.
+        public var settleMax = 500
+        /// Statements with settlements at once.
+        public var settlingMax = 2
+        /// How long a lease lasts.
+        public var lease = Duration.seconds(10)
+        /// From one look for messages to the next, without a hint.
+        public var pollInterval = Duration.milliseconds(500)
+        /// How often it is looked from the beginning, for what a transaction that was undone had locked.
+        public var sweepInterval = Duration.seconds(5)
+        /// How often it is looked for relays that have died.
+        public var takeOverInterval = Duration.seconds(2)
+        /// Waiting before the second attempt, at most.
+        public var backoffFirst = Duration.milliseconds(100)
+        /// Waiting before any attempt, at most.
+        public var backoffCap = Duration.seconds(60)
+        /// Waiting after the database did not do as asked, at most at first.
+        public var databaseBackoffFirst = Duration.milliseconds(100)
+        /// The same, at most ever.
+        public var databaseBackoffCap = Duration.seconds(5)
+        /// Failures in a row after which attempts stop.
+        public var failuresMax = 20
+        /// For how long at first.
+        public var openingFirst = Duration.milliseconds(200)
+        /// For how long at most.
+        public var openingCap = Duration.seconds(2)
+        /// How many are in flight after the first success.
+        public var windowAfterOutage = 8
+        /// Whether the destination has to be asked before an uncertain message is sent again.
+        public var looksUpFirst = false
+        /// How long after its sending a message may still take effect.
+        public var settleTime = Duration.seconds(30)
+
+        /// The defaults.
+        public init() {}
+
+        /// What remains of a lease when it is not used any more: for clocks that run at different speeds.
+        var leaseReserve: Duration { lease / 10 }
+    }
+
+    /// Figures for metrics.
+    public struct Counters: Hashable, Sendable {
+        /// Messages claimed.
+        public var claimed = 0
+        /// Claims taken over from relays that died.
+        public var takenOver = 0
+        /// Messages sent.
+        public var attempts = 0
+        /// Messages looked up.
+        public var lookUps = 0
+        /// Those that the destination has.
+        public var done = 0
+        /// Those that it refused for good.
+        public var refused = 0
+        /// Those whose time had passed.
+        public var expired = 0
+        /// Attempts without effect.
+        public var failed = 0
+        /// Attempts whose outcome is not known.
+        public var unknown = 0
+        /// Leases that ended before they were renewed.
+        public var leasesLost = 0
+        /// How often attempts were stopped.
+        public var openings = 0
+    }
+}
