@@ -22,7 +22,8 @@ extension HTTPConnection {
                 break
             }
             if let tunnel {
-                tunnel.receive(bytes.extracting(position...))
+                // The parser may owe the end of the request still, which is nothing that the client said.
+                if hasMoreInput { tunnel.receive(bytes.extracting(position...)) }
                 break
             }
             do throws(HTTPParseError) {

@@ -130,6 +130,23 @@ import Testing
         }
     }
 
+    @Test @ReactorActor func `a client that waits for the 101 is heard afterwards`() async throws {
+        try await withProxy { proxy in
+            let client = try await proxy.connect()
+            client.send(Self.upgrade)
+            let server = try await proxy.upstream.accept()
+            _ = try await server.take(through: "\r\n\r\n")
+            server.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+            _ = try await client.take(through: "\r\n\r\n")
+            for word in ["ping", "pong"] {
+                client.send(word)
+                #expect(try await server.take(4) == Array(word.utf8))
+                server.send(word)
+                #expect(try await client.take(4) == Array(word.utf8))
+            }
+        }
+    }
+
     @Test @ReactorActor func `an upgrade that is refused leaves HTTP as it was`() async throws {
         try await withProxy { proxy in
             let client = try await proxy.connect()
