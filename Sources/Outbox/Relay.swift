@@ -173,7 +173,7 @@ public final class Relay {
 
     // MARK: Claims
 
-    private static let columns = "id, key, sequence_key, payload, attempts, uncertain_ms"
+    private static let columns = "id, key, sequence_key, payload, attempts, uncertain_ms, is_final"
     private static let claimStatement = PostgresStatement("select \(columns) from outbox_claim($1, $2, $3, $4)")
     private static let takeOverStatement = PostgresStatement("select \(columns) from outbox_take_over($1, $2, $3)")
 
@@ -209,6 +209,7 @@ public final class Relay {
                 }
                 var message = RelayMessage(
                     id: id,
+                    isFinal: rows.bool(row, 6) ?? false,
                     key: key,
                     sequenceKey: rows.text(row, 2),
                     payload: payload,

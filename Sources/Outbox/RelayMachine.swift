@@ -177,7 +177,7 @@ public struct RelayMachine {
         // A full claim says that there are more.
         if messages.count == claimMaximum { nextClaim = now }
         for message in messages {
-            if message.attempts == 0, message.uncertainSince == nil { above = max(above, message.id) }
+            if message.isFinal, message.attempts == 0, message.uncertainSince == nil { above = max(above, message.id) }
             take(message, generation, now, &actions)
         }
         return actions + advance(now)

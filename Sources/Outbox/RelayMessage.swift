@@ -2,8 +2,10 @@ public import Reactor
 
 /// A message that a relay has claimed.
 public struct RelayMessage: Hashable, Sendable {
-    /// Its place among all messages; lower ones were committed earlier.
+    /// Its place among all messages.
     public let id: Int64
+    /// Whether messages with lower ids can appear no more.
+    public internal(set) var isFinal: Bool
     /// What its destination knows it by; the same with every attempt.
     public let key: String
     /// Whose order it keeps; nil if no order is wanted.
@@ -20,6 +22,7 @@ public struct RelayMessage: Hashable, Sendable {
     /// Takes the parts.
     public init(
         id: Int64,
+        isFinal: Bool = true,
         key: String,
         sequenceKey: String? = nil,
         payload: String = "{}",
@@ -28,6 +31,7 @@ public struct RelayMessage: Hashable, Sendable {
         sendUntil: Instant? = nil
     ) {
         self.id = id
+        self.isFinal = isFinal
         self.key = key
         self.sequenceKey = sequenceKey
         self.payload = payload

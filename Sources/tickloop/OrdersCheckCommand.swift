@@ -81,9 +81,6 @@ struct OrdersCheckCommand: ParsableCommand {
             for id in ids.prefix(namedMax) { Terminal.say("         \(id)") }
             if ids.count > namedMax { Terminal.say("         and \(ids.count - namedMax) more: --json names all") }
         }
-        if findings.missingPositions > 0 {
-            Terminal.say("BROKEN   \(findings.missingPositions) positions below the highest have no event")
-        }
         if findings.isWhole { Terminal.say("Every promise is kept.") }
     }
 }

@@ -130,15 +130,19 @@ extension EndToEndTests {
         }
 
         @Test @ReactorActor func `all events join without a gap`() async throws {
+            let start = try #require(
+                Int(try await system.sql("select coalesce(max(position), 0) from order_events")[0])
+            )
             for _ in 1...5 { _ = try await system.order(.gateway) }
             var positions: [Int] = []
-            var next: JSONValue? = .number("0")
+            var next: JSONValue? = .number("\(start)")
             while let after = next?.numberText {
                 let page = try #require(try await system.ask(.gateway, "/orders/events?after=\(after)&limit=2").json)
                 positions += (page["data"]?.array ?? []).compactMap { $0["position"]?.numberText.flatMap { Int($0) } }
                 next = page["next"]
             }
-            #expect(positions == Array(1...positions.count))
+            #expect(positions.count >= 5)
+            #expect(try await system.areAll(positions, after: start))
         }
     }
 }

@@ -109,7 +109,6 @@ import Testing
                     .lost: [id(8)],
                 ]
             )
-            #expect(findings.missingPositions == 2)
             #expect(findings.orders == ["pending": 3, "cancelled": 1])
             #expect(try JSONValue(parsing: findings.json, limits: JSONLimits(bytes: 10_000))["kept"] == false)
             #expect(try await orders.rebuild() == 2)

@@ -84,6 +84,8 @@ private final class World {
     private var faults: [String] = []
 
     private var messages: [Int64: RelayMessage] = [:]
+    /// Have an id, and are not committed yet.
+    private var uncommitted: Set<Int64> = []
     private var added: [Int64: RelayMessage] = [:]
     private var attempts: [Int64: Attempt] = [:]
     private var leases: [Int: Instant] = [:]
@@ -122,8 +124,13 @@ private final class World {
 
     func run() -> [String] {
         for _ in 0..<3 { startProcess() }
-        // Ids are in the order of the commits.
-        for id in 1...Int64.random(in: 4...10, using: &random) { after(.seconds(id * 2)) { self.add(id) } }
+        // Ids are not in the order of the commits.
+        for id in 1...Int64.random(in: 4...10, using: &random) {
+            after(.seconds(id * 2)) {
+                self.uncommitted.insert(id)
+                self.after(self.delay(upTo: .seconds(8))) { self.add(id) }
+            }
+        }
         for _ in 0..<6 { after(delay(upTo: .seconds(40))) { self.disturb() } }
         while let event = events.popLast(), now < Instant.origin + .seconds(300) {
             now = event.time
@@ -137,6 +144,7 @@ private final class World {
     private var isQuiet: Bool { now > faultsEnd + Self.longestTransit }
 
     private func add(_ id: Int64) {
+        uncommitted.remove(id)
         var message = RelayMessage(id: id, key: "\(id)", sequenceKey: id % 3 == 0 ? "s" : nil)
         if id % 4 == 1 { message.sendUntil = now + delay(upTo: .seconds(30)) }
         if id % 5 == 2, message.sequenceKey == nil { refusedForGood.insert(id) }
@@ -297,8 +305,12 @@ private final class World {
         return true
     }
 
+    /// Whether none with a lower id can appear any more.
+    private func isFinal(_ id: Int64) -> Bool { !uncommitted.contains { $0 < id } }
+
     private func isHead(_ message: RelayMessage) -> Bool {
         guard let sequence = message.sequenceKey else { return true }
+        guard isFinal(message.id) else { return false }
         return !messages.values.contains { $0.sequenceKey == sequence && $0.id < message.id }
     }
 
@@ -328,6 +340,7 @@ private final class World {
 
     private func claimed(_ id: Int64) -> RelayMessage? {
         guard var message = messages[id], let attempt = attempts[id] else { return nil }
+        message.isFinal = isFinal(id)
         message.attempts = attempt.attempts
         message.uncertainSince = attempt.uncertain
         return message

@@ -40,6 +40,8 @@ final class PriceEventRelay {
         let id: Int64
         let attempts: Int64
         let payload: String
+        /// Whether messages with lower ids can appear no more.
+        let isFinal: Bool
     }
 
     init(_ database: PostgresPool, _ redis: RedisClient, logger: Logger) {
@@ -133,10 +135,10 @@ final class PriceEventRelay {
     // MARK: Messages
 
     private static let claim = PostgresStatement(
-        "select id, attempts, payload from outbox_claim($1, $2, $3, $4)"
+        "select id, attempts, payload, is_final from outbox_claim($1, $2, $3, $4)"
     )
     private static let takeOver = PostgresStatement(
-        "select id, attempts, payload from outbox_take_over($1, $2, $3)"
+        "select id, attempts, payload, is_final from outbox_take_over($1, $2, $3)"
     )
     private static let remove = PostgresStatement("select outbox_remove($1::bigint[])")
     private static let handBack = PostgresStatement(
@@ -170,7 +172,7 @@ final class PriceEventRelay {
                 deadline: now + Self.timeout
             )
         )
-        above = max(above, messages.last?.id ?? 0)
+        above = max(above, messages.last { $0.isFinal }?.id ?? 0)
         return messages
     }
 
@@ -179,7 +181,8 @@ final class PriceEventRelay {
             Message(
                 id: result.int64(row, 0) ?? 0,
                 attempts: result.int64(row, 1) ?? 0,
-                payload: result.text(row, 2) ?? ""
+                payload: result.text(row, 2) ?? "",
+                isFinal: result.bool(row, 3) ?? false
             )
         }
     }

@@ -90,14 +90,17 @@ package struct OrderAdministration {
     package func events(of id: String?, after position: Int, limit: Int) async throws(OrderAdministrationError)
         -> OrderTable
     {
-        let result = try await query(
-            """
-            select \(OrderReader.eventColumns) from order_events
-            where ($1::uuid is null or order_id = $1) and position > $2
-            order by position limit $3
-            """,
-            [id.map { .text($0) } ?? .null, .int64(Int64(position)), .int64(Int64(limit))]
-        )
+        let page: [PostgresParameter] = [.int64(Int64(position)), .int64(Int64(limit))]
+        let columns = "select \(OrderReader.eventColumns)"
+        let result =
+            if let id {
+                try await query(
+                    "\(columns) from order_events where order_id = $3 and position > $1 order by position limit $2",
+                    page + [.text(id)]
+                )
+            } else {
+                try await query("\(columns) from order_events_after($1, 0, $2)", page)
+            }
         var table = OrderTable(["position", "order", "version", "created", "event", "data"])
         for row in 0..<result.count {
             let event = OrderEvent(result, row)

@@ -56,9 +56,13 @@ struct OrderReader {
     }
 
     /// The history of one order, or of all, from behind a position.
+    ///
+    /// - Parameter known: Up to where the caller knows that no event of any order can be added; of all orders, at least
+    ///   what is up to there is read.
     func events(
         of id: OrderID? = nil,
         after position: Int64,
+        known: Int64 = 0,
         limit: Int,
         deadline: Instant
     ) async throws(PostgresError) -> [OrderEvent] {
@@ -67,14 +71,14 @@ struct OrderReader {
             if let id {
                 try await database.query(Self.history, limits + [.text(id.description)], deadline: deadline)
             } else {
-                try await database.query(Self.events, limits, deadline: deadline)
+                try await database.query(Self.events, limits + [.int64(known)], deadline: deadline)
             }
         return (0..<result.count).map { OrderEvent(result, $0) }
     }
 
-    /// The highest position; 0 while there is no event.
-    func lastPosition(deadline: Instant) async throws(PostgresError) -> Int64 {
-        let result = try await database.query(Self.last, deadline: deadline)
+    /// A position up to which no event can be added any more; 0 while there is none.
+    func settledPosition(deadline: Instant) async throws(PostgresError) -> Int64 {
+        let result = try await database.query(Self.settled, deadline: deadline)
         return result.int64(0, 0) ?? 0
     }
 
@@ -104,20 +108,11 @@ struct OrderReader {
     nonisolated static let eventColumns =
         "position, order_id, version, type, data, (extract(epoch from created_at) * 1000)::bigint"
 
-    private static func eventPage(where condition: String = "") -> PostgresStatement {
-        PostgresStatement(
-            reading: """
-                select \(eventColumns)
-                from order_events
-                where position > $1 \(condition)
-                order by position
-                limit $2
-                """
-        )
-    }
-
-    private static let events = eventPage()
-    // Versions follow positions: by version, the history is one range of the index.
+    private static let events = PostgresStatement(
+        reading: "select \(eventColumns) from order_events_after($1, $3, $2)"
+    )
+    // Versions follow positions, as who adds an event holds the order until its commit. By version, the history is one
+    // range of the index, and it is as complete as the order's row.
     private static let history = PostgresStatement(
         reading: """
             select \(eventColumns)
@@ -127,7 +122,7 @@ struct OrderReader {
             limit $2
             """
     )
-    private static let last = PostgresStatement(reading: "select max(position) from order_events")
+    private static let settled = PostgresStatement(reading: "select settled_event_position()")
 }
 
 extension Order {

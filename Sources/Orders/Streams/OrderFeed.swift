@@ -45,7 +45,7 @@ final class OrderFeed {
     /// Answers a request with the events of one order, or of all, from behind a position on.
     func serve(_ context: RequestContext, of id: OrderID?, after position: Int64) async throws(PostgresError) {
         if isIdle {
-            let last = try await reader.lastPosition(deadline: context.deadline)
+            let last = try await reader.settledPosition(deadline: context.deadline)
             // Another may have begun meanwhile, and been told of more since.
             if isIdle { self.position = last }
         }
@@ -69,6 +69,7 @@ final class OrderFeed {
                 let page = try await reader.events(
                     of: subscriber.id,
                     after: subscriber.join.position,
+                    known: position,
                     limit: Self.pageSize,
                     deadline: Reactor.now + Self.timeout
                 )
@@ -121,6 +122,7 @@ final class OrderFeed {
         do throws(PostgresError) {
             let events = try await reader.events(
                 after: position,
+                known: position,
                 limit: Self.pageSize,
                 deadline: Reactor.now + Self.timeout
             )
