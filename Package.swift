@@ -49,7 +49,7 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 /// Modules for the packages under `Benchmarks/`, which are packages of their own so that nobody else needs what they do.
 let products: [Product] = [
     "Reactor", "HTTPWire", "JSONWire", "HTTPServer", "HTTPClient", "Redis", "Configuration", "TaskQueue", "WebAPI",
-    "Prices", "ServiceRuntime", "Gateway",
+    "Prices", "Service", "Gateway",
 ].map { .library(name: $0, targets: [$0]) }
 
 let package = Package(
@@ -94,7 +94,7 @@ let package = Package(
 
         // Engine: knows nothing of prices
         module("Configuration", ["Basics", .product(name: "TOMLKit", package: "TOMLKit")]),
-        module("Observability", ["Reactor", "JSONWire", logging]),
+        module("Logs", ["Reactor", "JSONWire", logging]),
         module("Tracing", ["Reactor", "HTTPClient", "HTTPWire", "JSONWire", logging]),
         module("TaskQueue", ["Basics", "Reactor", "Redis", "JSONWire", "Tracing", "Metrics", logging]),
         module("Streams", ["Reactor", "Redis", logging]),
@@ -107,10 +107,9 @@ let package = Package(
             ["Reactor", "Redis", "HTTPServer", "HTTPWire", "JSONWire", "Metrics", "WebAPI", "Configuration"]
         ),
         module("TaskAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", "TaskQueue", "WebAPI"]),
-        module("OpenAPI", ["Basics", "Reactor", "WebAPI", "HTTPWire", "HTTPServer", "JSONWire"]),
         module("Migrations", ["Basics", "Reactor", "Postgres", logging]),
         module("Outbox", ["Reactor", "Postgres", "Metrics", logging]),
-        module("Supervision", ["Basics", "Reactor", "CLinux", "Observability"]),
+        module("Supervision", ["Basics", "Reactor", "CLinux"]),
 
         // Domain: one vertical slice each
         module(
@@ -154,19 +153,19 @@ let package = Package(
 
         // Roles: wiring only
         module(
-            "ServiceRuntime",
+            "Service",
             [
                 "Basics",
-                "CLinux", "Reactor", "RateLimits", "Configuration", "Observability", "Tracing", "HTTPServer",
+                "CLinux", "Reactor", "RateLimits", "Configuration", "Logs", "Tracing", "HTTPServer",
                 "HTTPClient", "WebAPI",
-                "OpenAPI", "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", "MarketData", "Outbox",
+                "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", "MarketData", "Outbox",
                 logging,
             ]
         ),
         module(
             "Gateway",
             [
-                "HTTPClient", "HTTPWire", "WebAPI", "RateLimits", "Configuration", "ServiceRuntime", "Prices",
+                "HTTPClient", "HTTPWire", "WebAPI", "RateLimits", "Configuration", "Service", "Prices",
                 "Conversations",
                 "Orders", "MarketData", "TaskQueue", "Redis", "Reactor", "Proxy",
                 logging,
@@ -175,7 +174,7 @@ let package = Package(
         module(
             "InternalAPI",
             [
-                "Reactor", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration", "ServiceRuntime",
+                "Reactor", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration", "Service",
                 "Migrations", "Prices", "Conversations", "Proxy", "Orders", "MarketData", "HTTPClient",
                 logging,
             ]
@@ -183,19 +182,19 @@ let package = Package(
         module(
             "Worker",
             [
-                "Reactor", "Postgres", "Redis", "TaskQueue", "Tracing", "Configuration", "ServiceRuntime", "Prices",
+                "Reactor", "Postgres", "Redis", "TaskQueue", "Tracing", "Configuration", "Service", "Prices",
                 "Migrations", "MarketData", "Proxy", "Orders", "HTTPClient", "Outbox", logging,
             ]
         ),
         module(
             "Simulator",
-            ["Reactor", "Configuration", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "ServiceRuntime"]
+            ["Reactor", "Configuration", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "Service"]
         ),
         .executableTarget(
             name: "tickloop",
             dependencies: [
                 "Basics",
-                "Gateway", "InternalAPI", "Worker", "Simulator", "ServiceRuntime", "Configuration", "Observability",
+                "Gateway", "InternalAPI", "Worker", "Simulator", "Service", "Configuration", "Logs",
                 "Migrations", "Supervision", "MarketData", "Streams", "Prices", "Orders", "Conversations", "TaskQueue",
                 "Postgres", "Redis",
                 "HTTPClient",
@@ -271,15 +270,14 @@ let package = Package(
         ),
         tests(of: "Basics"),
         tests(of: "Configuration", ["Basics"]),
-        tests(of: "Observability", ["TestSupport", "Reactor", "JSONWire", logging]),
-        tests(of: "ServiceRuntime", ["Basics", "Configuration", "Reactor", "Redis"]),
+        tests(of: "Logs", ["TestSupport", "Reactor", "JSONWire", logging]),
+        tests(of: "Service", ["Basics", "Configuration", "Reactor", "Redis"]),
         tests(
             of: "WebAPI",
-            ["Tracing", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "Reactor", "TestSupport", logging]
-        ),
-        tests(
-            of: "OpenAPI",
-            ["TestSupport", "Supervision", "Reactor", "HTTPServer", "HTTPWire", "JSONWire", "WebAPI"]
+            [
+                "Tracing", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "Reactor", "Supervision", "TestSupport",
+                logging,
+            ]
         ),
         .testTarget(
             name: "IntegrationTests",
@@ -288,6 +286,7 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        tests(of: "tickloop", ["Reactor", "Supervision", "TestSupport"]),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

@@ -30,7 +30,7 @@ let package = Package(
             dependencies: [
                 "CMeasure",
                 tickloop("Reactor"), tickloop("HTTPWire"), tickloop("JSONWire"), tickloop("Redis"),
-                tickloop("TaskQueue"), tickloop("Prices"), tickloop("Configuration"), tickloop("ServiceRuntime"),
+                tickloop("TaskQueue"), tickloop("Prices"), tickloop("Configuration"), tickloop("Service"),
                 tickloop("Gateway"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

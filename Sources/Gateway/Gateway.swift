@@ -9,13 +9,13 @@ internal import Proxy
 internal import RateLimits
 internal import Reactor
 internal import Redis
-public import ServiceRuntime
+public import Service
 internal import TaskQueue
 internal import WebAPI
 
-extension Service {
+extension Role {
     /// The public gateway: checks requests, answers from its cache if it is switched on, else asks the internal API.
-    public static let gateway = Service(schema: .gateway) { environment throws(StartupError) in
+    public static let gateway = Role(schema: .gateway) { environment throws(StartupError) in
         let configuration = environment.configuration
         let limits = configuration[LimitSettings.table]
         let cache = configuration[CacheSettings.table]

@@ -9,14 +9,14 @@ internal import Prices
 internal import Proxy
 internal import Reactor
 internal import Redis
-public import ServiceRuntime
+public import Service
 internal import TaskAPI
 internal import TaskQueue
 internal import WebAPI
 
-extension Service {
+extension Role {
     /// The internal API: checks requests, hands the work to the workers and answers with their results.
-    public static let internalAPI = Service(schema: .api) { environment throws(StartupError) in
+    public static let internalAPI = Role(schema: .api) { environment throws(StartupError) in
         let (configuration, logger) = (environment.configuration, environment.logger)
         let limits = configuration[LimitSettings.table]
         let databaseConfiguration = try PostgresConfiguration(configuration, name: "api")

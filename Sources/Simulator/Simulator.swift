@@ -1,9 +1,9 @@
 internal import Configuration
-public import ServiceRuntime
+public import Service
 
-extension Service {
+extension Role {
     /// Stands in for the outside world, so that everything can be tried on one machine without a network.
-    public static let simulator = Service(schema: .simulator) { environment throws(StartupError) in
+    public static let simulator = Role(schema: .simulator) { environment throws(StartupError) in
         let exchange: Exchange
         do throws(Ledger.Failure) {
             exchange = try Exchange(environment.configuration[ExchangeBehaviour.table])

@@ -79,10 +79,10 @@ public final class SupervisedService {
     }
 
     /// The first half of ``start()``.
-    func begin() { perform(lifecycle.started(now: Reactor.now)) }
+    package func begin() { perform(lifecycle.started(now: Reactor.now)) }
 
     /// The second half of ``start()``.
-    func waitUntilReady() async throws(SupervisionError) { try await firstReady.value }
+    package func waitUntilReady() async throws(SupervisionError) { try await firstReady.value }
 
     /// Stops the program with patience, and returns when it has ended. It is not started again.
     public func stop() async {
@@ -97,13 +97,13 @@ public final class SupervisedService {
     }
 
     /// Begins to stop the program.
-    func requestStop() { perform(lifecycle.stopRequested()) }
+    package func requestStop() { perform(lifecycle.stopRequested()) }
 
     /// Ends the program by its last stop step, without more patience.
-    func requestKill() { perform(lifecycle.killRequested()) }
+    package func requestKill() { perform(lifecycle.killRequested()) }
 
     /// Waits for the end after ``requestStop()``. Any number may wait, one after the other.
-    func waitUntilStopped() async { _ = await stopped.result }
+    package func waitUntilStopped() async { _ = await stopped.result }
 
     private func perform(_ action: Lifecycle.Action) {
         switch action {

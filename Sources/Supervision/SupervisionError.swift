@@ -33,7 +33,7 @@ private func words(for error: CInt) -> String {
 
 extension WaitStatus {
     /// How it ended, as the end of a sentence.
-    var words: String {
+    package var words: String {
         switch self {
         case .exited(let status): "exited with status \(status)"
         case .signaled(let signal): "was killed by signal \(signal)"

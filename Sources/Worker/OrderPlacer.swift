@@ -4,7 +4,7 @@ internal import Orders
 internal import Outbox
 internal import Postgres
 internal import Reactor
-internal import ServiceRuntime
+internal import Service
 
 /// Places orders, on connections of its own, so that its lease does not wait for somebody's query.
 @ReactorActor

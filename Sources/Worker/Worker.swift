@@ -7,12 +7,12 @@ internal import Prices
 internal import Proxy
 internal import Reactor
 internal import Redis
-public import ServiceRuntime
+public import Service
 internal import TaskQueue
 
-extension Service {
+extension Role {
     /// A worker: takes tasks from the queue and computes their results.
-    public static let worker = Service(schema: .worker) { environment throws(StartupError) in
+    public static let worker = Role(schema: .worker) { environment throws(StartupError) in
         let (configuration, logger) = (environment.configuration, environment.logger)
         let databaseConfiguration = try PostgresConfiguration(configuration, name: "worker")
         let database = PostgresPool(databaseConfiguration, logger: logger)

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Configuration
-import ServiceRuntime
+import Service
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

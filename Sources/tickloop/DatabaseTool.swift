@@ -2,10 +2,10 @@ import ArgumentParser
 import Configuration
 import Glibc
 import Logging
-import Observability
+import Logs
 import Postgres
 import Reactor
-import ServiceRuntime
+import Service
 
 /// Options and start-up of the commands that work on the database and end.
 struct DatabaseTool: ParsableArguments {

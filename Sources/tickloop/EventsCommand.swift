@@ -5,7 +5,7 @@ import Logging
 import MarketData
 import Reactor
 import Redis
-import ServiceRuntime
+import Service
 import Streams
 
 struct EventsCommand: ParsableCommand {

@@ -4,7 +4,7 @@ import Glibc
 import HTTPClient
 import HTTPWire
 import Reactor
-import ServiceRuntime
+import Service
 
 /// `tickloop health SERVICE`: what the health check of a container runs, as its image has no other HTTP client.
 struct HealthCommand: ParsableCommand {

@@ -5,7 +5,7 @@ import JSONWire
 import Logging
 import Reactor
 import Redis
-import ServiceRuntime
+import Service
 import TaskQueue
 
 struct QueueCommand: ParsableCommand {

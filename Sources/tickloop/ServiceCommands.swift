@@ -3,7 +3,7 @@ import ArgumentParser
 import Configuration
 import Gateway
 import InternalAPI
-import ServiceRuntime
+import Service
 import Simulator
 import Worker
 
@@ -43,15 +43,15 @@ struct ConfigurationOption: ParsableArguments {
 
 /// A command that runs a service until a signal ends it.
 protocol ServiceCommand: ParsableCommand {
-    static var service: Service { get }
+    static var role: Role { get }
     var options: ConfigurationOption { get }
 }
 
 extension ServiceCommand {
     func run() throws {
-        let (schema, options) = (Self.service.schema, options)
+        let (schema, options) = (Self.role.schema, options)
         let configuration = try options.load(schema)
-        let status = Self.service.run(configuration) { () throws(ConfigurationProblems) in try options.reread(schema) }
+        let status = Self.role.run(configuration) { () throws(ConfigurationProblems) in try options.reread(schema) }
         throw ExitCode(status)
     }
 }
@@ -61,7 +61,7 @@ struct GatewayCommand: ServiceCommand {
         commandName: "gateway",
         abstract: "The public gateway: validates and forwards to the internal API."
     )
-    static var service: Service { .gateway }
+    static var role: Role { .gateway }
     @OptionGroup var options: ConfigurationOption
 }
 
@@ -70,7 +70,7 @@ struct APICommand: ServiceCommand {
         commandName: "api",
         abstract: "The internal API: hands work to the workers and answers with their results."
     )
-    static var service: Service { .internalAPI }
+    static var role: Role { .internalAPI }
     @OptionGroup var options: ConfigurationOption
 }
 
@@ -79,7 +79,7 @@ struct WorkerCommand: ServiceCommand {
         commandName: "worker",
         abstract: "A worker: takes tasks from the queue and computes their results."
     )
-    static var service: Service { .worker }
+    static var role: Role { .worker }
     @OptionGroup var options: ConfigurationOption
 }
 
@@ -88,6 +88,6 @@ struct SimulatorCommand: ServiceCommand {
         commandName: "simulator",
         abstract: "Stands in for the outside world: a price provider to try things with."
     )
-    static var service: Service { .simulator }
+    static var role: Role { .simulator }
     @OptionGroup var options: ConfigurationOption
 }

@@ -2,7 +2,7 @@ internal import CMeasure
 internal import Configuration
 internal import Gateway
 internal import Glibc
-internal import ServiceRuntime
+internal import Service
 
 extension Benchmark {
     /// One keep-alive request to a whole gateway: socket, parser, routes, handler, and back.
@@ -37,7 +37,7 @@ func runGateway(_ traffic: Traffic, _ measure: @escaping @Sendable (Workload) ->
     let surroundings = Surroundings(traffic)
     let configuration = sure {
         try Configuration.parse(
-            Service.gateway.schema,
+            Role.gateway.schema,
             text: surroundings.configuration,
             file: "benchmark",
             environment: [:]
@@ -55,5 +55,5 @@ func runGateway(_ traffic: Traffic, _ measure: @escaping @Sendable (Workload) ->
         surroundings.remove()
         exit(0)
     }
-    exit(Service.gateway.run(configuration) { configuration })
+    exit(Role.gateway.run(configuration) { configuration })
 }

@@ -1,25 +1,26 @@
-public import Basics
+import Basics
+import Supervision
 
 /// What `tickloop up` was asked for.
-public struct UpOptions: Sendable {
+struct UpOptions: Sendable {
     /// Where everything is kept; absolute.
-    public var dataFolder: String
+    var dataFolder: String
     /// Where the gateway listens on 127.0.0.1.
-    public var gatewayPort: UInt16 = 8080
+    var gatewayPort: UInt16 = 8080
     /// Worker processes.
-    public var workers = 2
+    var workers = 2
     /// Use the PostgreSQL and Redis of the configuration instead of private ones.
-    public var isExternal = false
+    var isExternal = false
     /// The folder that holds `sql`, with the migrations, and `etc`, with `gateway.toml` and the others; absolute. A
     /// file that is not there leaves its service with the defaults.
-    public var home: String
+    var home: String
     /// The program whose roles are run: this one.
-    public var program: String
+    var program: String
     /// What the children inherit.
-    public var environment: [String: String]
+    var environment: [String: String]
 
     /// Options with the defaults of the command line.
-    public init(
+    init(
         dataFolder: String,
         home: String,
         program: String = Executable.current,

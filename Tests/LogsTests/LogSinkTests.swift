@@ -4,7 +4,7 @@ import Logging
 import Reactor
 import Testing
 
-@testable import Observability
+@testable import Logs
 
 /// Two connected descriptors of a kind, closed at the end.
 private final class Channel {

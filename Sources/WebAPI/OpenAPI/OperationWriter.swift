@@ -1,6 +1,5 @@
 internal import HTTPWire
 internal import JSONWire
-internal import WebAPI
 
 /// Writes what is said of single paths and methods.
 struct OperationWriter {

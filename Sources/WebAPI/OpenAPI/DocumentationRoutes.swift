@@ -1,7 +1,6 @@
 internal import HTTPServer
 public import HTTPWire
 internal import JSONWire
-public import WebAPI
 
 /// Serves the description of a service: `/openapi.json`, and the page that shows it.
 public enum DocumentationRoutes {

@@ -5,7 +5,7 @@ public import Tracing
 public import WebAPI
 
 /// What a role is made of: its configuration, and how it starts.
-public struct Service: Sendable {
+public struct Role: Sendable {
     /// The configuration's keys; its name is the service's in logs.
     public let schema: ConfigurationSchema
     let start: @ReactorActor (ServiceEnvironment) async throws(StartupError) -> RunningService

@@ -1,7 +1,6 @@
 internal import Configuration
 internal import HTTPServer
 internal import Logging
-internal import OpenAPI
 public import WebAPI
 
 /// How a service describes itself, at `/openapi.json` and on the page at `/swagger-ui`.

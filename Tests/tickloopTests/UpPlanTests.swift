@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 
 @testable import Supervision
+@testable import tickloop
 
 @Suite struct UpPlanTests {
     init() { Reactor.runInBackground() }

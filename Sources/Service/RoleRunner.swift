@@ -2,12 +2,12 @@ public import Configuration
 internal import Glibc
 internal import HTTPServer
 internal import Logging
-internal import Observability
+internal import Logs
 internal import Reactor
 internal import Tracing
 internal import WebAPI
 
-extension Service {
+extension Role {
     /// Runs the service on the calling thread until a signal ends it.
     ///
     /// - Parameter reread: The configuration as it is now, for a SIGHUP.

@@ -3,7 +3,6 @@ internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
 internal import Reactor
-internal import WebAPI
 
 /// Swagger UI, the page on which people read the description of a service and try its routes.
 ///

@@ -1,6 +1,6 @@
 internal import Configuration
 internal import Logging
-internal import Observability
+internal import Logs
 
 /// `[logging]`: what is written to the standard error stream, and how.
 struct LoggingSettings: Sendable {

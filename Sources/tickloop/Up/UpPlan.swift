@@ -1,4 +1,5 @@
 import Reactor
+import Supervision
 
 /// Which of our own programs `tickloop up` runs, in which order, with which surroundings. Pure.
 struct UpPlan {

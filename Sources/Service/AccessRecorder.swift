@@ -1,6 +1,6 @@
 internal import HTTPWire
 internal import Logging
-internal import Observability
+internal import Logs
 internal import Reactor
 internal import WebAPI
 

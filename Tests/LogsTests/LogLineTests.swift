@@ -2,7 +2,7 @@ import JSONWire
 import Logging
 import Testing
 
-@testable import Observability
+@testable import Logs
 
 private func line(_ message: String, _ metadata: Logger.Metadata = [:], as format: LogFormat) -> String {
     let line = LogLine(

@@ -1,12 +1,13 @@
 import Glibc
-public import Reactor
+import Reactor
+import Supervision
 
 /// `tickloop up`: the whole system on one machine, for as long as somebody wants it.
 ///
 /// Servers first, then what stands on them, each started when the one before is ready; stopped in the opposite order,
 /// so that whatever still answers has everything it needs to do so.
 @ReactorActor
-public final class Up {
+final class Up {
     private let options: UpOptions
     private let console: Console
     private var folder: DataFolder
@@ -30,7 +31,7 @@ public final class Up {
     ///
     /// - Returns: The exit status: 0 after a stop that was asked for, 1 when something could not be started; why is
     ///   said on standard error when nothing was started at all, and else among the lines on standard output.
-    public static func run(_ options: UpOptions) async -> CInt {
+    static func run(_ options: UpOptions) async -> CInt {
         do { return try await runLocked(options) } catch {
             let console = Console(descriptor: STDERR_FILENO, names: [])
             console.announce(error.description)

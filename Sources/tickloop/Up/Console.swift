@@ -1,6 +1,6 @@
 import Basics
 import Glibc
-import Observability
+import Logs
 import Reactor
 
 /// The terminal, or the file or pipe in its place: lines of all children, each with the name of who said it.

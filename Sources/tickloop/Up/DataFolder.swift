@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import Supervision
 
 /// The files of one `tickloop up`, in its data folder.
 ///

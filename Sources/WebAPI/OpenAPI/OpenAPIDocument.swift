@@ -1,6 +1,5 @@
 public import HTTPWire
 public import JSONWire
-public import WebAPI
 
 /// The OpenAPI 3.1 description of a service, made from its route declarations.
 ///

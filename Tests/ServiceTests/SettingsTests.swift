@@ -4,7 +4,7 @@ import Redis
 import Testing
 
 @testable import Configuration
-@testable import ServiceRuntime
+@testable import Service
 
 @Suite struct SettingsTests {
     /// The folder of the package, from the place of this file in it.

@@ -1,7 +1,6 @@
 import HTTPServer
 import HTTPWire
 import JSONWire
-import OpenAPI
 import Reactor
 import TestSupport
 import WebAPI
