@@ -111,84 +111,79 @@ let package = Package(
         module("Outbox", ["Reactor", "Postgres", "Metrics", logging]),
         module("Supervision", ["Basics", "Reactor", "CLinux"]),
 
+        // What every role does
+        module(
+            "Service",
+            [
+                "Basics", "CLinux", "Reactor", "Configuration", "Logs", "Tracing", "HTTPServer", "HTTPClient",
+                "WebAPI", "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", "Outbox", logging,
+            ]
+        ),
+
         // Domain: one vertical slice each
         module(
             "Prices",
             [
-                "Basics", "Reactor", "Postgres", "TaskQueue", "TaskAPI", "Tracing", "WebAPI", "HTTPWire", "JSONWire",
-                logging,
+                "Basics", "Reactor", "Postgres", "TaskQueue", "TaskAPI", "Tracing", "WebAPI", "HTTPWire",
+                "JSONWire", "Configuration", logging,
             ]
         ),
         module(
             "Orders",
             [
                 "Reactor", "Postgres", "Metrics", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI",
-                "Outbox",
-                logging,
+                "Outbox", "Configuration", "Service", logging,
             ]
         ),
         module(
             "MarketData",
             [
                 "Basics", "Reactor", "Configuration", "Postgres", "Redis", "Streams", "Metrics", "Tracing",
-                "HTTPClient",
-                "HTTPServer",
-                "HTTPWire", "JSONWire", "TLS", "WebAPI", "Prices",
-                logging,
+                "HTTPClient", "HTTPServer", "HTTPWire", "JSONWire", "TLS", "WebAPI", "Prices", "Service", logging,
             ]
         ),
         module(
             "Conversations",
-            ["Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire", logging]
+            [
+                "Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire", logging,
+            ]
         ),
 
         module(
             "Proxy",
             [
                 "Basics", "Reactor", "TLS", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI", "Tracing",
-                "Metrics",
-                "TaskQueue", "Postgres", logging,
+                "Metrics", "TaskQueue", "Postgres", "Configuration", "Service", logging,
             ]
         ),
 
         // Roles: wiring only
         module(
-            "Service",
-            [
-                "Basics",
-                "CLinux", "Reactor", "RateLimits", "Configuration", "Logs", "Tracing", "HTTPServer",
-                "HTTPClient", "WebAPI",
-                "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", "MarketData", "Outbox",
-                logging,
-            ]
-        ),
-        module(
             "Gateway",
             [
                 "HTTPClient", "HTTPWire", "WebAPI", "RateLimits", "Configuration", "Service", "Prices",
-                "Conversations",
-                "Orders", "MarketData", "TaskQueue", "Redis", "Reactor", "Proxy",
-                logging,
+                "Conversations", "Orders", "MarketData", "TaskQueue", "Redis", "Reactor", "Proxy", logging,
             ]
         ),
         module(
             "InternalAPI",
             [
                 "Reactor", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration", "Service",
-                "Migrations", "Prices", "Conversations", "Proxy", "Orders", "MarketData", "HTTPClient",
-                logging,
+                "Migrations", "Prices", "Conversations", "Proxy", "Orders", "MarketData", "HTTPClient", logging,
             ]
         ),
         module(
             "Worker",
             [
                 "Reactor", "Postgres", "Redis", "TaskQueue", "Tracing", "Configuration", "Service", "Prices",
-                "Migrations", "MarketData", "Proxy", "Orders", "HTTPClient", "Outbox", logging,
+                "Migrations", "MarketData", "Proxy", "Orders", "Outbox", logging,
             ]
         ),
         module(
             "Simulator",
-            ["Reactor", "Configuration", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "Service"]
+            [
+                "Reactor", "Configuration", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "Service", "Orders",
+            ]
         ),
         .executableTarget(
             name: "tickloop",
@@ -209,7 +204,7 @@ let package = Package(
         // Tests
         .target(
             name: "TestSupport",
-            dependencies: ["Reactor", "Supervision", "HTTPServer", "HTTPWire", "JSONWire"],
+            dependencies: ["Reactor", "Supervision", "Postgres", "HTTPServer", "HTTPWire", "JSONWire", logging],
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
@@ -271,7 +266,7 @@ let package = Package(
         tests(of: "Basics"),
         tests(of: "Configuration", ["Basics"]),
         tests(of: "Logs", ["TestSupport", "Reactor", "JSONWire", logging]),
-        tests(of: "Service", ["Basics", "Configuration", "Reactor", "Redis"]),
+        tests(of: "Service", ["Configuration", "Reactor", "Redis"]),
         tests(
             of: "WebAPI",
             [
@@ -286,7 +281,13 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        tests(of: "tickloop", ["Reactor", "Supervision", "TestSupport"]),
+        tests(
+            of: "tickloop",
+            [
+                "Basics", "Configuration", "Gateway", "InternalAPI", "Reactor", "Service", "Simulator", "Supervision",
+                "TestSupport", "Worker",
+            ]
+        ),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )

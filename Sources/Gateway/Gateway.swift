@@ -1,4 +1,4 @@
-internal import Configuration
+public import Configuration
 internal import Conversations
 internal import HTTPClient
 internal import HTTPWire
@@ -13,12 +13,25 @@ public import Service
 internal import TaskQueue
 internal import WebAPI
 
+extension ConfigurationSchema {
+    /// What the gateway can be told.
+    public static let gateway = ConfigurationSchema(
+        service: "gateway",
+        [
+            ServerSettings.table(port: 8080).section, TrustedProxies.table.section, AverageLimitSettings.table.section,
+            LimitSettings.table.section, UpstreamSettings.table.section, SimulatorSettings.table.section,
+            RedisSettings.table.section, QueueSettings.feeder.section, AverageCacheSettings.table.section,
+            DocumentationSettings.table.section,
+        ] + ConfigurationSection.common,
+        tables: [RateLimitSettings.table.section, ProxySettings.table.section]
+    )
+}
+
 extension Role {
     /// The public gateway: checks requests, answers from its cache if it is switched on, else asks the internal API.
     public static let gateway = Role(schema: .gateway) { environment throws(StartupError) in
         let configuration = environment.configuration
-        let limits = configuration[LimitSettings.table]
-        let cache = configuration[CacheSettings.table]
+        let cache = configuration[AverageCacheSettings.table]
         let upstream = configuration[UpstreamSettings.table]
         var client = upstream.client
         client.idleConnections = client.connections
@@ -39,7 +52,11 @@ extension Role {
         )
         queue.start()
         let statistics = StatisticsRecorder(queue, logger: environment.logger)
-        let proxy = Proxy(try routes(configuration), statistics: statistics, logger: environment.logger)
+        let proxy = Proxy(
+            try ProxyRoute.configured(by: configuration),
+            statistics: statistics,
+            logger: environment.logger
+        )
         environment.metrics.add { page in
             proxy.collect(into: &page)
             for (name, client) in proxy.clients { page.add(client, as: name) }
@@ -53,7 +70,7 @@ extension Role {
                 AverageRoutes.relayed(
                     by: api,
                     cache: averages,
-                    rangeDaysMax: limits.rangeDaysMax
+                    rangeDaysMax: configuration[AverageLimitSettings.table].rangeDaysMax
                 ),
                 LatestRoutes.relayed(by: api),
             ] + PriceReadingRoutes.relayed(by: api) + PollingRoutes.relayed(by: api)
@@ -66,12 +83,14 @@ extension Role {
         return RunningService(
             routes: limited.routes,
             fallback: proxy,
-            requestTimeout: limits.requestTimeout,
+            requestTimeout: configuration[LimitSettings.table].requestTimeout,
             takesDeadlineFromCaller: false,
             documentation: ServiceDocumentation(title: "Tickloop", summary: "Market data and orders, for the public."),
             readiness: [ReadinessCheck(.api) { await api.isReady(deadline: $0) }],
             reservedDescriptors: client.connections,
-            reload: { configuration throws(StartupError) in proxy.replaceRoutes(try routes(configuration)) },
+            reload: { configuration throws(StartupError) in
+                proxy.replaceRoutes(try ProxyRoute.configured(by: configuration))
+            },
             stop: { deadline in
                 api.close()
                 proxy.close()
@@ -94,49 +113,5 @@ extension Role {
         } catch {
             throw StartupError("\(error)")
         }
-    }
-
-    /// The routes of the proxy.
-    private static func routes(_ configuration: Configuration) throws(StartupError) -> [ProxyRoute] {
-        let simulator = configuration[SimulatorSettings.table].url.description
-        let rows = configuration[ProxySettings.table]
-        var routes: [ProxyRoute] = []
-        for row in rows {
-            let values = row.values
-            guard !routes.contains(where: { $0.prefix == values.prefix }) else {
-                throw StartupError(row.problem(with: "prefix", "is that of another row").description)
-            }
-            var targets: [ProxyRoute.Target] = []
-            for text in values.upstreams {
-                do throws(UpstreamURL.ParseError) {
-                    targets.append(try target(text, simulator))
-                } catch {
-                    throw StartupError(row.problem(with: "upstreams", "holds \(text): \(error)").description)
-                }
-            }
-            var route = ProxyRoute(prefix: values.prefix, targets: targets)
-            route.rewrite = values.rewrite
-            route.keepsHost = values.host == .keep
-            route.timeout = values.timeout
-            route.connectTimeout = values.connectTimeout
-            route.idleTimeout = values.idleTimeout
-            route.tunnelTimeout = values.tunnelTimeout
-            routes.append(route)
-        }
-        return routes
-    }
-
-    /// Reads `URL` or `URL weight=N`.
-    private static func target(
-        _ text: String,
-        _ simulator: String
-    ) throws(UpstreamURL.ParseError) -> ProxyRoute.Target {
-        let words = text.split(separator: " ")
-        let url = words.first.map { $0 == "simulator" ? simulator : String($0) } ?? ""
-        guard words.count > 1 else { return ProxyRoute.Target(try UpstreamURL(parsing: url)) }
-        guard words.count == 2, words[1].hasPrefix("weight="), let weight = Int(words[1].dropFirst(7)),
-            (1...1000).contains(weight)
-        else { throw .invalidWeight }
-        return ProxyRoute.Target(try UpstreamURL(parsing: url), weight: weight)
     }
 }

@@ -1,4 +1,4 @@
-internal import Configuration
+public import Configuration
 internal import Conversations
 internal import Logging
 internal import MarketData
@@ -14,11 +14,24 @@ internal import TaskAPI
 internal import TaskQueue
 internal import WebAPI
 
+extension ConfigurationSchema {
+    /// What the internal API can be told.
+    public static let api = ConfigurationSchema(
+        service: "api",
+        [
+            ServerSettings.table(port: 8000).section, AverageLimitSettings.table.section, LimitSettings.table.section,
+            DatabaseSettings.table.section, RedisSettings.table.section, QueueSettings.producer.section,
+            DocumentationSettings.table.section, PriceSettings.table.section, LatestPriceSettings.table.section,
+            PollingSettings.table.section, SimulatorSettings.table.section,
+        ] + ConfigurationSection.common,
+        tables: [ProviderSettings.table.section]
+    )
+}
+
 extension Role {
     /// The internal API: checks requests, hands the work to the workers and answers with their results.
     public static let internalAPI = Role(schema: .api) { environment throws(StartupError) in
         let (configuration, logger) = (environment.configuration, environment.logger)
-        let limits = configuration[LimitSettings.table]
         let databaseConfiguration = try PostgresConfiguration(configuration, name: "api")
         let database = PostgresPool(databaseConfiguration, logger: logger)
         // Two connections, in turn: see Intake. Nobody reads on them, so that no reader waits for a commit.
@@ -39,11 +52,11 @@ extension Role {
         environment.metrics.add { page in orders.addMetrics(to: &page) }
         return RunningService(
             routes: [
-                AverageRoutes.answered(by: queue, rangeDaysMax: limits.rangeDaysMax),
+                AverageRoutes.answered(by: queue, rangeDaysMax: configuration[AverageLimitSettings.table].rangeDaysMax),
                 TaskRoute(queue).route,
             ] + ConversationRoutes(database, logger: logger).routes + orders.routes + market.routes
                 + StatisticsRoutes.answered(by: database),
-            requestTimeout: limits.requestTimeout,
+            requestTimeout: configuration[LimitSettings.table].requestTimeout,
             documentation: ServiceDocumentation(
                 title: "Tickloop internal API",
                 summary: "Market data and orders, for the gateway and for operators.",

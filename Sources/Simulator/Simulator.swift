@@ -1,5 +1,20 @@
-internal import Configuration
+public import Configuration
+internal import HTTPServer
 public import Service
+
+extension ConfigurationSchema {
+    /// What the simulator can be told. Whoever steers it wants it slow without its own admission control in between.
+    public static let simulator = ConfigurationSchema(
+        service: "simulator",
+        [
+            ServerSettings.table(port: 8090).defaulting {
+                $0.http.requestLimit = 20_000
+                $0.http.targetWait = .zero
+            }.section,
+            ExchangeBehaviour.table.section,
+        ] + ConfigurationSection.common
+    )
+}
 
 extension Role {
     /// Stands in for the outside world, so that everything can be tried on one machine without a network.

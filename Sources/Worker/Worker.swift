@@ -1,4 +1,4 @@
-internal import Configuration
+public import Configuration
 internal import MarketData
 internal import Migrations
 internal import Orders
@@ -9,6 +9,19 @@ internal import Reactor
 internal import Redis
 public import Service
 internal import TaskQueue
+
+extension ConfigurationSchema {
+    /// What a worker can be told.
+    public static let worker = ConfigurationSchema(
+        service: "worker",
+        [
+            ServerSettings.table(port: 8010).section, DatabaseSettings.table.section, RedisSettings.table.section,
+            QueueSettings.consumer.section, PriceSettings.table.section, SimulatorSettings.table.section,
+            ExchangeSettings.table.section, StatisticsSettings.table.section,
+        ] + ConfigurationSection.common,
+        tables: [ProviderSettings.table.section]
+    )
+}
 
 extension Role {
     /// A worker: takes tasks from the queue and computes their results.

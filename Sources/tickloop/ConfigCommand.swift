@@ -1,6 +1,9 @@
 import ArgumentParser
 import Configuration
-import Service
+import Gateway
+import InternalAPI
+import Simulator
+import Worker
 
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,7 +13,7 @@ struct ConfigCommand: ParsableCommand {
     )
 }
 
-/// A service by its name on the command line.
+/// A service by its name on the command line, in the order in which a request meets them.
 enum ServiceName: String, ExpressibleByArgument, CaseIterable {
     case gateway, api, worker, simulator
 
@@ -70,6 +73,6 @@ struct ConfigTableCommand: ParsableCommand {
     )
 
     func run() throws {
-        Terminal.say(ConfigurationSchema.markdownTable(of: ConfigurationSchema.services))
+        Terminal.say(ConfigurationSchema.markdownTable(of: ServiceName.allCases.map(\.schema)))
     }
 }

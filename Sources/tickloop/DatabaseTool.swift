@@ -6,6 +6,7 @@ import Logs
 import Postgres
 import Reactor
 import Service
+import Worker
 
 /// Options and start-up of the commands that work on the database and end.
 struct DatabaseTool: ParsableArguments {

@@ -6,6 +6,7 @@ import MarketData
 import Reactor
 import Redis
 import Service
+import Worker
 import Streams
 
 struct EventsCommand: ParsableCommand {

@@ -6,6 +6,7 @@ import Logging
 import Reactor
 import Redis
 import Service
+import Worker
 import TaskQueue
 
 struct QueueCommand: ParsableCommand {

@@ -1,4 +1,3 @@
-import Basics
 import Reactor
 import Redis
 import Testing
@@ -6,23 +5,13 @@ import Testing
 @testable import Configuration
 @testable import Service
 
+/// A service with what is tested here.
+private let schema = ConfigurationSchema(
+    service: "test",
+    [ServerSettings.table.section, DatabaseSettings.table.section, RedisSettings.table.section]
+)
+
 @Suite struct SettingsTests {
-    /// The folder of the package, from the place of this file in it.
-    private static let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
-
-    @Test(arguments: ConfigurationSchema.services)
-    func `the file in etc holds every key at its default`(schema: ConfigurationSchema) throws {
-        let path = "\(Self.root)/etc/\(schema.service).toml"
-        #expect(try FileContents.text(path, atMost: 1 << 20) == schema.template)
-        #expect(schema.template.split(separator: "\n").allSatisfy { $0.count <= 120 })
-
-        let configuration = try Configuration.load(schema, file: path, environment: [:])
-        for entry in schema.entries {
-            #expect(configuration.setting(entry.path).value == entry.defaultValue)
-            #expect(configuration.setting(entry.path).source != .builtIn)
-        }
-    }
-
     @Test(arguments: [
         (10_000, 1_048_576, 256, 10_000), (10_000, 1024, 256, 704), (100, 1024, 256, 100), (10_000, 256, 256, 64),
         (10_000, 2, 256, 1),
@@ -36,34 +25,11 @@ import Testing
         #expect(Descriptors.clientConnections(configured, limit: limit, reserved: reserved) == connections)
     }
 
-    @Test func `each service listens where the contract says`() throws {
-        let expected = ["gateway": 8080, "api": 8000, "worker": 8010, "simulator": 8090]
-        for schema in ConfigurationSchema.services {
-            let configuration = try Configuration.load(schema, file: nil, environment: [:])
-            let port = try #require(expected[schema.service])
-            #expect(configuration[ServerSettings.table].listen == [.tcp(host: "127.0.0.1", port: UInt16(port))])
-        }
-    }
-
-    @Test func `the gateway is told nothing of the database`() {
-        let sections = Set(ConfigurationSchema.gateway.sections.map(\.name))
-        #expect(sections.isDisjoint(with: ["database"]))
-    }
-
-    @Test func `a key that several services have means the same in each`() {
-        var meanings: [String: String] = [:]
-        for entry in ConfigurationSchema.services.flatMap(\.entries) {
-            #expect(meanings[entry.path, default: entry.meaning] == entry.meaning)
-            meanings[entry.path] = entry.meaning
-        }
-        #expect(Set(meanings.keys.map { $0.uppercased().replacing(".", with: "_") }).count == meanings.count)
-    }
-
     @Test func `addresses may be Unix-domain sockets`() throws {
         let environment = [
             "TICKLOOP_SERVER_LISTEN": "unix:/run/api.sock,[::1]:8000", "TICKLOOP_REDIS_ADDRESS": "unix:/r",
         ]
-        let configuration = try Configuration.load(.api, file: nil, environment: environment)
+        let configuration = try Configuration.load(schema, file: nil, environment: environment)
         #expect(
             configuration[ServerSettings.table].listen == [.unix(path: "/run/api.sock"), .tcp(host: "::1", port: 8000)]
         )
@@ -74,7 +40,7 @@ import Testing
     func `a database URL that asks for what is not to be had is refused with the keyword's name`(keyword: String) {
         let problems = #expect(throws: ConfigurationProblems.self) {
             try Configuration.load(
-                .worker,
+                schema,
                 file: nil,
                 environment: ["TICKLOOP_DATABASE_URL": "postgresql://me:secret@db/x?\(keyword)=bogus"]
             )
@@ -88,7 +54,7 @@ import Testing
     ])
     func `a URL of another kind of database is refused`(url: String) {
         #expect(throws: ConfigurationProblems.self) {
-            try Configuration.load(.worker, file: nil, environment: ["TICKLOOP_DATABASE_URL": url])
+            try Configuration.load(schema, file: nil, environment: ["TICKLOOP_DATABASE_URL": url])
         }
     }
 }
@@ -131,7 +97,7 @@ import Testing
             "TICKLOOP_REDIS_USERNAME": "v", "TICKLOOP_REDIS_PASSWORD": "q", "TICKLOOP_REDIS_DATABASE": "4",
         ]
         func redis(_ environment: [String: String]) throws -> [String?] {
-            let configuration = try Configuration.load(.api, file: nil, environment: environment)
+            let configuration = try Configuration.load(schema, file: nil, environment: environment)
             let redis = RedisConfiguration(configuration, name: "test")
             return ["\(redis.endpoint)", redis.username, redis.password, "\(redis.database)"]
         }

@@ -1,9 +1,9 @@
-public import MarketData
-internal import Metrics
+public import Metrics
 public import WebAPI
 
 extension Metric {
-    fileprivate static let lookups = counter(
+    /// Of every cache.
+    public static let cacheLookups = counter(
         "tickloop_cache_lookups_total",
         "Questions to a cache, by result; none while it is switched off.",
         labels: "cache",
@@ -19,18 +19,11 @@ extension Metric {
 }
 
 extension MetricsRegistry {
-    /// Adds where latest prices come from.
-    public func add(_ latest: LatestRoutes) {
-        add { page in
-            for (source, count) in latest.answers { page.add(.lookups, count, ["latest", source]) }
-        }
-    }
-
     /// Adds what a cache counts.
     public func add(_ cache: RelayCache, as name: String) {
         add { page in
-            page.add(.lookups, cache.hits, [name, "hit"])
-            page.add(.lookups, cache.misses, [name, "miss"])
+            page.add(.cacheLookups, cache.hits, [name, "hit"])
+            page.add(.cacheLookups, cache.misses, [name, "miss"])
             page.add(.evictions, cache.evictions, [name])
             page.add(.entries, cache.count, [name])
             page.add(.size, cache.byteCount, [name])

@@ -1,11 +1,12 @@
-internal import Configuration
+public import Configuration
 
 /// `[documentation]`: how the service describes itself.
-struct DocumentationSettings: Sendable {
+public struct DocumentationSettings: Sendable {
     /// Where the files of Swagger UI are.
     var swaggerUI = "swagger-ui"
 
-    static let table = ConfigurationTable("documentation", "How the service describes itself", Self()) {
+    /// The key.
+    public static let table = ConfigurationTable("documentation", "How the service describes itself", Self()) {
         Key(
             "swagger_ui",
             \.swaggerUI,

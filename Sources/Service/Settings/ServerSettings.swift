@@ -1,5 +1,5 @@
 public import Configuration
-internal import HTTPServer
+public import HTTPServer
 internal import HTTPWire
 public import Reactor
 
@@ -10,7 +10,7 @@ public struct ServerSettings: Sendable {
     /// Addresses that answer `/metrics`; none for those above.
     var metricsListen: [Endpoint] = []
     /// What is taken from a client.
-    var http = HTTPServerConfiguration()
+    public var http = HTTPServerConfiguration()
 
     /// The keys.
     public static let table = ConfigurationTable(
@@ -104,15 +104,8 @@ public struct ServerSettings: Sendable {
         )
     }
 
-    /// The simulator's: whoever steers it wants it slow without its own admission control in between.
-    static let simulatorTable = table.defaulting {
-        $0.listen = [.tcp(host: "127.0.0.1", port: 8090)]
-        $0.http.requestLimit = 20_000
-        $0.http.targetWait = .zero
-    }
-
     /// The table of a service that listens on a port of its own by default.
-    static func table(port: UInt16) -> ConfigurationTable<Self> {
+    public static func table(port: UInt16) -> ConfigurationTable<Self> {
         table.defaulting { $0.listen = [.tcp(host: "127.0.0.1", port: port)] }
     }
 }

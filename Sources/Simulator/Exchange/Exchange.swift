@@ -2,7 +2,7 @@ internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
 internal import Reactor
-internal import Service
+internal import Orders
 internal import WebAPI
 
 /// A stock exchange that fails: some calls at once, others in ways that leave their outcome unknown.

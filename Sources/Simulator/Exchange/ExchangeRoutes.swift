@@ -2,7 +2,7 @@ internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
 internal import Reactor
-internal import Service
+internal import Orders
 internal import WebAPI
 
 extension Exchange {

@@ -1,7 +1,7 @@
 public import Configuration
 
-/// `[cache]`: answers that are kept to be given again.
-public struct CacheSettings: Sendable {
+/// The keys of `[cache]` for averages.
+public struct AverageCacheSettings: Sendable {
     /// How old an answer about averages may be.
     public var averageLifetime = Duration.zero
     /// Bytes kept.
@@ -16,5 +16,21 @@ public struct CacheSettings: Sendable {
             "Time for which an answer about averages is given again; 0 for never"
         )
         Key("max_bytes", \.bytesLimit, in: 1024...17_179_869_184, "Size of all answers kept at most, in bytes")
+    }
+}
+
+/// The key of `[limits]` for averages.
+public struct AverageLimitSettings: Sendable {
+    /// Days in one range, both ends included.
+    public var rangeDaysMax = 3660
+
+    /// The key.
+    public static let table = ConfigurationTable("limits", "What one request may ask for, and for how long", Self()) {
+        Key(
+            "max_range_days",
+            \.rangeDaysMax,
+            in: 1...36_600,
+            "Days that one request for averages may span; more get 400 INVALID_DATE_RANGE"
+        )
     }
 }

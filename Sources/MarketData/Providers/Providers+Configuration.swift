@@ -1,7 +1,7 @@
 internal import Configuration
-public import MarketData
 public import Postgres
 public import Redis
+public import Service
 
 extension Providers {
     /// The providers of a role's configuration.

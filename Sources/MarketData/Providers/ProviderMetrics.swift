@@ -1,6 +1,6 @@
-public import MarketData
 internal import Metrics
 internal import Reactor
+public import Service
 
 extension Metric {
     fileprivate static let answers = counter(

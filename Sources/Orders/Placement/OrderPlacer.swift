@@ -1,18 +1,20 @@
 internal import Configuration
 internal import HTTPClient
-internal import Orders
 internal import Outbox
 internal import Postgres
-internal import Reactor
-internal import Service
+public import Reactor
+public import Service
 
 /// Places orders, on connections of its own, so that its lease does not wait for somebody's query.
 @ReactorActor
-struct OrderPlacer {
+public struct OrderPlacer {
     private let database: PostgresPool
     private let placement: OrderPlacement
 
-    init(_ environment: ServiceEnvironment) throws(StartupError) {
+    /// Begins at once.
+    ///
+    /// - Throws: What is wrong with the configuration.
+    public init(_ environment: ServiceEnvironment) throws(StartupError) {
         let settings = environment.configuration[ExchangeSettings.table]
         var databaseConfiguration = try PostgresConfiguration(environment.configuration, name: "worker placing orders")
         databaseConfiguration.connections = 2
@@ -28,7 +30,8 @@ struct OrderPlacer {
         environment.metrics.add(placement.relay, destination: "exchange")
     }
 
-    func end(by deadline: Instant) async {
+    /// Ends: what is under way has until the deadline.
+    public func end(by deadline: Instant) async {
         await placement.drain(until: deadline)
         database.close()
     }

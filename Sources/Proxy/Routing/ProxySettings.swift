@@ -1,4 +1,6 @@
 public import Configuration
+internal import HTTPClient
+public import Service
 
 /// `[[proxy]]`: where requests go whose path is none of the gateway's own.
 public struct ProxySettings: Sendable {
@@ -72,5 +74,53 @@ public struct ProxySettings: Sendable {
 
     private static func isUpstream(_ text: String) -> Bool {
         text == "simulator" || text.hasPrefix("simulator ") || text.hasPrefix("http://")
+    }
+}
+
+extension ProxyRoute {
+    /// Those of a configuration.
+    ///
+    /// - Throws: What is wrong with a row.
+    public static func configured(by configuration: Configuration) throws(StartupError) -> [ProxyRoute] {
+        let simulator = configuration[SimulatorSettings.table].url.description
+        let rows = configuration[ProxySettings.table]
+        var routes: [ProxyRoute] = []
+        for row in rows {
+            let values = row.values
+            guard !routes.contains(where: { $0.prefix == values.prefix }) else {
+                throw StartupError(row.problem(with: "prefix", "is that of another row").description)
+            }
+            var targets: [ProxyRoute.Target] = []
+            for text in values.upstreams {
+                do throws(UpstreamURL.ParseError) {
+                    targets.append(try target(text, simulator))
+                } catch {
+                    throw StartupError(row.problem(with: "upstreams", "holds \(text): \(error)").description)
+                }
+            }
+            var route = ProxyRoute(prefix: values.prefix, targets: targets)
+            route.rewrite = values.rewrite
+            route.keepsHost = values.host == .keep
+            route.timeout = values.timeout
+            route.connectTimeout = values.connectTimeout
+            route.idleTimeout = values.idleTimeout
+            route.tunnelTimeout = values.tunnelTimeout
+            routes.append(route)
+        }
+        return routes
+    }
+
+    /// Reads `URL` or `URL weight=N`.
+    private static func target(
+        _ text: String,
+        _ simulator: String
+    ) throws(UpstreamURL.ParseError) -> ProxyRoute.Target {
+        let words = text.split(separator: " ")
+        let url = words.first.map { $0 == "simulator" ? simulator : String($0) } ?? ""
+        guard words.count > 1 else { return ProxyRoute.Target(try UpstreamURL(parsing: url)) }
+        guard words.count == 2, words[1].hasPrefix("weight="), let weight = Int(words[1].dropFirst(7)),
+            (1...1000).contains(weight)
+        else { throw .invalidWeight }
+        return ProxyRoute.Target(try UpstreamURL(parsing: url), weight: weight)
     }
 }

@@ -1,0 +1,52 @@
+import Basics
+import Gateway
+import InternalAPI
+import Reactor
+import Service
+import Simulator
+import Testing
+import Worker
+
+@testable import Configuration
+@testable import tickloop
+
+@Suite struct SettingsTests {
+    /// The folder of the package, from the place of this file in it.
+    private static let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
+
+    @Test(arguments: ServiceName.allCases.map(\.schema))
+    func `the file in etc holds every key at its default`(schema: ConfigurationSchema) throws {
+        let path = "\(Self.root)/etc/\(schema.service).toml"
+        #expect(try FileContents.text(path, atMost: 1 << 20) == schema.template)
+        #expect(schema.template.split(separator: "\n").allSatisfy { $0.count <= 120 })
+
+        let configuration = try Configuration.load(schema, file: path, environment: [:])
+        for entry in schema.entries {
+            #expect(configuration.setting(entry.path).value == entry.defaultValue)
+            #expect(configuration.setting(entry.path).source != .builtIn)
+        }
+    }
+
+    @Test func `each service listens where the contract says`() throws {
+        let expected = ["gateway": 8080, "api": 8000, "worker": 8010, "simulator": 8090]
+        for schema in ServiceName.allCases.map(\.schema) {
+            let configuration = try Configuration.load(schema, file: nil, environment: [:])
+            let port = try #require(expected[schema.service])
+            #expect(configuration[ServerSettings.table].listen == [.tcp(host: "127.0.0.1", port: UInt16(port))])
+        }
+    }
+
+    @Test func `the gateway is told nothing of the database`() {
+        let sections = Set(ConfigurationSchema.gateway.sections.map(\.name))
+        #expect(sections.isDisjoint(with: ["database"]))
+    }
+
+    @Test func `a key that several services have means the same in each`() {
+        var meanings: [String: String] = [:]
+        for entry in ServiceName.allCases.map(\.schema).flatMap(\.entries) {
+            #expect(meanings[entry.path, default: entry.meaning] == entry.meaning)
+            meanings[entry.path] = entry.meaning
+        }
+        #expect(Set(meanings.keys.map { $0.uppercased().replacing(".", with: "_") }).count == meanings.count)
+    }
+}
