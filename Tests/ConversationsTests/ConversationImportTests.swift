@@ -12,7 +12,7 @@ import Testing
     @Test @ReactorActor func `the same set again changes nothing, and another one is counted by its differences`()
         async throws
     {
-        let database = try await ConversationsDatabase()
+        let database = try await TestDatabase()
         let folder = try await ParquetSets.sample("--related", of: 120)
         var events: [ConversationImport.Event] = []
         let first = try await database.load(folder) { events.append($0) }
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test @ReactorActor func `the text index can be left out, and be made later`() async throws {
-        let database = try await ConversationsDatabase()
+        let database = try await TestDatabase()
         let folder = try await ParquetSets.make(ParquetSets.one)
         let index = "select has_text_index, to_regclass('conversation_text') is not null from conversation_set"
         try await database.load(folder, hasTextIndex: false)
@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test @ReactorActor func `values come in every form that sets have them in`() async throws {
-        let database = try await ConversationsDatabase()
+        let database = try await TestDatabase()
         let folder = try await ParquetSets.make(
             """
             when = datetime.datetime(2024, 3, 20, 10, 30, 0, 250000)
@@ -96,7 +96,7 @@ import Testing
     @Test @ReactorActor func `a bad row is named by file, row group, row, column and reason, and the good ones stay`()
         async throws
     {
-        let database = try await ConversationsDatabase()
+        let database = try await TestDatabase()
         let folder = try await ParquetSets.make(
             ParquetSets.one + """
                 part("tag", 1, {"id_tag": [2, None, 4, 5, 6, 2],
@@ -154,7 +154,7 @@ import Testing
         damage: String,
         reason: String
     ) async throws {
-        let database = try await ConversationsDatabase()
+        let database = try await TestDatabase()
         let folder = try await ParquetSets.make(ParquetSets.one)
         try await database.load(folder)
         _ = try await ParquetSets.make(in: folder, "p = root + '/\(path)'\n\(damage)")
@@ -168,7 +168,7 @@ import Testing
     @Test @ReactorActor func `a page damaged in the middle of a file ends the import, and the old set stays`()
         async throws
     {
-        let database = try await ConversationsDatabase()
+        let database = try await TestDatabase()
         let folder = try await ParquetSets.make(ParquetSets.one)
         try await database.load(folder)
         _ = try await ParquetSets.make(
@@ -186,7 +186,7 @@ import Testing
     }
 
     @Test @ReactorActor func `without a program that reads Parquet nothing happens`() async throws {
-        let database = try await ConversationsDatabase()
+        let database = try await TestDatabase()
         let importing = ConversationImport(database.session, .init(reader: "/nowhere/read-parquet"))
         await #expect(throws: ConversationImport.Failure.noReader) { try await importing.run("/") }
     }
@@ -194,7 +194,7 @@ import Testing
     // MARK: By order
 
     @Test @ReactorActor func `the order of the rows relates what has no keys`() async throws {
-        let database = try await ConversationsDatabase()
+        let database = try await TestDatabase()
         let folder = try await ParquetSets.make(
             """
             part("company", 0, {"id_company": [20], "company_name": ["First"]})
@@ -226,7 +226,7 @@ import Testing
         ("part('transcript', 0, {'id_transcript': [1]})", "starts 1 times at 1, and there are 0"),
     ])
     @ReactorActor func `an order that does not come out even is refused`(change: String, reason: String) async throws {
-        let database = try await ConversationsDatabase()
+        let database = try await TestDatabase()
         let folder = try await ParquetSets.make(
             """
             part("company", 0, {"id_company": [1], "company_name": ["Acme"]})
@@ -245,7 +245,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a set that has keys is not related by its order`() async throws {
-        let database = try await ConversationsDatabase()
+        let database = try await TestDatabase()
         let folder = try await ParquetSets.make(ParquetSets.one)
         await #expect(throws: ConversationImport.Failure.unreadable) {
             try await database.load(folder, relatesByOrder: true)
@@ -256,7 +256,7 @@ import Testing
     // MARK: Readers meanwhile
 
     @Test @ReactorActor func `readers see one set or the other, never a mixture and never none`() async throws {
-        let database = try await ConversationsDatabase()
+        let database = try await TestDatabase()
         func set(_ name: String) async throws -> String {
             try await ParquetSets.make(
                 """
@@ -296,7 +296,7 @@ import Testing
     }
 
     @Test @ReactorActor func `two imports at once take turns`() async throws {
-        let database = try await ConversationsDatabase()
+        let database = try await TestDatabase()
         let folder = try await ParquetSets.make(ParquetSets.one)
         let other = try await PostgresSession.open(database.configuration)
         defer { other.close() }

@@ -4,12 +4,6 @@ import Supervision
 import TestSupport
 import Testing
 
-/// Puts the loop on a thread of its own before the first test that needs it.
-let loop: Void = Reactor.runInBackground()
-
-/// The folder of `Package.swift`.
-let packageFolder = Files.parent(of: Files.parent(of: Files.parent(of: #filePath)))
-
 /// The two services that answer the same public routes.
 enum Role: String, CaseIterable, Sendable {
     case gateway = "gateway-1"

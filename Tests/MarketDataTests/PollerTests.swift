@@ -29,8 +29,10 @@ final class ScriptedProvider: QuoteProvider {
     init() { loop }
 
     @Test @ReactorActor func `a symbol that fails does not stop the others, and its error is listed`() async throws {
-        let database = try await MarketDatabase()
-        let (pool, storage) = (try await database.pool(), try await database.pool(connections: 1))
+        let database = try await TestDatabase()
+        let (pool, storage) = (
+            try await database.readyPool(connections: 2), try await database.readyPool(connections: 1)
+        )
         defer {
             pool.close()
             storage.close()
@@ -55,9 +57,9 @@ final class ScriptedProvider: QuoteProvider {
     }
 
     @Test @ReactorActor func `three workers run each due moment once`() async throws {
-        let database = try await MarketDatabase()
-        let pool = try await database.pool()
-        let storage = try await database.pool(connections: 1)
+        let database = try await TestDatabase()
+        let pool = try await database.readyPool(connections: 2)
+        let storage = try await database.readyPool(connections: 1)
         defer {
             pool.close()
             storage.close()

@@ -13,7 +13,7 @@ import Testing
     private static let second = "00000000-0000-4000-8000-000000000002"
 
     /// A job that is due every ten seconds, first at 00:00:06.
-    private func prepare(_ database: MarketDatabase) async throws {
+    private func prepare(_ database: TestDatabase) async throws {
         try await database.execute("select create_polling_job('{A,B}', 10, 'y', 1000, '2024-01-01Z')")
         try await database.execute("update polling_jobs set next_run_at = '2024-01-01 00:00:06Z'")
     }
@@ -23,7 +23,7 @@ import Testing
         _ second: Int,
         _ owner: String = first,
         lease: String = "60 s",
-        on database: MarketDatabase
+        on database: TestDatabase
     ) async throws -> [String] {
         try await database.rows(
             """
@@ -33,7 +33,7 @@ import Testing
         )
     }
 
-    private func finish(_ due: Int, _ owner: String = first, _ failures: Int = 0, on database: MarketDatabase)
+    private func finish(_ due: Int, _ owner: String = first, _ failures: Int = 0, on database: TestDatabase)
         async throws
         -> [String]
     {
@@ -47,7 +47,7 @@ import Testing
         )
     }
 
-    private func counts(_ database: MarketDatabase) async throws -> [String] {
+    private func counts(_ database: TestDatabase) async throws -> [String] {
         try await database.rows(
             """
             select
@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a due moment is begun by one worker, and the next is counted from it`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await prepare(database)
         #expect(try await claim(5, on: database) == [])
         #expect(try await claim(9, on: database) == ["6"])
@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test @ReactorActor func `after a downtime a job runs once, and what it missed is counted`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await prepare(database)
         #expect(try await claim(58, on: database) == ["56"])
         #expect(try await finish(56, on: database) == ["t"])
@@ -80,7 +80,7 @@ import Testing
     }
 
     @Test @ReactorActor func `what is due while the last run is under way is skipped`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await prepare(database)
         #expect(try await claim(6, on: database) == ["6"])
         #expect(try await claim(27, Self.second, on: database) == [])
@@ -91,7 +91,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a run whose worker was lost has failed, and is not repeated`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await prepare(database)
         #expect(try await claim(6, lease: "5 s", on: database) == ["6"])
         #expect(try await claim(16, Self.second, on: database) == ["16"])
@@ -101,7 +101,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a lease that is renewed lasts, one that has ended does not come back`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await prepare(database)
         #expect(try await claim(6, lease: "5 s", on: database) == ["6"])
         func renew(_ second: Int) async throws -> [String] {
@@ -119,7 +119,7 @@ import Testing
     }
 
     @Test @ReactorActor func `while a job is paused nothing is due, and nothing is missed`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await prepare(database)
         func change(_ paused: String, _ interval: String, _ second: Int) async throws {
             try await database.execute(
@@ -146,7 +146,7 @@ import Testing
     }
 
     @Test @ReactorActor func `jobs of one interval that are made together are spread over it`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         for _ in 0..<20 {
             try await database.execute("select create_polling_job('{A}', 60, null, 20, '2024-01-01Z')")
         }

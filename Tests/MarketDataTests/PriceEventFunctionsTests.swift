@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized) struct PriceEventFunctionsTests {
     init() { loop }
 
-    private func apply(_ ids: [Int], on database: MarketDatabase) async throws -> [String] {
+    private func apply(_ ids: [Int], on database: TestDatabase) async throws -> [String] {
         let list = ids.map(String.init).joined(separator: ",")
         return try await database.rows(
             "select * from apply_price_events('{\(list)}', 'price-events', 'ma_calculators', null, null)"
@@ -16,7 +16,7 @@ import Testing
     }
 
     @Test @ReactorActor func `an event has its effect once, and the average is of the newest five`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await database.store("A", ["1", "2", "3", "4", "5", "6", "8"])
         #expect(try await apply([1], on: database) == ["A|5.2|5|1"])
         #expect(try await apply([1], on: database) == [])
@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test @ReactorActor func `newest is by quote time, then by id, and imported prices count`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await database.execute(
             """
             insert into prices (symbol, recorded_at, price)
@@ -45,7 +45,7 @@ import Testing
     @Test @ReactorActor func `of two that make one average at once, the second sees what the first saw, and more`()
         async throws
     {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await database.store("A", ["1"])
         let other = try await database.connect()
         defer { other.close() }
@@ -61,7 +61,7 @@ import Testing
 
     @Test @ReactorActor func `a lost event is made again, one that waits in the outbox or is dead is not`() async throws
     {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await database.store("A", ["1", "2", "3"])
         #expect(try await database.rows("select renew_price_events(10)") == ["0"])
         #expect(try await database.rows("select lose_price_events()") == ["3"])
@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test @ReactorActor func `the position of a group only moves forward`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         for (milliseconds, number) in [(5, 7), (5, 6), (4, 9), (6, 0)] {
             try await database.execute("select apply_price_events('{}', 's', 'g', \(milliseconds), \(number))")
         }
@@ -86,7 +86,7 @@ import Testing
     @Test @ReactorActor func `the newest prices of a symbol are read from the end of the index, not sorted`()
         async throws
     {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await database.execute(
             """
             insert into prices (symbol, recorded_at, price)

@@ -16,14 +16,14 @@ import Testing
     /// A processor with a Redis database and a PostgreSQL database of its own.
     @ReactorActor
     private final class Fixture {
-        let database: MarketDatabase
+        let database: TestDatabase
         let pool: PostgresPool
         let redis: RedisClient
         private(set) var processors: [PriceEventProcessor] = []
 
         init() async throws {
-            database = try await MarketDatabase()
-            pool = try await database.pool()
+            database = try await TestDatabase()
+            pool = try await database.readyPool(connections: 2)
             let address = try await TestServers.redisDatabase()
             var configuration = RedisConfiguration(endpoint: address.endpoint, clientName: "test")
             configuration.database = address.database

@@ -63,7 +63,7 @@ import WebAPI
     }
 
     @Test @ReactorActor func `pages of a history have each price once, however many have the same time`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await database.execute(
             """
             insert into prices (symbol, recorded_at, price)
@@ -72,7 +72,7 @@ import WebAPI
             insert into prices (symbol, recorded_at, price) values ('B', '2024-03-20T10:30:00Z', 1)
             """
         )
-        let pool = try await database.pool()
+        let pool = try await database.readyPool(connections: 2)
         defer { pool.close() }
         let reader = PriceReader(database: pool)
         var prices: [String] = []
@@ -92,7 +92,7 @@ import WebAPI
     }
 
     @Test @ReactorActor func `a bar is exact, and its first and last are by time and id`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await database.execute(
             """
             insert into prices (symbol, recorded_at, price) values
@@ -102,7 +102,7 @@ import WebAPI
                 ('A', '2024-03-20T10:29:59.999999Z', 100), ('A', '2024-03-20T11:00:00Z', 7)
             """
         )
-        let pool = try await database.pool()
+        let pool = try await database.readyPool(connections: 2)
         defer { pool.close() }
         func bars(_ interval: String, _ from: String, _ to: String) async throws -> [String] {
             let question = try BarQuestion(
@@ -123,7 +123,7 @@ import WebAPI
     }
 
     @Test @ReactorActor func `both are one scan of the index`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await database.execute(
             """
             insert into prices (symbol, recorded_at, price)

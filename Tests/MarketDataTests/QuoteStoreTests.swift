@@ -10,8 +10,8 @@ import Testing
 
     @Test @ReactorActor func `a stored quote has its raw answer, its message and a place in the rollups`() async throws
     {
-        let database = try await MarketDatabase()
-        let pool = try await database.pool(connections: 1)
+        let database = try await TestDatabase()
+        let pool = try await database.readyPool(connections: 1)
         defer { pool.close() }
         let store = QuoteStore(pool, logger: quiet)
         let quote = FetchedQuote("M&M.NS", "150.250", at: "2024-03-20T10:30:00.5Z", currency: nil)
@@ -50,8 +50,8 @@ import Testing
     @Test @ReactorActor func `what gathers during a commit is committed together, and each gets its own ids`()
         async throws
     {
-        let database = try await MarketDatabase()
-        let pool = try await database.pool(connections: 1)
+        let database = try await TestDatabase()
+        let pool = try await database.readyPool(connections: 1)
         defer { pool.close() }
         let store = QuoteStore(pool, logger: quiet)
         let all = (1...300).map { number in
@@ -71,9 +71,9 @@ import Testing
     }
 
     @Test @ReactorActor func `a value that the database refuses fails alone`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         try await database.execute("alter table prices add check (price <> 13)")
-        let pool = try await database.pool(connections: 1)
+        let pool = try await database.readyPool(connections: 1)
         defer { pool.close() }
         let store = QuoteStore(pool, logger: quiet)
         let all = (10...16).map { number in
@@ -101,8 +101,8 @@ import Testing
     @Test @ReactorActor func `whoever waits too long is told, and the quote is stored when the month is free`()
         async throws
     {
-        let database = try await MarketDatabase()
-        let pool = try await database.pool(connections: 1)
+        let database = try await TestDatabase()
+        let pool = try await database.readyPool(connections: 1)
         defer { pool.close() }
         let store = QuoteStore(pool, logger: quiet)
         let other = try await database.connect()
@@ -122,7 +122,7 @@ import Testing
     }
 
     @Test @ReactorActor func `the price of 0 that providers send when they have none is refused`() async throws {
-        let database = try await MarketDatabase()
+        let database = try await TestDatabase()
         await #expect(throws: (any Error).self) { try await database.store("A", ["0"]) }
         #expect(try await database.rows("select count(*) from prices") == ["0"])
     }

@@ -11,10 +11,10 @@ import Testing
     init() { loop }
 
     @ReactorActor
-    private func withIntake(_ body: @ReactorActor (OrdersDatabase, Intake, PostgresPool) async throws -> Void)
+    private func withIntake(_ body: @ReactorActor (TestDatabase, Intake, PostgresPool) async throws -> Void)
         async throws
     {
-        let database = try await OrdersDatabase()
+        let database = try await TestDatabase()
         let pool = database.pool()
         defer { pool.close() }
         try await eventually("a connection") { pool.isReady }

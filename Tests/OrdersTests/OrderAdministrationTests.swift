@@ -17,16 +17,16 @@ import Testing
     @ReactorActor
     private func withOrders(
         _ count: Int,
-        _ body: @ReactorActor (OrdersDatabase, OrderAdministration) async throws -> Void
+        _ body: @ReactorActor (TestDatabase, OrderAdministration) async throws -> Void
     ) async throws {
-        let database = try await OrdersDatabase()
+        let database = try await TestDatabase()
         for number in 0..<count { try await database.submit(number) }
         try await body(database, OrderAdministration(database.session))
     }
 
     /// Claims up to `maximum` orders for a worker.
     @ReactorActor
-    private func claim(_ database: OrdersDatabase, _ maximum: Int = 100) async throws -> [String] {
+    private func claim(_ database: TestDatabase, _ maximum: Int = 100) async throws -> [String] {
         try await database.execute("select outbox_enter('\(Self.owner)', '1 minute') on conflict do nothing")
         return try await database.rows("select key from outbox_claim('exchange', '\(Self.owner)', 0, \(maximum))")
     }
@@ -41,11 +41,11 @@ import Testing
 
     @Test @ReactorActor func `an order that is held is not claimed until it is released`() async throws {
         try await withOrders(2) { database, orders in
-            let (first, second) = (OrdersDatabase.id(0), OrdersDatabase.id(1))
+            let (first, second) = (TestDatabase.id(0), TestDatabase.id(1))
             #expect(words(try await orders.hold(first)) == "done")
             #expect(try await orders.isHeld(first) == true)
             #expect(try await orders.isHeld(second) == false)
-            #expect(try await orders.isHeld(OrdersDatabase.id(7)) == nil)
+            #expect(try await orders.isHeld(TestDatabase.id(7)) == nil)
             try await database.execute("select outbox_enter('\(Self.owner)', '1 minute')")
             let claim = "select key from outbox_claim('exchange', '\(Self.owner)', 0, 100)"
             #expect(try await database.rows(claim) == [second])
@@ -53,7 +53,7 @@ import Testing
             #expect(stuck.rows.map { $0[0] } == [first, second])
             #expect(stuck.rows.map { $0[3] } == ["held", "being placed"])
             #expect(words(try await orders.hold(second)).contains("a worker is placing it"))
-            #expect(words(try await orders.hold(OrdersDatabase.id(7))) == "unknown")
+            #expect(words(try await orders.hold(TestDatabase.id(7))) == "unknown")
             #expect(words(try await orders.release(first)) == "done")
             #expect(try await database.rows(claim) == [first])
         }
@@ -63,7 +63,7 @@ import Testing
         async throws
     {
         try await withOrders(3) { database, orders in
-            let ids = (0..<3).map { OrdersDatabase.id($0) }
+            let ids = (0..<3).map { TestDatabase.id($0) }
             #expect(words(try await orders.giveUp(ids[0], reason: "a \"reason\"")) == "done")
             let event = try await orders.events(of: ids[0], after: 0, limit: 10).rows.last
             #expect(event?[4] == "OrderRejected")
@@ -83,7 +83,7 @@ import Testing
             )
             #expect(words(try await orders.giveUp(ids[1], reason: "x")).contains("a worker is placing it"))
             #expect(words(try await orders.giveUp(ids[2], reason: "x")).contains("the exchange may have executed it"))
-            #expect(words(try await orders.giveUp(OrdersDatabase.id(9), reason: "x")) == "unknown")
+            #expect(words(try await orders.giveUp(TestDatabase.id(9), reason: "x")) == "unknown")
             #expect(try await orders.check(ledger: nil, log: nil).isWhole)
         }
     }
@@ -91,7 +91,7 @@ import Testing
     @Test @ReactorActor func `a check finds what is stored wrongly, and a rebuild mends the rows`() async throws {
         try await withOrders(4) { database, orders in
             #expect(try await orders.check(ledger: nil, log: nil).isWhole)
-            let id = { (number: Int) in OrdersDatabase.id(number) }
+            let id = { (number: Int) in TestDatabase.id(number) }
             try await database.execute(
                 """
                 update orders set filled_quantity = 3 where id = '\(id(0))';
@@ -121,7 +121,7 @@ import Testing
 
     @Test @ReactorActor func `the ledger is read page by page, and compared`() async throws {
         try await withOrders(3) { database, orders in
-            let id = { (number: Int) in OrdersDatabase.id(number) }
+            let id = { (number: Int) in TestDatabase.id(number) }
             try await database.execute(
                 """
                 delete from outbox where key in ('\(id(0))', '\(id(1))');

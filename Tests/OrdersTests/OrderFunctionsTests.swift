@@ -1,5 +1,6 @@
 import Postgres
 import Reactor
+import TestSupport
 import Testing
 
 @testable import Orders
@@ -9,7 +10,7 @@ import Testing
     init() { loop }
 
     @Test @ReactorActor func `an order, its event and its message are one transaction`() async throws {
-        let database = try await OrdersDatabase()
+        let database = try await TestDatabase()
         try await database.submit(1)
         #expect(
             try await database.rows("select type, side, instrument, limit_price, quantity, status, version from orders")
@@ -33,7 +34,7 @@ import Testing
     @Test @ReactorActor func `a reader of events misses none whose writer took its position first and committed last`()
         async throws
     {
-        let database = try await OrdersDatabase()
+        let database = try await TestDatabase()
         let (first, second) = (try await database.connect(), try await database.connect())
         defer {
             first.close()
@@ -49,21 +50,21 @@ import Testing
         #expect(try await database.rows(events) == [])
         try await database.execute("commit", on: first)
         #expect(
-            try await database.rows(events) == ["1|\(OrdersDatabase.id(1))", "2|\(OrdersDatabase.id(2))"]
+            try await database.rows(events) == ["1|\(TestDatabase.id(1))", "2|\(TestDatabase.id(2))"]
         )
     }
 
     @Test @ReactorActor func `a position that a rollback gave up holds no reader back`() async throws {
-        let database = try await OrdersDatabase()
+        let database = try await TestDatabase()
         try await database.execute("begin")
         try await database.submit(1)
         try await database.execute("rollback")
         try await database.submit(2)
-        #expect(try await database.rows("select order_id from order_events_after(0, 0, 10)") == [OrdersDatabase.id(2)])
+        #expect(try await database.rows("select order_id from order_events_after(0, 0, 10)") == [TestDatabase.id(2)])
     }
 
     @Test @ReactorActor func `a reader that goes on while many write gets every event once, in order`() async throws {
-        let database = try await OrdersDatabase()
+        let database = try await TestDatabase()
         let writers = Writers()
         for writer in 0..<4 {
             Reactor.spawn {
@@ -103,11 +104,11 @@ import Testing
     }
 
     @Test @ReactorActor func `an order is cancelled only while it can be taken back`() async throws {
-        let database = try await OrdersDatabase()
+        let database = try await TestDatabase()
         for number in 1...3 { try await database.submit(number) }
         func cancel(_ number: Int) async throws -> [String] {
             try await database.rows(
-                "select withdraw_order('\(OrdersDatabase.id(number))', null, 'OrderCancelled', '{}')"
+                "select withdraw_order('\(TestDatabase.id(number))', null, 'OrderCancelled', '{}')"
             )
         }
         #expect(try await cancel(1) == ["t"])
@@ -115,8 +116,8 @@ import Testing
         #expect(try await cancel(9) == ["null"])
         try await database.execute(
             """
-            select outbox_enter('\(OrdersDatabase.id(7))', '1 hour');
-            select outbox_claim('exchange', '\(OrdersDatabase.id(7))', 0, 1);
+            select outbox_enter('\(TestDatabase.id(7))', '1 hour');
+            select outbox_claim('exchange', '\(TestDatabase.id(7))', 0, 1);
             """
         )
         #expect(try await cancel(2) == ["f"])
@@ -124,24 +125,24 @@ import Testing
         #expect(
             try await database.rows("select status from orders order by id") == ["cancelled", "pending", "cancelled"]
         )
-        #expect(try await database.rows("select key from outbox") == [OrdersDatabase.id(2)])
+        #expect(try await database.rows("select key from outbox") == [TestDatabase.id(2)])
         #expect(try await database.rows("select * from order_differences()") == [])
     }
 
     @Test @ReactorActor func `orders that have expired end, but for those that somebody is placing`() async throws {
-        let database = try await OrdersDatabase()
+        let database = try await TestDatabase()
         for number in 1...3 {
             try await database.submit(number, expiresAt: "date_trunc('milliseconds', now()) + '50 milliseconds'")
         }
         try await database.submit(4)
         try await database.execute(
             """
-            select outbox_enter('\(OrdersDatabase.id(7))', '1 hour');
-            select outbox_claim('exchange', '\(OrdersDatabase.id(7))', 0, 1);
+            select outbox_enter('\(TestDatabase.id(7))', '1 hour');
+            select outbox_claim('exchange', '\(TestDatabase.id(7))', 0, 1);
             select pg_sleep(0.1);
             """
         )
-        let expire = "select looked_at, expired from expire_orders('-infinity', '\(OrdersDatabase.id(0))', 10)"
+        let expire = "select looked_at, expired from expire_orders('-infinity', '\(TestDatabase.id(0))', 10)"
         #expect(try await database.rows(expire) == ["3|2"])
         #expect(
             try await database.rows("select status from orders order by id")
@@ -152,7 +153,7 @@ import Testing
     }
 
     @Test @ReactorActor func `executions decide the status, in whatever order they come`() async throws {
-        let database = try await OrdersDatabase()
+        let database = try await TestDatabase()
         try await database.submit(1)
         let steps: [(type: String, data: String, status: String, filled: Int)] = [
             ("PlacementUnknown", "{}", "pending", 0),
@@ -176,7 +177,7 @@ import Testing
     }
 
     @Test @ReactorActor func `rebuilding gives the rows that random histories led to`() async throws {
-        let database = try await OrdersDatabase()
+        let database = try await TestDatabase()
         for number in 1...20 { try await database.submit(number) }
         let types = [
             "PlacementFailed", "PlacementUnknown", "OrderPlaced", "OrderRejected", "OrderCancelled", "OrderExpired",
@@ -186,7 +187,7 @@ import Testing
         for _ in 0..<60 {
             let events = (1...Int.random(in: 1...8, using: &random)).map { _ in
                 (
-                    id: OrdersDatabase.id(Int.random(in: 1...20, using: &random)),
+                    id: TestDatabase.id(Int.random(in: 1...20, using: &random)),
                     type: types.randomElement(using: &random) ?? "",
                     quantity: Int.random(in: 0...6, using: &random),
                     previous: Int.random(in: 0...6, using: &random)
@@ -208,8 +209,8 @@ import Testing
         #expect(try await database.rows("select rebuild_orders()") == ["0"])
         try await database.execute(
             """
-            update orders set status = 'filled', version = version + 1 where id < '\(OrdersDatabase.id(5))';
-            delete from orders where id > '\(OrdersDatabase.id(17))';
+            update orders set status = 'filled', version = version + 1 where id < '\(TestDatabase.id(5))';
+            delete from orders where id > '\(TestDatabase.id(17))';
             """
         )
         #expect(try await database.rows("select rebuild_orders()") == ["7"])
@@ -218,13 +219,13 @@ import Testing
 
     @Test @ReactorActor func `keys are forgotten after their day, and an old one may be used anew before`() async throws
     {
-        let database = try await OrdersDatabase()
+        let database = try await TestDatabase()
         try await database.execute(
             """
             insert into order_keys (owner, key, order_id, created_at) values
-                ('', 'old', '\(OrdersDatabase.id(1))', now() - interval '24 hours 1 minute'),
-                ('', 'older', '\(OrdersDatabase.id(1))', now() - interval '25 hours 1 minute'),
-                ('', 'new', '\(OrdersDatabase.id(1))', now())
+                ('', 'old', '\(TestDatabase.id(1))', now() - interval '24 hours 1 minute'),
+                ('', 'older', '\(TestDatabase.id(1))', now() - interval '25 hours 1 minute'),
+                ('', 'new', '\(TestDatabase.id(1))', now())
             """
         )
         #expect(try await database.rows("select forget_order_keys(10)") == ["1"])
@@ -232,7 +233,7 @@ import Testing
         let taken = try await database.rows(
             """
             select verdict from submit_orders(
-                '{\(OrdersDatabase.id(2))}', array[now()], '{market}', '{buy}', '{DE000A0Q4RZ3}', '{null}', '{1}',
+                '{\(TestDatabase.id(2))}', array[now()], '{market}', '{buy}', '{DE000A0Q4RZ3}', '{null}', '{1}',
                 '{null}', '{null}', '{old}'
             )
             """

@@ -1,5 +1,6 @@
 import Postgres
 import Reactor
+import TestSupport
 import Testing
 
 /// The functions of `sql/0004_outbox.sql`, against a real server.
@@ -9,7 +10,7 @@ import Testing
     @Test @ReactorActor func `several owners that claim at the same time share the messages, oldest first`()
         async throws
     {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add(1...1000)
         async let first = claimAll(1, database)
         async let second = claimAll(2, database)
@@ -19,10 +20,10 @@ import Testing
     }
 
     /// Enters as `owner` and claims until there is nothing left.
-    @ReactorActor private func claimAll(_ owner: Int, _ database: OutboxDatabase) async throws -> [Int] {
+    @ReactorActor private func claimAll(_ owner: Int, _ database: TestDatabase) async throws -> [Int] {
         let session = try await database.connect()
         defer { session.close() }
-        _ = try await database.rows("select outbox_enter('\(OutboxDatabase.key(owner))', '1 hour')", on: session)
+        _ = try await database.rows("select outbox_enter('\(TestDatabase.key(owner))', '1 hour')", on: session)
         var mine: [Int] = []
         while true {
             let batch = try await database.claim(owner, maximum: 17, on: session)
@@ -33,7 +34,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a message that somebody is just claiming is skipped and not waited for`() async throws {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add(1...3)
         try await database.enter(1)
         try await database.enter(2)
@@ -49,7 +50,7 @@ import Testing
     @Test @ReactorActor func `whoever looks with an older snapshot is refused what another has claimed since`()
         async throws
     {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add([1])
         try await database.enter(1)
         try await database.enter(2)
@@ -66,7 +67,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a message that nobody has claimed can be withdrawn, once`() async throws {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add(1...2)
         try await database.enter(1)
         #expect(try await database.withdraw(1))
@@ -75,7 +76,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a claim counts as sent until it is handed back, also past its lease`() async throws {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add([1])
         try await database.enter(1)
         _ = try await database.claim(1)
@@ -87,7 +88,7 @@ import Testing
     }
 
     @Test @ReactorActor func `what may have been executed cannot be withdrawn`() async throws {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add([1])
         try await database.enter(1)
         _ = try await database.claim(1)
@@ -96,7 +97,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a withdrawal waits for the claim that is under way, and then knows`() async throws {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add([1])
         try await database.enter(1)
         let relay = try await database.connect()
@@ -110,7 +111,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a message that is just being withdrawn is not claimed`() async throws {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add(1...2)
         try await database.enter(1)
         let client = try await database.connect()
@@ -123,7 +124,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a withdrawal of what was handed back is decided against the next claim`() async throws {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add([1])
         try await database.enter(1)
         _ = try await database.claim(1)
@@ -139,7 +140,7 @@ import Testing
     }
 
     @Test @ReactorActor func `claims of an ended lease are taken over as uncertain, in batches, by one`() async throws {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add(1...5)
         try await database.enter(1)
         _ = try await database.claim(1)
@@ -147,7 +148,7 @@ import Testing
             try await database.rows(
                 """
                 select right(key::text, 1), attempts, uncertain_ms
-                from outbox_take_over('exchange', '\(OutboxDatabase.key(owner))', \(maximum))
+                from outbox_take_over('exchange', '\(TestDatabase.key(owner))', \(maximum))
                 """
             )
         }
@@ -165,10 +166,10 @@ import Testing
     }
 
     @Test @ReactorActor func `a lease that has ended is never renewed, and claims nothing`() async throws {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add([1])
         try await database.enter(1)
-        let owner = OutboxDatabase.key(1)
+        let owner = TestDatabase.key(1)
         #expect(try await database.rows("select outbox_renew('\(owner)', '1 hour')") == ["t"])
         try await database.execute("select outbox_leave('\(owner)')")
         #expect(try await database.rows("select outbox_renew('\(owner)', '1 hour')") == ["f"])
@@ -176,7 +177,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a lease that is just being renewed is not taken over`() async throws {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add([1])
         try await database.enter(1, lease: "1 second")
         try await database.enter(2)
@@ -184,22 +185,22 @@ import Testing
         let relay = try await database.connect()
         defer { relay.close() }
         try await relay.execute("begin", deadline: soon)
-        let owner = OutboxDatabase.key(1)
+        let owner = TestDatabase.key(1)
         try await relay.execute("select outbox_renew('\(owner)', '1 hour')", deadline: soon)
         try await database.execute("select pg_sleep(1.1)")
-        let taken = "select key from outbox_take_over('exchange', '\(OutboxDatabase.key(2))', 9)"
+        let taken = "select key from outbox_take_over('exchange', '\(TestDatabase.key(2))', 9)"
         #expect(try await database.numbers(taken) == [])
         try await relay.execute("commit", deadline: soon)
         #expect(try await database.numbers(taken) == [])
     }
 
     @Test @ReactorActor func `a message with a lower id that is committed later is not passed over`() async throws {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         let first = try await database.connect()
         defer { first.close() }
         try await first.execute("begin", deadline: soon)
         try await first.execute(
-            "select outbox_add('exchange', array['\(OutboxDatabase.key(1))']::uuid[], array['{}']::jsonb[])",
+            "select outbox_add('exchange', array['\(TestDatabase.key(1))']::uuid[], array['{}']::jsonb[])",
             deadline: soon
         )
         // Nobody waits for anybody, but those of a sequence, whose order is not known yet.
@@ -207,14 +208,14 @@ import Testing
         try await database.add([3], sequence: "a")
         try await database.enter(1)
         let claim =
-            "select right(key::text, 1), is_final from outbox_claim('exchange', '\(OutboxDatabase.key(1))', 0, 9)"
+            "select right(key::text, 1), is_final from outbox_claim('exchange', '\(TestDatabase.key(1))', 0, 9)"
         #expect(try await database.rows(claim) == ["2|f"])
         try await first.execute("commit", deadline: soon)
         #expect(try await database.rows(claim) == ["1|t", "3|t"])
     }
 
     @Test @ReactorActor func `of a sequence only the first is claimable, and others do not wait for it`() async throws {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add(1...2, sequence: "a")
         try await database.add([3])
         try await database.add([4], sequence: "b")
@@ -223,18 +224,18 @@ import Testing
         #expect(try await database.claim(1) == [])
         _ = try await database.handBack(1, by: 1)
         #expect(try await database.claim(1) == [1])
-        let one = OutboxDatabase.key(1)
+        let one = TestDatabase.key(1)
         try await database.execute("select outbox_remove(array(select id from outbox where key = '\(one)'))")
         #expect(try await database.claim(1) == [2])
     }
 
     @Test @ReactorActor func `a message is not claimed before it is due, nor while it is held`() async throws {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add(1...2)
         try await database.enter(1)
         let postpone = { (number: Int, until: String) in
             try await database.rows(
-                "select outbox_postpone('exchange', '\(OutboxDatabase.key(number))', '\(until)')"
+                "select outbox_postpone('exchange', '\(TestDatabase.key(number))', '\(until)')"
             )
         }
         #expect(try await postpone(2, "infinity") == ["t"])
@@ -249,7 +250,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a claim looks only above the mark, but always at what was handed back`() async throws {
-        let database = try await OutboxDatabase()
+        let database = try await TestDatabase()
         try await database.add(1...4)
         try await database.enter(1)
         #expect(try await database.claim(1, above: 2) == [3, 4])

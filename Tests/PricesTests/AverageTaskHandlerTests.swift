@@ -12,8 +12,6 @@ import Testing
 @Suite struct AverageTaskHandlerTests {
     init() { loop }
 
-    private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-
     @ReactorActor
     private func task(_ arguments: JSONValue, within limit: Duration? = nil) -> TaskContext {
         var generator = SystemRandomNumberGenerator()
@@ -29,7 +27,7 @@ import Testing
     @Test @ReactorActor func `each task of a batch gets its own result, also beside one that makes no sense`()
         async throws
     {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         try await database.execute(
             """
             insert into prices (symbol, recorded_at, price) values
@@ -65,7 +63,7 @@ import Testing
     }
 
     @Test @ReactorActor func `tasks that come while statements run share the next ones`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         try await database.execute("insert into prices (symbol, recorded_at, price) values ('A', '2025-01-01Z', 1)")
         let pool = database.pool()
         defer { pool.close() }

@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test @ReactorActor func `the sample prices are answered as the contract shows`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         let script = try #require(Files.text("\(packageFolder)/sql/\(SamplePrices.path)"))
         #expect(try await SamplePrices.load(script, on: database.session, deadline: soon))
         let pool = database.pool()
@@ -74,7 +74,7 @@ import Testing
     @Test @ReactorActor func `a day whose last price is deleted is left out, and a late price is in the next answer`()
         async throws
     {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         let pool = database.pool()
         defer { pool.close() }
         let days = try [request("2025-01-01", "2025-01-09"), request("2025-01-01", "2025-01-09", "A")]
@@ -103,7 +103,7 @@ import Testing
     }
 
     @Test @ReactorActor func `each of many requests gets its own answer`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         let pool = database.pool()
         defer { pool.close() }
         // Nearly three years; some days without prices, one whole month among them.
@@ -139,7 +139,7 @@ import Testing
     @ReactorActor func `a range is one scan of the key, and reads no other day`(statement: PostgresStatement)
         async throws
     {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         try await database.execute(
             """
             insert into prices (symbol, recorded_at, price)
@@ -165,7 +165,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a long range reads whole months, and only the days around them`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         try await database.execute(
             """
             insert into prices (symbol, recorded_at, price)

@@ -34,19 +34,19 @@ import Testing
     }
 
     @ReactorActor
-    private func run(lines: String, on database: PricesDatabase) async throws -> Outcome {
+    private func run(lines: String, on database: TestDatabase) async throws -> Outcome {
         let path = "\(try TestFolder.make())/prices.csv"
         try Files.write(lines, to: path)
         return try await run(path, on: database.session)
     }
 
     @ReactorActor
-    private func rows(_ database: PricesDatabase) async throws -> [String] {
+    private func rows(_ database: TestDatabase) async throws -> [String] {
         try await database.rows("select symbol, recorded_at, price from prices order by 1, 2, 3")
     }
 
     @Test @ReactorActor func `running it twice doubles nothing, and equal lines all count`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         let file = """
             recorded_at,price,symbol
             2025-01-01T09:00:00Z,1.10,A
@@ -93,7 +93,7 @@ import Testing
     }
 
     @Test @ReactorActor func `bad lines are named and the good ones are kept`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         let outcome = try await run(
             lines: """
                 symbol,recorded_at,price
@@ -118,12 +118,12 @@ import Testing
         ("symbol,recorded_at\n", .missingColumn("price", found: "\"symbol\", \"recorded_at\"")),
     ])
     @ReactorActor func `a file without a header is not imported`(lines: String, error: PriceFileError) async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         await #expect(throws: PriceImport.Failure.file(error)) { try await run(lines: lines, on: database) }
     }
 
     @Test @ReactorActor func `a file that cannot be read is not imported`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         let folder = try TestFolder.make()
         for (path, words) in [("\(folder)/none.csv", "No such file or directory"), (folder, "Is a directory")] {
             await #expect(throws: PriceImport.Failure.file(.unreadable(words))) {
@@ -135,7 +135,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a file of many slices arrives whole, and imports take turns`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         var lines = "symbol,recorded_at,price\n"
         var expected = 0
         for index in 0..<(2005) {
@@ -163,7 +163,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a power of ten is a price as exact as any other`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         _ = try await run(
             lines: "symbol,recorded_at,price\nA,2025-01-01T09:00:00Z,1e-05\nA,2025-01-01T09:00:00Z,-1.25E+3\n",
             on: database
@@ -172,7 +172,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a file in UTF-16 with semicolons is read like any other`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         let text = "sep=;\r\nDate;Close\r\n2025-01-01;1.5\r\n2025-01-02;2.5\r\n"
         let path = "\(try TestFolder.make())/prices.csv"
         let units = text.utf16.flatMap { unit -> [UInt8] in [UInt8(unit & 0xFF), UInt8(unit >> 8)] }
@@ -183,7 +183,7 @@ import Testing
     }
 
     @Test @ReactorActor func `an import that waits for a forgotten transaction says whose it is`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         let other = try await database.connect()
         try await other.execute("set application_name = 'forgotten'", deadline: soon)
         try await other.execute("begin; select from prices; lock table prices in share mode", deadline: soon)
@@ -217,7 +217,7 @@ import Testing
     @Test @ReactorActor func `seeded rows are as many as asked for, within their days, and the same again`()
         async throws
     {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         let range = try #require(
             CalendarDate("2022-01-01").flatMap { first in
                 CalendarDate("2022-12-31").flatMap { DateRange(first: first, last: $0) }

@@ -47,7 +47,7 @@ struct RealPricesTests {
             means.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.text)" }
         }
 
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         let summary = try await PriceImport(database.session) { _ in }.run(realPrices)
         #expect(summary == PriceImport.Summary(imported: lines.count, alreadyThere: 0, bad: 0))
         #expect(try await database.means() == list(overAll))

@@ -68,7 +68,7 @@ import Testing
     ]
 
     @Test @ReactorActor func `the rollups follow every kind of statement`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         for (sql, means) in Self.statements {
             try await database.execute(sql)
             #expect(try await database.means() == means, "\(sql)")
@@ -102,7 +102,7 @@ import Testing
     ]
 
     @Test @ReactorActor func `the months follow their days`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         for (sql, months) in Self.statementsOnMonths {
             try await database.execute(sql)
             #expect(try await database.months() == months, "\(sql)")
@@ -111,7 +111,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a month keeps what two writers of different days of it commit`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         let second = try await database.connect()
         // Of a month that is new to both, then of one that is there.
         for days in [("01", "02"), ("03", "04")] {
@@ -136,7 +136,7 @@ import Testing
 
     @Test(arguments: ["repeatable read", "serializable"])
     @ReactorActor func `a writer with an old snapshot of a month is refused`(isolation: String) async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         let old = try await database.connect()
         // A month that the snapshot does not have, then one that it has.
         for day in ["01", "03"] {
@@ -159,7 +159,7 @@ import Testing
     }
 
     @Test @ReactorActor func `the rollups follow COPY`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         let copy = try await database.session.copyIn(
             "copy prices (symbol, recorded_at, price) from stdin",
             deadline: soon
@@ -174,7 +174,7 @@ import Testing
     }
 
     @Test @ReactorActor func `the day is the UTC day in every session`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         try await database.execute(
             """
             set timezone = 'Asia/Tokyo'; set datestyle = 'German, DMY'; set extra_float_digits = 0;
@@ -215,12 +215,12 @@ import Testing
     @ReactorActor
     private final class Shared {
         static let database = Shared()
-        private var made: PricesDatabase?
+        private var made: TestDatabase?
 
-        var value: PricesDatabase {
+        var value: TestDatabase {
             get async throws {
                 if let made { return made }
-                let database = try await PricesDatabase()
+                let database = try await TestDatabase()
                 made = database
                 return database
             }
@@ -246,7 +246,7 @@ import Testing
     }
 
     @Test @ReactorActor func `concurrent writers leave the rollups exact`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         var running = 6
         var failures: [any Error] = []
         for writer in 1...6 {
@@ -296,7 +296,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a truncate is exact also for a transaction with an old snapshot`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         try await database.execute("insert into prices (symbol, recorded_at, price) values ('A', '2025-01-01Z', 1)")
         let old = try await database.connect()
         try await old.execute("begin isolation level repeatable read; select count(*) from prices", deadline: soon)
@@ -307,7 +307,7 @@ import Testing
     }
 
     @Test @ReactorActor func `who may write prices need not, and cannot, write the rollups`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         let server = try await TestServers.postgres()
         let role = "writer_of_\(database.configuration.database)"
         try await server.run("create role \(role) login password 'secret'", isSuperuser: true)
@@ -333,7 +333,7 @@ import Testing
     }
 
     @Test @ReactorActor func `a falsified rollup is found and made anew`() async throws {
-        let database = try await PricesDatabase()
+        let database = try await TestDatabase()
         try await database.execute(
             """
             insert into prices (symbol, recorded_at, price) values ('A', '2025-01-01Z', 1), ('B', '2025-01-02Z', 2);
