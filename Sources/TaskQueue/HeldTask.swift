@@ -1,6 +1,5 @@
 internal import Basics
 internal import Reactor
-internal import Tracing
 
 /// A task that a worker holds: it was delivered, and its end has not been written to Redis.
 struct HeldTask: Sendable {
@@ -17,13 +16,6 @@ struct HeldTask: Sendable {
 
     /// When nobody wants the result any more, by the loop's clock.
     var deadline: Instant? { envelope.timeLimitMilliseconds.map { submittedAt + .milliseconds($0) } }
-
-    /// What its handler gets to see.
-    ///
-    /// - Parameter span: Of this run.
-    func context(_ span: TraceSpan?) -> TaskContext {
-        TaskContext(envelope, attempt: attempt, deadline: deadline, span: span)
-    }
 
     /// What becomes of the task after its handler has returned `result`.
     ///

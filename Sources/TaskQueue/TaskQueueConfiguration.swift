@@ -29,8 +29,6 @@ public struct TaskQueueConfiguration: Sendable {
 
     /// Most tasks that one worker runs at once.
     public var concurrency = 256
-    /// Most tasks that a handler gets in one call.
-    public var batchLimit = 64
     /// How long a task stays with a worker that shows no sign of life. A worker renews the lease of what it runs every
     /// fifth of this time; others look every tenth, and take over what has not been renewed for 7 tenths of it.
     public var lease: Duration = .seconds(5)

@@ -171,16 +171,14 @@ public final class TaskWorker {
     // MARK: Life
 
     /// Registers a handler; before ``start()``.
-    ///
-    /// - Parameter batchLimit: Most tasks that it gets at once; nil means ``TaskQueueConfiguration/batchLimit``.
-    public func register(_ name: String, _ handler: any TaskHandler, batchLimit: Int? = nil) {
+    public func register(_ name: String, _ handler: any TaskHandler) {
         precondition(phase == .idle, "handlers are registered before the start")
-        runner.register(name, handler, batchLimit: batchLimit ?? configuration.batchLimit)
+        runner.register(name, handler)
     }
 
     /// Registers a function that runs one task; before ``start()``. Many of its calls run at once.
     public func register(_ name: String, _ body: @escaping @ReactorActor (TaskContext) async -> TaskResult) {
-        register(name, SingleTaskHandler(body: body), batchLimit: 1)
+        register(name, SingleTaskHandler(body: body))
     }
 
     /// Starts connecting and running tasks.

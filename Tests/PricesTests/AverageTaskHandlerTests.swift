@@ -9,20 +9,43 @@ import Testing
 @testable import Prices
 @testable import TaskQueue
 
+/// Tasks for a handler, and what it makes of them.
+@ReactorActor
+final class HandlerRun {
+    static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    private(set) var contexts: [TaskContext] = []
+    private var finished: [ObjectIdentifier: TaskResult] = [:]
+
+    /// - Parameter arguments: One task for each.
+    init(_ arguments: [String], within limit: Duration = .seconds(30)) {
+        var generator = SystemRandomNumberGenerator()
+        for arguments in arguments {
+            let envelope = TaskEnvelope(
+                id: TaskID(unixTime: Reactor.unixTime, using: &generator),
+                name: AverageTask.name,
+                encodedArguments: arguments,
+                createdAtMilliseconds: Reactor.unixTime.wholeMilliseconds
+            )
+            let task = HeldTask(entry: .zero, deliveries: 1, envelope: envelope, submittedAt: Reactor.now)
+            let context = TaskContext(task, limit: Reactor.now + limit) { [unowned self] context, result, _ in
+                finished[ObjectIdentifier(context)] = result
+            }
+            contexts.append(context)
+        }
+    }
+
+    var isFinished: Bool { finished.count == contexts.count }
+
+    /// In the order of the tasks.
+    func results() async throws -> [TaskResult] {
+        try await eventually("all are finished") { isFinished }
+        return contexts.compactMap { finished[ObjectIdentifier($0)] }
+    }
+}
+
 @Suite struct AverageTaskHandlerTests {
     init() { loop }
-
-    @ReactorActor
-    private func task(_ arguments: JSONValue, within limit: Duration? = nil) -> TaskContext {
-        var generator = SystemRandomNumberGenerator()
-        let envelope = TaskEnvelope(
-            id: TaskID(unixTime: Reactor.unixTime, using: &generator),
-            name: AverageTask.name,
-            encodedArguments: arguments.description,
-            createdAtMilliseconds: Reactor.unixTime.wholeMilliseconds
-        )
-        return TaskContext(envelope, attempt: 1, deadline: limit.map { Reactor.now + $0 })
-    }
 
     @Test @ReactorActor func `each task of a batch gets its own result, also beside one that makes no sense`()
         async throws
@@ -36,15 +59,17 @@ import Testing
         )
         let pool = database.pool()
         defer { pool.close() }
-        let handler = AverageTaskHandler(pool, logger: quiet)
-        let results = await handler.run([
-            task(["start_date": "2025-01-01", "end_date": "2025-01-02"]),
-            task(["start_date": "2025-01-01"]),
-            task(["start_date": "2025-01-01", "end_date": "2025-01-02", "symbol": "A"], within: .seconds(30)),
-            task([]),
-            task(["start_date": "2025-01-02", "end_date": "2025-01-02"]),
+        let handler = AverageTaskHandler(pool, logger: HandlerRun.quiet)
+        let tasks = HandlerRun([
+            #"{"start_date":"2025-01-01","end_date":"2025-01-02"}"#,
+            #"{"start_date":"2025-01-01"}"#,
+            #"{"start_date":"2025-01-01","end_date":"2025-01-02","symbol":"A"}"#,
+            "[]",
+            #"{"start_date":"2025-01-02","end_date":"2025-01-02"}"#,
         ])
-        let seen = results.map { result in
+        handler.start(tasks.contexts)
+        handler.start([])
+        let seen = try await tasks.results().map { result in
             switch result {
             case .success(let body): String(decoding: body, as: UTF8.self)
             case .failure(let failure): "\(failure.code) \(failure.isRetryable)"
@@ -59,7 +84,6 @@ import Testing
                 #"{"data":[{"date":"2025-01-02","average_price":3}]}"#,
             ]
         )
-        #expect(await handler.run([]).isEmpty)
     }
 
     @Test @ReactorActor func `tasks that come while statements run share the next ones`() async throws {
@@ -67,36 +91,50 @@ import Testing
         try await database.execute("insert into prices (symbol, recorded_at, price) values ('A', '2025-01-01Z', 1)")
         let pool = database.pool()
         defer { pool.close() }
-        let handler = AverageTaskHandler(pool, logger: quiet)
-        var bodies: [String] = []
-        for number in 0..<100 {
-            let symbol: JSONObject.Member? = number % 3 == 0 ? .init(name: "symbol", value: "A") : nil
-            let dates: [JSONObject.Member] = [
-                .init(name: "start_date", value: "2025-01-01"), .init(name: "end_date", value: "2025-01-01"),
-            ]
-            Reactor.spawn {
-                let results = await handler.run([task(.object(JSONObject(dates + [symbol].compactMap(\.self))))])
-                for case .success(let body) in results { bodies.append(String(decoding: body, as: UTF8.self)) }
-            }
-        }
-        try await eventually("all answers") { bodies.count == 100 }
+        let handler = AverageTaskHandler(pool, logger: HandlerRun.quiet)
+        let range = #""start_date":"2025-01-01","end_date":"2025-01-01""#
+        let tasks = HandlerRun((0..<100).map { $0 % 3 == 0 ? #"{\#(range),"symbol":"A"}"# : "{\(range)}" })
+        for context in tasks.contexts { handler.start([context]) }
+        let bodies = try await tasks.results().map { String(decoding: try $0.get(), as: UTF8.self) }
         #expect(Set(bodies) == [#"{"data":[{"date":"2025-01-01","average_price":1}]}"#])
         #expect(pool.statistics.statements <= 3 * pool.configuration.connections)
     }
 
     @Test @ReactorActor func `without a database a task fails at once, to be tried again`() async throws {
         let nobody = PostgresConfiguration(host: "127.0.0.1", port: 1, user: "nobody", database: "none")
-        let pool = PostgresPool(nobody, logger: quiet)
+        let pool = PostgresPool(nobody, logger: HandlerRun.quiet)
         defer { pool.close() }
-        let handler = AverageTaskHandler(pool, logger: quiet)
-        let results = await handler.run([task(["start_date": "2025-01-01", "end_date": "2025-01-02"])])
-        #expect(results.map { (try? $0.get()) == nil } == [true])
-        guard case .failure(let failure) = results[0] else { return }
-        #expect(failure.code == AverageFailure.unavailable)
-        #expect(failure.isRetryable)
-        // The pool refuses before it returns now.
-        let many = (0..<200).map { _ in task(["start_date": "2025-01-01", "end_date": "2025-01-02"]) }
-        #expect(await handler.run(many).allSatisfy { (try? $0.get()) == nil })
+        let handler = AverageTaskHandler(pool, logger: HandlerRun.quiet)
+        // The pool refuses before it returns.
+        let tasks = HandlerRun(Array(repeating: #"{"start_date":"2025-01-01","end_date":"2025-01-02"}"#, count: 200))
+        handler.start(tasks.contexts)
+        for result in try await tasks.results() {
+            guard case .failure(let failure) = result else {
+                Issue.record("an answer from nobody")
+                return
+            }
+            #expect(failure.code == AverageFailure.unavailable)
+            #expect(failure.isRetryable)
+        }
+    }
+
+    @Test @ReactorActor func `a short range does not wait for a long one`() async throws {
+        let database = try await TestDatabase()
+        try await database.execute("insert into prices (symbol, recorded_at, price) values ('A', '2025-01-01Z', 1)")
+        let pool = database.pool()
+        defer { pool.close() }
+        try await eventually("all connections are there") {
+            pool.statistics.connections == pool.configuration.connections
+        }
+        try await database.execute("begin; lock table monthly_prices in access exclusive mode")
+        let handler = AverageTaskHandler(pool, logger: HandlerRun.quiet)
+        let long = HandlerRun([#"{"start_date":"2024-01-01","end_date":"2025-01-01"}"#])
+        let short = HandlerRun([#"{"start_date":"2025-01-01","end_date":"2025-01-01"}"#])
+        handler.start(long.contexts + short.contexts)
+        _ = try await short.results()
+        #expect(!long.isFinished)
+        try await database.execute("rollback")
+        _ = try await long.results()
     }
 
     @Test(arguments: [

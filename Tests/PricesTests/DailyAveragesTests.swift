@@ -23,18 +23,9 @@ import Testing
     /// The bodies, in the order of the requests.
     @ReactorActor
     private func answers(_ requests: [AverageRequest], from pool: PostgresPool) async throws -> [String] {
-        var bodies: [Int: String] = [:]
-        var failures: [PostgresError] = []
-        DailyAverages.answer(requests, from: pool, deadline: soon) { index, outcome in
-            #expect(bodies[index] == nil)
-            switch outcome {
-            case .success(let body): bodies[index] = String(decoding: body, as: UTF8.self)
-            case .failure(let error): failures.append(error)
-            }
-        }
-        try await eventually("all answers") { bodies.count + failures.count == requests.count }
-        if let failure = failures.first { throw failure }
-        return requests.indices.map { bodies[$0] ?? "" }
+        let tasks = HandlerRun(requests.map(\.taskArguments))
+        AverageTaskHandler(pool, logger: HandlerRun.quiet).start(tasks.contexts)
+        return try await tasks.results().map { String(decoding: try $0.get(), as: UTF8.self) }
     }
 
     @Test @ReactorActor func `the sample prices are answered as the contract shows`() async throws {
@@ -198,14 +189,23 @@ import Testing
         let long = AverageRequest(range: try #require(DateRange(first: day, last: later)))
         let named = AverageRequest(range: one.range, symbol: Symbol("A"))
 
-        #expect(DailyAverages.batches(of: []) == [])
-        #expect(DailyAverages.batches(of: [one, named, one]) == [[0, 2], [1]])
-        #expect(DailyAverages.batches(of: Array(repeating: one, count: 150)).map(\.count) == [64, 64, 22])
-        #expect(DailyAverages.batches(of: [one, long, long, one, named, long]) == [[0, 3], [1, 2], [5], [4]])
+        func batches(_ requests: [AverageRequest]) -> [[Int]] {
+            var waiting = Array(requests.enumerated())
+            var batches: [[Int]] = []
+            while !waiting.isEmpty {
+                batches.append(DailyAverages.takeBatch(from: &waiting, \.element).map(\.offset))
+            }
+            return batches
+        }
+        var none: [AverageRequest] = []
+        #expect(DailyAverages.takeBatch(from: &none, \.self).isEmpty)
+        #expect(batches([one, named, one]) == [[0, 2], [1]])
+        #expect(batches(Array(repeating: one, count: 150)).map(\.count) == [64, 64, 22])
+        #expect(batches([one, long, long, one, named, long]) == [[0, 3], [1, 2], [4], [5]])
         let whole = AverageRequest(
             range: try #require(CalendarDate("9999-12-31").flatMap { DateRange(first: day, last: $0) })
         )
-        #expect(DailyAverages.batches(of: [whole, one, whole]) == [[1], [0], [2]])
+        #expect(batches([whole, one, whole]) == [[0], [1], [2]])
     }
 
     @Test func `a task's arguments are read as they were written`() throws {

@@ -347,7 +347,7 @@ import Testing
         let queue = try await QueueFixture(server: server)
         let client = try await queue.client()
         let recorder = Recorder()
-        _ = try await queue.worker { $0.register("count", recorder, batchLimit: 64) }
+        _ = try await queue.worker { $0.register("count", recorder) }
         server.freeze()
         var answers = 0
         for number in 0..<30 {

@@ -97,11 +97,13 @@ final class Recorder: TaskHandler {
     /// Handlers that wait at the gate; nil while it is open.
     private var waiting: [Promise<Void, Never>]?
 
-    func run(_ batch: [TaskContext]) async -> [TaskResult] {
+    func start(_ batch: [TaskContext]) {
         contexts += batch
         batches.append(batch.count)
-        await pass()
-        return batch.map { .success($0.arguments.encoded) }
+        Reactor.spawn { [self] in
+            await pass()
+            for context in batch { context.finish(.success(context.arguments.encoded)) }
+        }
     }
 
     func close() { waiting = [] }

@@ -65,14 +65,19 @@ import Testing
         queue.close()
     }
 
-    @Test @ReactorActor func `tasks that wait together reach the handler together, up to its limit`() async throws {
+    @Test @ReactorActor func `tasks that wait together reach the handler together, and each is answered by itself`()
+        async throws
+    {
         let queue = try await QueueFixture()
         let recorder = Recorder()
         struct Counting: TaskHandler {
             let recorder: Recorder
-            func run(_ batch: [TaskContext]) async -> [TaskResult] {
+            func start(_ batch: [TaskContext]) {
                 recorder.batches.append(batch.count)
-                return batch.map { .success($0.arguments.encoded) }
+                recorder.contexts += batch
+                for context in batch where context.arguments != .integer(3) {
+                    context.finish(.success(context.arguments.encoded))
+                }
             }
         }
         let client = try await queue.client()
@@ -87,9 +92,17 @@ import Testing
             }
         }
         try await eventually("all are in the queue") { try await queue.length(queue.keys.stream) == 10 }
-        _ = try await queue.worker { $0.register("count", Counting(recorder: recorder), batchLimit: 4) }
+        let worker = try await queue.worker { $0.register("count", Counting(recorder: recorder)) }
+        try await eventually("the answers that do not wait for the third") { answers.count == 9 }
+        #expect(recorder.batches == [10])
+        #expect(!answers.contains(.integer(3)))
+        try await eventually("nine ends are written") { worker.taskCount == 1 }
+        recorder.contexts[3].finish(.success(Array("3".utf8)))
         try await eventually("all answers") { answers.count == 10 }
-        #expect(recorder.batches == [4, 4, 2])
+        // A second word changes nothing.
+        recorder.contexts[3].finish(.failure(.timedOut))
+        try await eventually("all ends are written") { worker.taskCount == 0 }
+        #expect(worker.counters.failed == 0)
         queue.close()
     }
 

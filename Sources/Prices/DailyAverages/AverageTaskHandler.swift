@@ -1,4 +1,3 @@
-internal import JSONWire
 public import Logging
 public import Postgres
 public import Reactor
@@ -6,55 +5,88 @@ public import TaskQueue
 internal import Tracing
 
 /// Runs the tasks `prices.average`: all that wait together in as few statements as possible.
+///
+/// Not more statements are under way than the pool has connections. Further ones would only wait for these, while tasks
+/// that come meanwhile could not join them any more. So statements grow with the load, and while there is none, nothing
+/// waits.
 @ReactorActor
 public final class AverageTaskHandler: TaskHandler {
-    /// How long a task without a deadline may take.
-    private static let patience = Duration.seconds(30)
+    private struct Question {
+        let request: AverageRequest
+        let task: TaskContext
+    }
 
-    private let statements: AverageStatements
+    private let pool: PostgresPool
     private let logger: Logger
+    private var waiting: [Question] = []
+    private var statementsUnderWay = 0
 
     /// Makes a handler that asks `pool`.
     public init(_ pool: PostgresPool, logger: Logger) {
-        statements = AverageStatements(pool)
+        self.pool = pool
         self.logger = logger
     }
 
     /// Answers each task with the body of the HTTP response, or with a failure whose code ``AverageFailure`` lists.
-    public func run(_ batch: [TaskContext]) async -> [TaskResult] {
-        var results = [TaskResult](repeating: .failure(AverageFailure.malformedArguments), count: batch.count)
-        var requests: [AverageRequest] = []
-        var positions: [Int] = []
-        var spans: [Int: TraceSpan] = [:]
-        for (position, task) in batch.enumerated() {
-            guard let request = AverageRequest(taskArguments: task.encodedArguments) else { continue }
-            if let span = task.span { spans[requests.count] = span }
-            requests.append(request)
-            positions.append(position)
-        }
-        guard !requests.isEmpty else { return results }
-
-        // The one that may wait longest decides: a statement serves them all.
-        let deadline = batch.map { $0.deadline ?? Reactor.now + Self.patience }.max() ?? Reactor.now
-        let finished = Promise<Void, CancellationError>()
-        var unanswered = requests.count
-        statements.answer(requests, spans: spans, deadline: deadline) { [logger] index, outcome in
-            results[positions[index]] = outcome.mapError { error in
-                var metadata: Logger.Metadata = [
-                    "reason": "\(String(reflecting: error))",
-                    "request_id": "\(batch[positions[index]].requestID ?? "none")",
-                ]
-                if case .server(let error) = error, error.sqlState.tellsOfMissingSchema {
-                    metadata["advice"] = "\(SQLState.schemaAdvice)"
-                }
-                logger.error("daily averages failed", metadata: metadata)
-                return AverageFailure.failure(for: error)
+    public func start(_ batch: [TaskContext]) {
+        for task in batch {
+            if let request = AverageRequest(taskArguments: task.encodedArguments) {
+                waiting.append(Question(request: request, task: task))
+            } else {
+                task.finish(.failure(AverageFailure.malformedArguments))
             }
-            unanswered -= 1
-            if unanswered == 0 { finished.succeed(()) }
         }
-        _ = await finished.result
-        return results
+        send()
+    }
+
+    private func send() {
+        while statementsUnderWay < pool.configuration.connections, !waiting.isEmpty {
+            // Comes back here before it returns when the pool refuses.
+            ask(DailyAverages.takeBatch(from: &waiting, \.request))
+        }
+    }
+
+    private func ask(_ batch: [Question]) {
+        let statement = DailyAverages.statement(for: batch[0].request)
+        let parameters = DailyAverages.parameters(of: statement, for: batch.map(\.request))
+        let spans = batch.compactMap(\.task.span)
+        let span = DailyAverages.span(serving: spans, ranges: batch.count, statement, pool)
+        // The one that may wait longest decides: a statement serves them all.
+        let deadline = batch.lazy.map(\.task.limit).max() ?? Reactor.now
+        statementsUnderWay += 1
+        pool.query(statement, parameters, comment: span?.sqlComment, deadline: deadline) { [self] outcome in
+            span?.end(with: outcome)
+            statementsUnderWay -= 1
+            switch outcome {
+            case .success(let result): answer(batch, result)
+            case .failure(let error): fail(batch, error)
+            }
+            send()
+        }
+    }
+
+    private func answer(_ batch: [Question], _ result: PostgresResult) {
+        precondition(result.count == batch.count, "one row for each range")
+        for row in 0..<result.count {
+            // WITH ORDINALITY counts from 1. By number, because rows come in no promised order without a sort.
+            guard let number = result.int64(row, 0) else { preconditionFailure("a row without a number") }
+            var body: [UInt8] = []
+            result.append(row, 1, to: &body)
+            batch[Int(number) - 1].task.finish(.success(body))
+        }
+    }
+
+    private func fail(_ batch: [Question], _ error: PostgresError) {
+        for question in batch {
+            var metadata: Logger.Metadata = [
+                "reason": "\(String(reflecting: error))", "request_id": "\(question.task.requestID ?? "none")",
+            ]
+            if case .server(let error) = error, error.sqlState.tellsOfMissingSchema {
+                metadata["advice"] = "\(SQLState.schemaAdvice)"
+            }
+            logger.error("daily averages failed", metadata: metadata)
+            question.task.finish(.failure(AverageFailure.failure(for: error)))
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 internal import Postgres
+internal import Reactor
 internal import TaskQueue
 internal import Tracing
 
@@ -9,6 +10,7 @@ extension DailyAverages {
     /// - Parameters:
     ///   - spans: Of the requests that it serves, those whose traces are recorded.
     ///   - ranges: How many requests it serves.
+    @ReactorActor
     static func span(
         serving spans: [TraceSpan],
         ranges: Int,

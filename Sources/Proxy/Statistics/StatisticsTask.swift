@@ -58,22 +58,24 @@ public final class StatisticsTaskHandler: TaskHandler {
         self.logger = logger
     }
 
-    /// Stores each batch in a transaction of its own.
-    public func run(_ batch: [TaskContext]) async -> [TaskResult] {
-        var results: [TaskResult] = []
-        for task in batch {
-            do {
-                _ = try await database.query(
-                    Self.statement,
-                    [.text(task.encodedArguments)],
-                    deadline: Reactor.now + Self.timeout
-                )
-                results.append(.success(Array("true".utf8)))
-            } catch {
-                logger.error("statistics not stored", metadata: ["reason": "\(String(reflecting: error))"])
-                results.append(.failure(Self.failure))
-            }
+    /// Stores each batch in a transaction of its own, one after the other, so that others get their turn.
+    public func start(_ batch: [TaskContext]) {
+        Reactor.spawn { [self] in
+            for task in batch { task.finish(await store(task)) }
         }
-        return results
+    }
+
+    private func store(_ task: TaskContext) async -> TaskResult {
+        do {
+            _ = try await database.query(
+                Self.statement,
+                [.text(task.encodedArguments)],
+                deadline: Reactor.now + Self.timeout
+            )
+            return .success(Array("true".utf8))
+        } catch {
+            logger.error("statistics not stored", metadata: ["reason": "\(String(reflecting: error))"])
+            return .failure(Self.failure)
+        }
     }
 }
