@@ -96,8 +96,8 @@ let package = Package(
         module("Configuration", ["Basics", .product(name: "TOMLKit", package: "TOMLKit")]),
         module("Logs", ["Reactor", "JSONWire", logging]),
         module("Tracing", ["Reactor", "HTTPClient", "HTTPWire", "JSONWire", logging]),
-        module("TaskQueue", ["Basics", "Reactor", "Redis", "JSONWire", "Tracing", "Metrics", logging]),
-        module("Streams", ["Reactor", "Redis", logging]),
+        module("TaskQueue", ["Basics", "Reactor", "Redis", "Streams", "JSONWire", "Tracing", "Metrics", logging]),
+        module("Streams", ["Basics", "Reactor", "Redis", logging]),
         module(
             "WebAPI",
             ["Basics", "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "JSONWire", "Tracing", logging]
@@ -216,7 +216,10 @@ let package = Package(
         tests(of: "Tracing", ["Reactor", "HTTPClient", "HTTPServer", "HTTPWire", "JSONWire", "TestSupport", logging]),
         tests(
             of: "TaskQueue",
-            ["Basics", "Reactor", "Metrics", "Redis", "Tracing", "JSONWire", "Supervision", "TestSupport", logging]
+            [
+                "Basics", "Reactor", "Metrics", "Redis", "Streams", "Tracing", "JSONWire", "Supervision", "TestSupport",
+                logging,
+            ]
         ),
         tests(of: "Redis", ["Reactor", "Metrics", "Supervision", "TestSupport", logging]),
         tests(of: "Streams", ["Reactor", "Redis", "Supervision", "TestSupport", logging]),
@@ -234,7 +237,7 @@ let package = Package(
             of: "Prices",
             [
                 "Basics",
-                "Reactor", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres", "TaskQueue",
+                "Reactor", "Streams", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres", "TaskQueue",
                 logging,
             ]
         ),

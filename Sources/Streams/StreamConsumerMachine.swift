@@ -136,7 +136,11 @@ struct StreamConsumerMachine: ~Copyable {
     }
 
     /// The group is gone, and with it everybody's claims; what is being handled is handled to its end.
-    mutating func groupLost() {
-        for (id, entry) in held where entry.state != .handling { held[id] = nil }
+    ///
+    /// - Returns: What is forgotten.
+    mutating func groupLost() -> [StreamPosition] {
+        let gone = held.filter { $0.value.state != .handling }.map(\.key)
+        ended(gone)
+        return gone
     }
 }

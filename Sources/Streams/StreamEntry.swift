@@ -1,3 +1,5 @@
+internal import Basics
+
 /// The id of an entry of a stream, `milliseconds-number`; ids of one stream ascend.
 public struct StreamPosition: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// What the clock of Redis showed, or more.
@@ -15,10 +17,29 @@ public struct StreamPosition: Hashable, Comparable, Sendable, CustomStringConver
     }
 
     /// Reads the text form; nil for anything else.
-    public init?(_ text: String) {
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, let milliseconds = UInt64(parts[0]), let number = UInt64(parts[1]) else { return nil }
-        self.init(milliseconds: milliseconds, number: number)
+    public init?(_ text: String) { self.init(text.utf8.span) }
+
+    /// Reads the text form; nil for anything else.
+    public init?(_ text: Span<UInt8>) {
+        var parts: (UInt64, UInt64) = (0, 0)
+        var digits = 0
+        var isSecond = false
+        for index in text.indices {
+            let byte = text[index]
+            if byte == UInt8(ascii: "-"), !isSecond, digits > 0 {
+                isSecond = true
+                digits = 0
+                continue
+            }
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+            digits += 1
+            let tens = (isSecond ? parts.1 : parts.0).multipliedReportingOverflow(by: 10)
+            let sum = tens.partialValue.addingReportingOverflow(UInt64(byte - UInt8(ascii: "0")))
+            guard !tens.overflow, !sum.overflow else { return nil }
+            if isSecond { parts.1 = sum.partialValue } else { parts.0 = sum.partialValue }
+        }
+        guard isSecond, digits > 0 else { return nil }
+        self.init(milliseconds: parts.0, number: parts.1)
     }
 
     /// By both parts.
@@ -27,7 +48,17 @@ public struct StreamPosition: Hashable, Comparable, Sendable, CustomStringConver
     }
 
     /// The text form.
-    public var description: String { "\(milliseconds)-\(number)" }
+    public var description: String { String(decoding: text, as: UTF8.self) }
+
+    /// The text form; interpolation of strings would cost several times as much, for each entry.
+    public var text: [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(24)
+        text.append(decimal: milliseconds)
+        text.append(UInt8(ascii: "-"))
+        text.append(decimal: number)
+        return text
+    }
 }
 
 /// An entry of a stream: names and values of any bytes.
@@ -59,6 +90,14 @@ public struct StreamEntry: Hashable, Sendable {
 
     /// The value of the first field of a name.
     public subscript(name: String) -> [UInt8]? { fields.first { $0.name == name }?.value }
+}
+
+/// An entry that was given to a member of a group.
+public struct StreamDelivery: Hashable, Sendable {
+    /// The entry.
+    public let entry: StreamEntry
+    /// How often it was given to a member, this time included.
+    public let number: Int
 }
 
 /// What became of an entry.

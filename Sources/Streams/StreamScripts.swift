@@ -1,42 +1,111 @@
 internal import Redis
 
-/// What a consumer does in Redis in one step.
+/// What a member of a group does in Redis in one step.
 enum StreamScripts {
-    /// Renews the lease of what a consumer has, takes over what nobody has looked after, and removes consumers that
-    /// were left behind.
+    /// Takes over what nobody has looked after, and removes members that were left behind.
     ///
-    /// KEYS[1]: stream. ARGV: group, consumer, lease in ms, most entries to take, ms after which empty consumers go.
-    /// Returns id, number of deliveries and fields of each entry taken.
+    /// KEYS: stream. ARGV: group, consumer, idle ms for a take-over, most entries to take, idle ms after which members
+    /// that have nothing are removed or ''. Returns id, number of deliveries and fields of each entry taken.
     static let patrol = RedisScript(
         """
-        local stream, group, me, lease = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
-        local mine = redis.call('XPENDING', stream, group, '-', '+', 10000, me)
-        for _, item in ipairs(mine) do redis.call('XCLAIM', stream, group, me, 0, item[1], 'JUSTID') end
-        local taken = {}
-        local others = {}
+        local stream, group, me = KEYS[1], ARGV[1], ARGV[2]
+        local all = redis.pcall('XPENDING', stream, group)
+        if all.err then return all end
+        local taken, idle = {}, {}
         if tonumber(ARGV[4]) > 0 then
-          others = redis.call('XPENDING', stream, group, 'IDLE', lease, '-', '+', ARGV[4])
+          idle = redis.call('XPENDING', stream, group, 'IDLE', ARGV[3], '-', '+', ARGV[4])
         end
-        for _, item in ipairs(others) do
+        for _, item in ipairs(idle) do
+          -- Our own are not lost: we are only slow, or finding them again is under way.
           if item[2] ~= me then
             local found = redis.call('XRANGE', stream, item[1], item[1])[1]
             if found then
               redis.call('XCLAIM', stream, group, me, 0, item[1], 'RETRYCOUNT', item[4] + 1, 'JUSTID')
-              taken[#taken + 1] = { item[1], item[4], found[2] }
+              for _, part in ipairs({ item[1], item[4] + 1, found[2] }) do taken[#taken + 1] = part end
             else
-              -- Trimmed while it was pending: it stays so until somebody acknowledges it.
+              -- Deleted entries stay pending until somebody acknowledges them.
               redis.call('XACK', stream, group, item[1])
             end
           end
         end
-        for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
-          local fields = {}
-          for i = 1, #info, 2 do fields[info[i]] = info[i + 1] end
-          if fields.name ~= me and fields.pending == 0 and fields.idle > tonumber(ARGV[5]) then
-            redis.call('XGROUP', 'DELCONSUMER', stream, group, fields.name)
+        -- A member is made by its first read; those of dead processes stay, and only empty ones may go.
+        if ARGV[5] ~= '' then
+          for _, info in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
+            local fields = {}
+            for i = 1, #info, 2 do fields[info[i]] = info[i + 1] end
+            if fields.name ~= me and fields.pending == 0 and fields.idle > tonumber(ARGV[5]) then
+              redis.call('XGROUP', 'DELCONSUMER', stream, group, fields.name)
+            end
           end
         end
         return taken
+        """
+    )
+
+    /// Renews leases, of entries that are still the member's own: `XCLAIM … JUSTID` sets the idle time back without
+    /// counting a delivery, but would also take an entry away from a member that took it over meanwhile.
+    ///
+    /// KEYS: stream. ARGV: group, consumer, entries. Returns the entries that are no longer this member's.
+    static let renew = RedisScript(
+        """
+        local lost = {}
+        for i = 3, #ARGV do
+          local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
+          if pending.err or #pending == 0 then
+            lost[#lost + 1] = ARGV[i]
+          else
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
+          end
+        end
+        return lost
+        """
+    )
+
+    /// Finds entries that Redis has handed to this member and that never arrived, because the connection broke in
+    /// between. No read of the member may be under way, because its batch would be found too.
+    ///
+    /// KEYS: stream. ARGV: group, consumer, most entries, entries that are known. Returns as `patrol` does.
+    static let reclaim = RedisScript(
+        """
+        local known, found = {}, {}
+        for i = 4, #ARGV do known[ARGV[i]] = true end
+        local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], '-', '+', ARGV[3], ARGV[2])
+        if pending.err then return pending end
+        for _, item in ipairs(pending) do
+          local entry = item[1]
+          if not known[entry] then
+            local present = redis.call('XRANGE', KEYS[1], entry, entry)[1]
+            if present then
+              redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, entry, 'JUSTID')
+              for _, part in ipairs({ entry, item[4], present[2] }) do found[#found + 1] = part end
+            else
+              redis.call('XACK', KEYS[1], ARGV[1], entry)
+            end
+          end
+        end
+        return found
+        """
+    )
+
+    /// Gives entries back, to be taken over at once, as if they had not been given to this member; and lets it leave
+    /// the group, if it has nothing else.
+    ///
+    /// KEYS: stream. ARGV: group, consumer, whether it leaves, then of each: entry, how often it counts as tried or ''
+    /// for once less than it was delivered.
+    static let giveBack = RedisScript(
+        """
+        for i = 4, #ARGV, 2 do
+          local mine = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
+          if not mine.err and #mine == 1 then
+            local tried = ARGV[i + 1] ~= '' and ARGV[i + 1] or math.max(0, mine[1][4] - 1)
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', 86400000, 'RETRYCOUNT', tried, 'JUSTID')
+          end
+        end
+        if ARGV[3] == '1' then
+          local rest = redis.pcall('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])
+          if not rest.err and #rest == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2]) end
+        end
+        return redis.status_reply('OK')
         """
     )
 
@@ -58,26 +127,6 @@ enum StreamScripts {
             redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', unpack(fields))
           end
           position = position + count
-        end
-        return redis.status_reply('OK')
-        """
-    )
-
-    /// Gives entries back, to be taken over at once, as if they had not been given to this consumer; and removes the
-    /// consumer.
-    ///
-    /// KEYS[1]: stream. ARGV: group, consumer, lease in ms, then of each: id, failures.
-    static let leave = RedisScript(
-        """
-        for i = 4, #ARGV, 2 do
-          local mine = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])
-          if #mine > 0 then
-            redis.call(
-              'XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', ARGV[3], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID')
-          end
-        end
-        if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
-          redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
         end
         return redis.status_reply('OK')
         """

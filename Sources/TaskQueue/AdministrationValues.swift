@@ -1,5 +1,6 @@
 public import JSONWire
 internal import Redis
+internal import Streams
 
 /// The state of a queue at one moment, by Redis' clock.
 public struct QueueStatistics: Sendable, Equatable {
@@ -128,7 +129,7 @@ public struct DeadLetter: Sendable, Equatable {
 
     init?(_ reply: RedisReply) {
         guard let parts = reply.array, parts.count == 2,
-            let entry = parts[0].text, let place = StreamEntryID(entry),
+            let entry = parts[0].text, let place = StreamPosition(entry),
             let fields = parts[1].fields,
             case .failure(let failure)? = fields["outcome"]?.bytes.flatMap({ TaskOutcome(encoded: $0.span) })
         else { return nil }

@@ -1,9 +1,10 @@
 internal import Basics
 internal import Reactor
+internal import Streams
 
 /// A task that a worker holds: it was delivered, and its end has not been written to Redis.
 struct HeldTask: Sendable {
-    let entry: StreamEntryID
+    let entry: StreamPosition
     /// How often the entry was delivered to a worker, this time included.
     let deliveries: Int
     let envelope: TaskEnvelope
@@ -13,6 +14,10 @@ struct HeldTask: Sendable {
     /// Which run of the task this is. The envelope counts the runs that ended in a failure, the stream those that ended
     /// with their worker.
     var attempt: Int { envelope.attempt + max(0, deliveries - 1) }
+
+    /// Whether it was lost with its worker so often that it is not run again: if it kills them, no handler of ours ever
+    /// gets to count that.
+    func isSpent(limit: Int) -> Bool { deliveries > 1 && attempt > limit }
 
     /// When nobody wants the result any more, by the loop's clock.
     var deadline: Instant? { envelope.timeLimitMilliseconds.map { submittedAt + .milliseconds($0) } }

@@ -1,3 +1,5 @@
+internal import Basics
+
 /// Results for one submitter as they travel in one message: of each task its id, the length of its outcome in decimal
 /// digits, a space, and the encoded outcome.
 ///

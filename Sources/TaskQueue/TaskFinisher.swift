@@ -1,6 +1,7 @@
 internal import Logging
 internal import Reactor
 internal import Redis
+internal import Streams
 
 /// Writes the ends of tasks to Redis: many in one call, and again until they are written.
 ///
@@ -21,7 +22,7 @@ final class TaskFinisher {
     private var backoff = Backoff(first: .milliseconds(50), cap: .seconds(1))
 
     /// Called with entries whose end is in Redis, and the time until the next delayed task is due if any was delayed.
-    var onWritten: ([StreamEntryID], FinishScript.Summary) -> Void = { _, _ in }
+    var onWritten: ([StreamPosition], FinishScript.Summary) -> Void = { _, _ in }
 
     init(_ worker: WorkerIdentity, logger: Logger) {
         self.worker = worker

@@ -1,5 +1,6 @@
 public import Reactor
 public import Redis
+internal import Streams
 
 /// What operators do with a queue: look, pause, and decide about dead letters.
 @ReactorActor
@@ -125,7 +126,7 @@ public struct TaskQueueAdministration {
     ) async throws(RedisError) {
         // What dies again during a replay is appended, and must not be visited again.
         let end = try await redis.command(["XREVRANGE", .string(keys.dead), "+", "-", "COUNT", 1])
-        guard let last = end.array?.first.flatMap({ DeadLetter($0) }).flatMap({ StreamEntryID($0.entry) }) else {
+        guard let last = end.array?.first.flatMap({ DeadLetter($0) }).flatMap({ StreamPosition($0.entry) }) else {
             return
         }
         var position: String?
@@ -134,7 +135,7 @@ public struct TaskQueueAdministration {
             guard let next = page.last?.entry else { return }
             position = next
             for letter in page {
-                guard let entry = StreamEntryID(letter.entry), entry <= last else { return }
+                guard let entry = StreamPosition(letter.entry), entry <= last else { return }
                 if id != nil, letter.taskID != id { continue }
                 guard try await body(letter) else { return }
             }

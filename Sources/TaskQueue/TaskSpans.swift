@@ -43,11 +43,11 @@ extension TraceSpan {
     }
 }
 
-extension Flight {
+extension WaitedTask {
     /// Says in the spans who waits for which task.
     ///
-    /// The task belongs to the trace of the first passenger whose trace is recorded, so that a recorded request always
-    /// leads to the work that answered it: directly, or by a link from its span to that passenger's.
+    /// The task belongs to the trace of the first of them whose trace is recorded, so that a recorded request always
+    /// leads to the work that answered it: directly, or by a link from its span to that one's.
     func trace(_ request: TaskRequest) {
         guard let span = request.span else { return }
         span.set("messaging.message.id", .text(id.description))

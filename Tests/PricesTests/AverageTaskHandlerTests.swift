@@ -3,6 +3,7 @@ import JSONWire
 import Logging
 import Postgres
 import Reactor
+import Streams
 import TestSupport
 import Testing
 
@@ -27,7 +28,7 @@ final class HandlerRun {
                 encodedArguments: arguments,
                 createdAtMilliseconds: Reactor.unixTime.wholeMilliseconds
             )
-            let task = HeldTask(entry: .zero, deliveries: 1, envelope: envelope, submittedAt: Reactor.now)
+            let task = HeldTask(entry: .start, deliveries: 1, envelope: envelope, submittedAt: Reactor.now)
             let context = TaskContext(task, limit: Reactor.now + limit) { [unowned self] context, result, _ in
                 finished[ObjectIdentifier(context)] = result
             }

@@ -118,7 +118,7 @@ import Testing
         var generator = SystemRandomNumberGenerator()
         _ = machine.given(given(1...2), now: start)
         _ = machine.next(now: start)
-        machine.groupLost()
+        #expect(machine.groupLost() == [entry(2).id])
         #expect(
             machine.handled([(entry(1).id, .done)], now: start, using: &generator) == [.acknowledge([entry(1).id])]
         )
@@ -130,7 +130,13 @@ import Testing
         #expect(StreamPosition(text)?.description == text)
     }
 
-    @Test(arguments: ["", "1", "1-", "-1", "1-2-3", "a-1"]) func `what is no position is none`(text: String) {
+    @Test func `positions ascend by time, then by number`() throws {
+        let positions = try ["5-10", "5-9", "10-0"].map { try #require(StreamPosition($0)) }
+        #expect(positions.sorted().map(\.description) == ["5-9", "5-10", "10-0"])
+    }
+
+    @Test(arguments: ["", "1", "1-", "-1", "1-2-3", "a-1", "18446744073709551616-1"])
+    func `what is no position is none`(text: String) {
         #expect(StreamPosition(text) == nil)
     }
 }

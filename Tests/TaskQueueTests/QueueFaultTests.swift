@@ -1,6 +1,7 @@
 import JSONWire
 import Reactor
 import Redis
+import Streams
 import TestSupport
 import Testing
 
@@ -304,7 +305,7 @@ import Testing
         let administration = queue.administration
         #expect(try await administration.pause())
         #expect(try await !administration.pause())
-        try await eventually("the worker knows") { worker.isPaused && !worker.reader.isReading }
+        try await eventually("the worker knows") { worker.isPaused && !worker.member.isReading }
         var result: Result<TaskOutcome, TaskQueueError>?
         client.submitAndWait(queue.request("echo", 1)) { result = $0 }
         try await eventually("the task waits") { try await queue.length(queue.keys.stream) == 1 }

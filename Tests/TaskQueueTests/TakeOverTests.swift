@@ -4,6 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
+@testable import Streams
 @testable import TaskQueue
 
 /// What happens to tasks whose worker is lost, slow, or told to stop.
@@ -151,7 +152,7 @@ import Testing
         let worker = try await queue.echo()
         let client = try await queue.client()
         try await queue.administration.pause()
-        try await eventually("paused") { worker.isPaused && !worker.reader.isReading }
+        try await eventually("paused") { worker.isPaused && !worker.member.isReading }
         var result: Result<TaskOutcome, TaskQueueError>?
         client.submitAndWait(queue.request("echo", 7)) { result = $0 }
         try await eventually("the task waits") { try await queue.length(queue.keys.stream) == 1 }
@@ -249,13 +250,8 @@ import Testing
         }
         #expect(try await names().contains("dead"))
         try await Reactor.sleep(for: .milliseconds(5))
-        let report = Promise<Void, RedisError>()
-        PatrolScript.run(as: worker.identity, limit: 0, canWork: true, removingConsumersIdleFor: .milliseconds(1)) {
-            result in
-            report.settle(result.map { _ in })
-        }
-        try await report.value
-        #expect(try await !names().contains("dead"))
+        worker.member.patrol(removingMembersSilentFor: .milliseconds(1))
+        try await eventually("it is gone") { try await !names().contains("dead") }
         queue.close()
     }
 

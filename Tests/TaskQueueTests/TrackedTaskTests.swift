@@ -2,6 +2,7 @@ import JSONWire
 import Metrics
 import Reactor
 import Redis
+import Streams
 import TestSupport
 import Testing
 
@@ -221,7 +222,7 @@ import Testing
         #expect(worker.waits.count == 1)
         #expect(worker.runTimes["fail"]?.count == 3)
         #expect(letter.requestID == "test")
-        #expect(StreamEntryID(letter.originalEntry) != nil)
+        #expect(StreamPosition(letter.originalEntry) != nil)
 
         fails = false
         #expect(try await administration.replay(id) == 1)

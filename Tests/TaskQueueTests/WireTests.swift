@@ -2,6 +2,7 @@ internal import Basics
 import JSONWire
 import Reactor
 import Redis
+import Streams
 import Testing
 
 @testable import TaskQueue
@@ -32,21 +33,6 @@ import Testing
     ])
     func `what is not an id is none`(text: String) {
         #expect(TaskID(text) == nil)
-    }
-}
-
-@Suite struct StreamEntryIDTests {
-    @Test(arguments: [
-        ("0-0", true), ("1736121600000-12", true), ("1-", false), ("-1", false), ("1", false), ("", false),
-        ("1-2-3", false), ("x-1", false), ("99999999999999999999-1", false),
-    ])
-    func `entry ids are read exactly`(text: String, isValid: Bool) {
-        #expect(StreamEntryID(text)?.description == (isValid ? text : nil))
-    }
-
-    @Test func `ids ascend by time, then by sequence`() throws {
-        let ids = try ["5-10", "5-9", "10-0"].map { try #require(StreamEntryID($0)) }
-        #expect(ids.sorted().map(\.description) == ["5-9", "5-10", "10-0"])
     }
 }
 
@@ -196,7 +182,7 @@ import Testing
         envelope.attempt = attempt
         envelope.replyKey = reply
         envelope.isTracked = isTracked
-        return HeldTask(entry: .zero, deliveries: deliveries, envelope: envelope, submittedAt: now)
+        return HeldTask(entry: .start, deliveries: deliveries, envelope: envelope, submittedAt: now)
     }
 
     private func disposition(_ task: HeldTask, _ result: TaskResult, limit: Int = 3) -> FinishScript.Disposition {
@@ -241,7 +227,7 @@ import Testing
         #expect(next.ageMilliseconds == (Duration.milliseconds(7) + delay).wholeMilliseconds)
         var envelope = task.envelope
         envelope.timeLimitMilliseconds = 400
-        task = HeldTask(entry: .zero, deliveries: 1, envelope: envelope, submittedAt: now)
+        task = HeldTask(entry: .start, deliveries: 1, envelope: envelope, submittedAt: now)
         #expect(disposition(task, .failure(away)) == .dead(envelope, away, attempts: 3))
     }
 

@@ -1,6 +1,7 @@
 internal import Basics
 internal import Reactor
 internal import Redis
+internal import Streams
 
 /// Ends a batch of tasks: acknowledges, stores the states of those that are asked for later, and publishes the results
 /// that somebody waits for, all in one step.
@@ -26,7 +27,7 @@ enum FinishScript {
 
     /// An entry and what becomes of its task.
     struct Ending {
-        let entry: StreamEntryID
+        let entry: StreamPosition
         let disposition: Disposition
     }
 

@@ -1,5 +1,6 @@
 internal import Reactor
 internal import Redis
+internal import Streams
 
 /// Finds out which entries are not in the stream any more: their tasks have ended, or were lost.
 enum LookScript {
@@ -22,7 +23,7 @@ enum LookScript {
     /// - Parameter handler: Gets the positions, from 0, of the entries that are gone; nothing when Redis did not say.
     @ReactorActor
     static func run(
-        _ entries: [StreamEntryID],
+        _ entries: [StreamPosition],
         on redis: RedisClient,
         keys: QueueKeys,
         then handler: @escaping @ReactorActor ([Int]) -> Void

@@ -6,9 +6,6 @@
 /// `KEYS`: stream, delayed, dead, totals, kept, kept bytes, …
 /// `ARGV`: group, consumer, task prefix, time to live of results in ms, limit of dead letters, …
 enum ScriptPrelude {
-    /// How many of `ARGV` the prelude takes.
-    static let argumentCount = 5
-
     static let source = """
         local stream, delayed, dead, totals = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
         local group, consumer, task_prefix = ARGV[1], ARGV[2], ARGV[3]

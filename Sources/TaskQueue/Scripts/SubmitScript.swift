@@ -1,6 +1,7 @@
 internal import Basics
 internal import Reactor
 internal import Redis
+internal import Streams
 
 /// Adds the tasks of one turn to the queue, as far as there is room: in the queue, and for the results that are kept.
 ///
@@ -76,7 +77,7 @@ enum SubmitScript {
         on redis: RedisClient,
         keys: QueueKeys,
         limits: TaskQueueConfiguration,
-        then handler: @escaping @ReactorActor (Result<[StreamEntryID], RedisError>) -> Void
+        then handler: @escaping @ReactorActor (Result<[StreamPosition], RedisError>) -> Void
     ) {
         script.run(on: redis, keys: [keys.stream, keys.delayed, keys.totals, keys.kept, keys.keptBytes]) { command in
             command.append(limits.depthLimit)
@@ -95,10 +96,10 @@ enum SubmitScript {
         } then: { outcome in
             switch outcome {
             case .reply(let reply):
-                var entries: [StreamEntryID] = []
+                var entries: [StreamPosition] = []
                 entries.reserveCapacity(reply.count)
                 for index in 0..<reply.count {
-                    guard let entry = reply[index].withBytes({ text in StreamEntryID(text) }) else {
+                    guard let entry = reply[index].withBytes({ text in StreamPosition(text) }) else {
                         return handler(.failure(.unexpectedReply))
                     }
                     entries.append(entry)

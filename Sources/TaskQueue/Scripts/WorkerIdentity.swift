@@ -23,25 +23,3 @@ struct WorkerIdentity {
         command.append(configuration.deadLetterLimit)
     }
 }
-
-/// A task as a worker got it.
-struct Delivery {
-    let entry: StreamEntryID
-    /// How often the entry was handed to a worker, this time included.
-    let deliveries: Int
-    /// The bytes of the envelope.
-    let text: [UInt8]
-
-    /// Reads `entry, deliveries, envelope` triples from the elements of a script's reply.
-    @ReactorActor
-    static func list(in reply: borrowing RedisReplyView, from first: Int) -> [Delivery] {
-        var list: [Delivery] = []
-        for index in stride(from: first, to: reply.count - 2, by: 3) {
-            guard let entry = reply[index].withBytes({ text in StreamEntryID(text) }),
-                let deliveries = reply[index + 1].integer
-            else { continue }
-            list.append(Delivery(entry: entry, deliveries: Int(deliveries), text: reply[index + 2].bytes))
-        }
-        return list
-    }
-}

@@ -1,6 +1,6 @@
 extension [UInt8] {
     /// Appends a number in decimal digits.
-    mutating func append(decimal number: UInt64) {
+    public mutating func append(decimal number: UInt64) {
         if number >= 10 { append(decimal: number / 10) }
         append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
     }
@@ -11,7 +11,7 @@ extension Span<UInt8> {
     ///
     /// - Parameter position: Where the number begins; afterwards behind the end mark.
     /// - Returns: Nil for anything but 1 to 18 digits and then `end`.
-    func decimal(at position: inout Int, upTo end: UInt8) -> Int? {
+    public func decimal(at position: inout Int, upTo end: UInt8) -> Int? {
         let first = position
         var number = 0
         while position < count {

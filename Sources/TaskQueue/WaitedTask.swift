@@ -1,8 +1,9 @@
 internal import Reactor
+internal import Streams
 
-/// One task that callers wait for, from before it is sent until its outcome is handed to all of them.
+/// One task that callers wait for, from before it is sent until its outcome is told to all of them.
 @ReactorActor
-final class Flight {
+final class WaitedTask {
     /// What makes two questions the same.
     struct Key: Hashable {
         let name: String
@@ -11,7 +12,7 @@ final class Flight {
     }
 
     /// Somebody who waits.
-    struct Passenger {
+    struct Waiter {
         let deadline: Instant
         let then: @ReactorActor (Result<TaskOutcome, TaskQueueError>) -> Void
     }
@@ -19,13 +20,13 @@ final class Flight {
     let id: TaskID
     /// Nil when nobody may join.
     let key: Key?
-    /// What the first passenger asked for; the deadline is ``deadline``.
+    /// What the first of them asked for; the deadline is ``deadline``.
     var request: TaskRequest
-    private(set) var passengers: [Passenger] = []
-    /// When it was sent; nil while it boards.
-    var departure: Instant?
+    private(set) var waiters: [Waiter] = []
+    /// When it was sent; nil while others may join.
+    var sentAt: Instant?
     /// Where in the stream it is; nil until Redis has said so.
-    var entry: StreamEntryID?
+    var entry: StreamPosition?
     /// Whether its entry was not there when it was looked for.
     var isMissed = false
     /// Whether a connection broke since it was sent, or the call was not answered, so that the task or its result may
@@ -33,7 +34,7 @@ final class Flight {
     var isUncertain = false
     /// Whether it was sent more than once.
     var isRepeated = false
-    /// Whether it stopped holding up the next flight of its key, because it has been under way for too long.
+    /// Whether it stopped holding up the next task of its key, because it was sent too long ago.
     var isOverdue = false
 
     init(id: TaskID, key: Key?, request: TaskRequest) {
@@ -43,15 +44,15 @@ final class Flight {
     }
 
     /// The task must not be dropped while anybody waits for it.
-    var deadline: Instant? { passengers.lazy.map(\.deadline).max() }
+    var deadline: Instant? { waiters.lazy.map(\.deadline).max() }
 
-    func take(_ passenger: Passenger) { passengers.append(passenger) }
+    func add(_ waiter: Waiter) { waiters.append(waiter) }
 
     /// Removes those who have waited long enough.
-    func removeLate(now: Instant) -> [Passenger] {
-        guard passengers.contains(where: { $0.deadline <= now }) else { return [] }
-        let late = passengers.filter { $0.deadline <= now }
-        passengers.removeAll { $0.deadline <= now }
+    func removeLate(now: Instant) -> [Waiter] {
+        guard waiters.contains(where: { $0.deadline <= now }) else { return [] }
+        let late = waiters.filter { $0.deadline <= now }
+        waiters.removeAll { $0.deadline <= now }
         return late
     }
 }
