@@ -10,9 +10,13 @@ public import Reactor
 public final class Relay {
     /// How long one statement may take.
     private static let statementTimeout = Duration.seconds(10)
+    /// How often it is looked for tables in which everything is settled.
+    private static let rotationInterval = Duration.seconds(1)
 
     /// How long sendings and look-ups took.
     public let attemptTimes = Histogram()
+    /// How long claims took.
+    public let claimTimes = Histogram()
 
     private let database: PostgresPool
     private let destination: any RelayDestination
@@ -22,8 +26,10 @@ public final class Relay {
     /// The name of each generation that still has something to do.
     private var owners: [Int: String] = [:]
     private var timer: Timer?
+    private var rotation: Timer?
     private let ended = Promise<Void, Never>()
     private var wasOpen = false
+    private var isRotating = false
 
     /// - Parameter database: For the relay alone, so that its lease does not wait for somebody's long query.
     public init(
@@ -38,6 +44,7 @@ public final class Relay {
         lease = limits.lease
         machine = RelayMachine(limits: limits)
         timer = Timer { [unowned self] in perform { $0.timePassed(now: $1) } }
+        rotation = Timer { [unowned self] in rotate() }
     }
 
     /// Figures for metrics.
@@ -50,7 +57,10 @@ public final class Relay {
     public var isOpen: Bool { machine.isOpen }
 
     /// Begins, and goes on until ``drain(until:)``.
-    public func start() { perform { $0.start(now: $1) } }
+    public func start() {
+        perform { $0.start(now: $1) }
+        rotation?.scheduleRepeating(every: Self.rotationInterval)
+    }
 
     /// Says that there is something to tell; not saying it costs time only.
     public func hint() { perform { $0.hinted(now: $1) } }
@@ -64,6 +74,7 @@ public final class Relay {
         _ = await ended.result
         limit.cancel()
         timer?.cancel()
+        rotation?.cancel()
     }
 
     private func perform(_ event: (inout RelayMachine, Instant) -> [RelayMachine.Action]) {
@@ -89,6 +100,20 @@ public final class Relay {
         case .lookUp(let token, let message): lookUp(token, message)
         case .settle(let number, let generation, let settlements): settle(number, generation, settlements)
         case .end: ended.succeed(())
+        }
+    }
+
+    private static let rotateStatement = PostgresStatement("select outbox_rotate()")
+
+    /// Gives back the space of what is settled.
+    private func rotate() {
+        guard !isRotating else { return }
+        isRotating = true
+        ask(Self.rotateStatement, []) { [self] result in
+            isRotating = false
+            if case .failure(let error) = result {
+                logger.debug("the outbox was not rotated", metadata: ["reason": "\(error)"])
+            }
         }
     }
 
@@ -181,7 +206,9 @@ public final class Relay {
         let parameters: [PostgresParameter] = [
             .text(destination.name), .text(owners[generation] ?? ""), .int64(above), .int64(Int64(maximum)),
         ]
+        let start = Reactor.now
         ask(Self.claimStatement, parameters) { [self] result in
+            claimTimes.observe(Reactor.now - start)
             let messages = messages(result)
             perform { $0.claimed(generation, messages, now: $1) }
         }

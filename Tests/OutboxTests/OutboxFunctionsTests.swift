@@ -249,6 +249,68 @@ import Testing
         #expect(try await postpone(3, "-infinity") == ["f"])
     }
 
+    /// Of the tables of the slot that the first ids go to.
+    @ReactorActor private func size(_ database: TestDatabase) async throws -> Int {
+        try await database.numbers("select pg_relation_size('outbox_0') + pg_relation_size('outbox_attempts_0')")[0]
+    }
+
+    /// Lets ids go on in the slot after the next.
+    @ReactorActor private func leaveSlot(_ database: TestDatabase) async throws {
+        try await database.execute("select setval('outbox_ids', 2 * 32768)")
+    }
+
+    private static let rotate = "select outbox_rotate()"
+
+    @Test @ReactorActor func `what is settled is given back, though somebody holds an old snapshot`() async throws {
+        let database = try await TestDatabase()
+        let report = try await database.connect()
+        defer { report.close() }
+        try await database.add(1...3)
+        try await database.enter(1)
+        _ = try await database.claim(1)
+        try await report.execute("begin isolation level repeatable read; select count(*) from orders", deadline: soon)
+        try await database.execute("select outbox_remove(array(select id from outbox))")
+        #expect(try await database.rows(Self.rotate) == ["f"])
+        try await leaveSlot(database)
+        #expect(try await size(database) > 0)
+        #expect(try await database.rows(Self.rotate) == ["t"])
+        #expect(try await size(database) == 0)
+        #expect(try await database.rows(Self.rotate) == ["f"])
+        try await database.add(4...5)
+        #expect(try await database.claim(1, above: 3) == [4, 5])
+    }
+
+    @Test @ReactorActor func `a slot in which a message waits is left as it is`() async throws {
+        let database = try await TestDatabase()
+        try await database.add(1...3)
+        try await database.enter(1)
+        #expect(try await database.claim(1, maximum: 2) == [1, 2])
+        try await database.execute("select outbox_remove(array(select message_id from outbox_attempts))")
+        try await leaveSlot(database)
+        #expect(try await database.rows(Self.rotate) == ["f"])
+        #expect(try await database.claim(1) == [3])
+        #expect(try await database.rows(Self.rotate) == ["f"])
+        try await database.execute("select outbox_remove(array(select message_id from outbox_attempts))")
+        #expect(try await database.rows(Self.rotate) == ["t"])
+    }
+
+    @Test @ReactorActor func `what somebody reads for long is left alone, and nobody waits for it`() async throws {
+        let database = try await TestDatabase()
+        let report = try await database.connect()
+        defer { report.close() }
+        try await database.add(1...3)
+        try await report.execute(
+            "begin isolation level repeatable read; select count(*) from outbox; select pg_sleep(1.1)",
+            deadline: soon
+        )
+        try await database.execute("select outbox_remove(array(select id from outbox))")
+        try await leaveSlot(database)
+        #expect(try await database.rows(Self.rotate) == ["f"])
+        #expect(try await database.rows("select count(*) from outbox", on: report) == ["3"])
+        try await report.execute("rollback", deadline: soon)
+        #expect(try await database.rows(Self.rotate) == ["t"])
+    }
+
     @Test @ReactorActor func `a claim looks only above the mark, but always at what was handed back`() async throws {
         let database = try await TestDatabase()
         try await database.add(1...4)

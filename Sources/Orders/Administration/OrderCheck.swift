@@ -68,6 +68,8 @@ extension OrderAdministration {
         defer { reader?.close() }
         let before = try await reader?.readOn()
         _ = try await query("begin isolation level repeatable read read only")
+        // Before there is a snapshot: see sql/0013_outbox_rotation.sql.
+        _ = try await query("lock table outbox in access share mode")
         let rows = try await readOrders()
         let events = Int(try await query("select count(*) from order_events").int64(0, 0) ?? 0)
         let differing = try await query("select id from order_differences()")

@@ -8,6 +8,11 @@ extension Metric {
         "Time from sending a message, or looking it up, to its outcome.",
         labels: "destination"
     )
+    fileprivate static let claims = histogram(
+        "tickloop_outbox_claim_duration_seconds",
+        "Time from asking the database for messages to its answer.",
+        labels: "destination"
+    )
     fileprivate static let outcomes = counter(
         "tickloop_outbox_outcomes_total",
         "What came of messages.",
@@ -52,6 +57,7 @@ extension MetricsRegistry {
                 ("failed", figures.failed), ("unknown", figures.unknown),
             ]
             page.add(.attempts, relay.attemptTimes, [destination])
+            page.add(.claims, relay.claimTimes, [destination])
             for (name, count) in outcomes { page.add(.outcomes, count, [destination, name]) }
             page.add(.claimed, figures.claimed, [destination])
             page.add(.takenOver, figures.takenOver, [destination])
