@@ -131,7 +131,7 @@ let package = Package(
         module(
             "Orders",
             [
-                "Reactor", "Postgres", "Metrics", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI",
+                "Reactor", "Postgres", "Redis", "Metrics", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI",
                 "Outbox", "Configuration", "Service", logging,
             ]
         ),

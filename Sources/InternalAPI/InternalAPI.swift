@@ -34,11 +34,16 @@ extension Role {
         let (configuration, logger) = (environment.configuration, environment.logger)
         let databaseConfiguration = try PostgresConfiguration(configuration, name: "api")
         let database = PostgresPool(databaseConfiguration, logger: logger)
-        // Two connections, in turn: see Intake. Nobody reads on them, so that no reader waits for a commit.
+        // Nobody reads on these connections, so that no reader waits for a commit.
         var intakeConfiguration = databaseConfiguration
-        intakeConfiguration.connections = 2
+        intakeConfiguration.connections = OrderRoutes.intakeConnections
         let intake = PostgresPool(intakeConfiguration, logger: logger)
-        let orders = OrderRoutes(intake: intake, database: database, logger: logger)
+        let orders = OrderRoutes(
+            intake: intake,
+            database: database,
+            redis: RedisConfiguration(configuration, name: "api"),
+            logger: logger
+        )
         let queue = TaskQueueClient(
             configuration[QueueSettings.producer],
             redis: RedisConfiguration(configuration, name: "api"),
@@ -69,6 +74,7 @@ extension Role {
             stop: { _ in
                 queue.close()
                 market.close()
+                orders.close()
                 intake.close()
                 database.close()
             }

@@ -129,6 +129,21 @@ extension EndToEndTests {
             #expect(found == ids.reversed())
         }
 
+        @Test @ReactorActor func `who places orders, and who streams what happens, is told of a commit`() async throws {
+            func publications() async throws -> Int {
+                let line = try await system.redis.run("INFO", "commandstats").first { $0.hasPrefix("cmdstat_publish:") }
+                return line.flatMap { Int($0.split(separator: ",")[0].split(separator: "=")[1]) } ?? 0
+            }
+            let channels = ["tickloop:orders:waiting", "tickloop:orders:events"]
+            try await eventually("listeners of both channels") {
+                let listeners = try await system.redis.run("PUBSUB", "NUMSUB", channels[0], channels[1])
+                return listeners.count { Int($0).map { $0 > 0 } ?? false } == 2
+            }
+            let before = try await publications()
+            _ = try await system.order(.gateway)
+            try await eventually("two hints") { try await publications() >= before + 2 }
+        }
+
         @Test @ReactorActor func `all events join without a gap`() async throws {
             let start = try #require(
                 Int(try await system.sql("select coalesce(max(position), 0) from order_events")[0])

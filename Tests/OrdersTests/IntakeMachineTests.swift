@@ -25,6 +25,13 @@ private struct Decisions: Equatable {
 }
 
 @Suite struct IntakeMachineTests {
+    /// Two commits at once.
+    private var two: IntakeMachine.Limits {
+        var limits = IntakeMachine.Limits()
+        limits.commitsMax = 2
+        return limits
+    }
+
     private let start = Instant.origin
 
     private func id(_ number: Int) -> OrderID {
@@ -52,7 +59,7 @@ private struct Decisions: Equatable {
     }
 
     @Test func `what comes in one turn is one commit, and what comes while two are under way is the next`() {
-        var machine = IntakeMachine()
+        var machine = IntakeMachine(limits: two)
         #expect(Decisions(machine.offered(order(1))) == Decisions())
         _ = machine.offered(order(2))
         #expect(Decisions(machine.turnEnded()) == Decisions(commits: [1: [1, 2]]))
@@ -70,7 +77,7 @@ private struct Decisions: Equatable {
     }
 
     @Test func `a commit has a bound, and so have the requests that wait`() {
-        var limits = IntakeMachine.Limits()
+        var limits = two
         limits.ordersPerCommitMax = 2
         limits.requestsMax = 5
         var machine = IntakeMachine(limits: limits)
@@ -83,7 +90,7 @@ private struct Decisions: Equatable {
     }
 
     @Test func `of requests with one key the first is committed, and the others are told what it is told`() {
-        var machine = IntakeMachine()
+        var machine = IntakeMachine(limits: two)
         _ = machine.offered(order(1, key: "a"))
         _ = machine.offered(order(2, key: "a"))
         #expect(Decisions(machine.turnEnded()) == Decisions(commits: [1: [1]]))
@@ -103,7 +110,7 @@ private struct Decisions: Equatable {
 
     @Test func `who waited for a request that came to nothing has his own try`() {
         for verdict in [IntakeVerdict.otherMembers, .past] {
-            var machine = IntakeMachine()
+            var machine = IntakeMachine(limits: two)
             _ = machine.offered(order(1, key: "a"))
             _ = machine.offered(order(2, key: "a", quantity: 2))
             _ = machine.offered(order(3, key: "a"))
@@ -114,7 +121,7 @@ private struct Decisions: Equatable {
     }
 
     @Test func `a commit that is refused for a value is halved until only the faulty order is left`() {
-        var machine = IntakeMachine()
+        var machine = IntakeMachine(limits: two)
         for number in 1...5 { _ = machine.offered(order(number)) }
         _ = machine.turnEnded()
         #expect(Decisions(machine.failed(1, .data)) == Decisions(commits: [2: [1, 2], 3: [3, 4, 5]]))
@@ -128,7 +135,7 @@ private struct Decisions: Equatable {
     }
 
     @Test func `a commit without a known outcome fails all its orders`() {
-        var machine = IntakeMachine()
+        var machine = IntakeMachine(limits: two)
         _ = machine.offered(order(1))
         _ = machine.offered(order(2))
         _ = machine.turnEnded()

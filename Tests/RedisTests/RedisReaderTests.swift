@@ -151,4 +151,33 @@ import Testing
         subscriber.close()
         await server.stop()
     }
+
+    @Test @ReactorActor func `hints that come together are two messages, the last of them after the last hint`()
+        async throws
+    {
+        let server = try await TestServers.startRedis()
+        var heard = 0
+        let subscriber = RedisSubscriber(configuration(server.address.endpoint), channels: ["a"], logger: quiet)
+        subscriber.onMessage = { _, _ in heard += 1 }
+        subscriber.start()
+        let client = RedisClient(configuration(server.address.endpoint), logger: quiet)
+        client.start()
+        try await eventually("connections") { subscriber.isSubscribed && client.isReady }
+        let hint = RedisHint(client, channel: "a")
+        for _ in 1...100 { hint.give() }
+        try await eventually("two messages") { heard == 2 }
+        hint.give()
+        try await eventually("the third message") { heard == 3 }
+
+        await server.kill()
+        try await eventually("noticed") { !client.isReady }
+        hint.give()
+        try await server.start()
+        try await eventually("connections") { subscriber.isSubscribed && client.isReady }
+        hint.give()
+        try await eventually("the message after the server was away") { heard == 4 }
+        client.close()
+        subscriber.close()
+        await server.stop()
+    }
 }

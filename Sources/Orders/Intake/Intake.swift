@@ -39,8 +39,7 @@ final class Intake {
     private var deadlines: Timer?
     private var nextDeadline = Instant.distantFuture
 
-    /// - Parameter database: For the intake alone, with two connections: while one commit is flushed to the disk, the
-    ///   next is executed.
+    /// - Parameter database: For the intake alone, with a connection for each commit that may be under way.
     init(_ database: PostgresPool, logger: Logger) {
         self.database = database
         self.logger = logger

@@ -63,8 +63,8 @@ struct IntakeMachine: ~Copyable {
     struct Limits {
         /// Orders in one commit. Beyond, a larger commit takes longer and is no cheaper for each.
         var ordersPerCommitMax = 256
-        /// Commits under way: while one is flushed to the disk, the next is executed.
-        var commitsMax = 2
+        /// Commits under way: while one is flushed to the disk, others are executed, and are flushed together next.
+        var commitsMax = 4
         /// Requests that wait, in commits or for them.
         var requestsMax = 4096
     }

@@ -15,6 +15,8 @@ final class ExchangeDestination: RelayDestination {
     let exchange: ExchangeClient
     /// Orders that were placed though they had ended in another way.
     private(set) var alarms = 0
+    /// Called when outcomes were stored.
+    var onSettled: @ReactorActor () -> Void = {}
     private let database: PostgresPool
     private let logger: Logger
 
@@ -79,6 +81,7 @@ final class ExchangeDestination: RelayDestination {
                     metadata: ["order": "\(result.text(row, 0) ?? "")"]
                 )
             }
+            onSettled()
             return .stored
         } catch {
             logger.warning(

@@ -22,7 +22,7 @@ public struct ExchangeSettings: Sendable {
     /// Until an answer counts as lost.
     public var timeout = Duration.seconds(5)
     /// Orders on their way at once.
-    public var inFlight = 256
+    public var inFlight = 1000
     /// What it does with an order that it has.
     public var deduplication = ExchangeDeduplication.byID
     /// How long an order may be on its way inside it.

@@ -3,6 +3,7 @@ package import Logging
 package import Outbox
 package import Postgres
 package import Reactor
+package import Redis
 
 /// Places orders at the exchange, for as long as its process runs.
 @ReactorActor
@@ -23,11 +24,19 @@ package final class OrderPlacement {
     package let relay: Relay
     private let exchange: ExchangeClient
     private let destination: ExchangeDestination
+    private let hints: OrderHints
 
     /// Begins at once.
     ///
-    /// - Parameter database: For this alone.
-    package init(_ database: PostgresPool, _ configuration: Configuration, logger: Logger) {
+    /// - Parameters:
+    ///   - database: For this alone.
+    ///   - redis: For hints.
+    package init(
+        _ database: PostgresPool,
+        _ configuration: Configuration,
+        redis: RedisConfiguration,
+        logger: Logger
+    ) {
         // Under one lease a message is sent with what is left of it.
         precondition(configuration.timeout < configuration.limits.lease, "an attempt fits into a lease")
         exchange = ExchangeClient(
@@ -37,6 +46,8 @@ package final class OrderPlacement {
         )
         destination = ExchangeDestination(exchange, database: database, logger: logger)
         relay = Relay(database, destination: destination, limits: configuration.limits, logger: logger)
+        hints = OrderHints(redis, listeningTo: .waiting, logger: logger) { [relay] in relay.hint() }
+        destination.onSettled = { [hints] in hints.eventsWereAdded() }
         relay.start()
     }
 
@@ -46,6 +57,7 @@ package final class OrderPlacement {
     /// Ends: what is under way has until the deadline.
     package func drain(until deadline: Instant) async {
         await relay.drain(until: deadline)
+        hints.close()
         exchange.close()
     }
 }

@@ -3,6 +3,7 @@ internal import HTTPClient
 internal import Outbox
 internal import Postgres
 public import Reactor
+internal import Redis
 public import Service
 
 /// Places orders, on connections of its own, so that its lease does not wait for somebody's query.
@@ -26,7 +27,12 @@ public struct OrderPlacer {
         configuration.limits.inFlightMax = settings.inFlight
         configuration.limits.looksUpFirst = settings.deduplication != .byID
         configuration.limits.settleTime = settings.settleTime
-        placement = OrderPlacement(database, configuration, logger: environment.logger)
+        placement = OrderPlacement(
+            database,
+            configuration,
+            redis: RedisConfiguration(environment.configuration, name: "worker"),
+            logger: environment.logger
+        )
         environment.metrics.add(placement.relay, destination: "exchange")
     }
 

@@ -5,6 +5,7 @@ internal import JSONWire
 package import Logging
 package import Postgres
 package import Reactor
+package import Redis
 package import WebAPI
 
 /// What can be asked of orders, declared once for the roles that serve it.
@@ -90,21 +91,33 @@ enum OrderOperations {
 /// The routes of orders, on each role that serves them.
 @ReactorActor
 package final class OrderRoutes {
+    /// Connections of the pool that the intake has for itself.
+    package static let intakeConnections = IntakeMachine.Limits().commitsMax
+
     let intake: Intake
     private let reader: OrderReader
     private let canceller: OrderCanceller
     let feed: OrderFeed
+    private let hints: OrderHints
 
     /// - Parameters:
     ///   - intake: For the intake alone; see ``Intake``.
     ///   - database: For what is read.
-    package init(intake: PostgresPool, database: PostgresPool, logger: Logger) {
+    ///   - redis: For hints.
+    package init(intake: PostgresPool, database: PostgresPool, redis: RedisConfiguration, logger: Logger) {
         self.intake = Intake(intake, logger: logger)
         reader = OrderReader(database: database)
         canceller = OrderCanceller(database: database)
         feed = OrderFeed(reader, logger: logger)
-        self.intake.onCommitted = { [feed] in feed.wake() }
+        hints = OrderHints(redis, listeningTo: .events, logger: logger) { [feed] in feed.wake() }
+        self.intake.onCommitted = { [feed, hints] in
+            feed.wake()
+            hints.ordersWereTaken()
+        }
     }
+
+    /// Ends what is done in the background.
+    package func close() { hints.close() }
 
     /// The gateway's: checked, then relayed.
     package static func relayed(by api: Relay) -> [Route] {
@@ -222,10 +235,11 @@ package final class OrderRoutes {
     // MARK: Cancelling
 
     private var cancel: Route {
-        OrderOperations.cancel.answered { [reader, canceller, feed] question, context async throws(APIError) in
+        OrderOperations.cancel.answered { [reader, canceller, feed, hints] question, context async throws(APIError) in
             let order = try await asked { () async throws(PostgresError) in
                 try await canceller.cancel(question.id, deadline: context.deadline)
                 feed.wake()
+                hints.eventsWereAdded()
                 return try await reader.order(question.id, deadline: context.deadline)
             }
             guard let order else { throw .unknownOrder }
