@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from . import contestants, goals, orders, throughput
+from . import contestants, goals, orders, placing, throughput
 from .load import wrk
 from .processes import Failure, say
 from .report import goals_table, table
@@ -31,6 +31,9 @@ SECTIONS = {
     "overload": "twice the maximum, and what is left afterwards",
     "syscalls": "system calls per request",
     "orders": "durable orders against pgbench with one transaction an order, and placed as they come",
+    "relay": "orders placed by one worker",
+    "outage": "the exchange dead for a minute",
+    "snapshot": "an old snapshot held for five minutes while orders are taken and placed; only if asked for",
     "volume": "10 million prices against 100 thousand; only if asked for, as making them takes minutes",
 }
 CONTESTANTS = ["ours", "cached", "floor", "nginx", "fastapi"]
@@ -58,7 +61,7 @@ def arguments():
     integers = lambda text: [int(word) for word in text.split(",")]  # noqa: E731
     words = lambda text: text.split(",")  # noqa: E731
     option = parser.add_argument
-    option("sections", nargs="*", metavar="SECTION", help="what to measure; default: all but volume")
+    option("sections", nargs="*", metavar="SECTION", help="what to measure; default: all but snapshot and volume")
     option("--quick", action="store_true", help="one round of short samples: to see that all works")
     option("--contestants", type=words, default=CONTESTANTS, help=f"default: {','.join(CONTESTANTS)}")
     option("--connections", type=integers, help="default: 1,16,64,256; with --quick 1,64")
@@ -74,7 +77,7 @@ def arguments():
     option("--install", action="store_true", help="install what is missing with apt-get, and the peer from PyPI")
     options = parser.parse_args()
 
-    options.sections = options.sections or [name for name in SECTIONS if name != "volume"]
+    options.sections = options.sections or [name for name in SECTIONS if name not in ("snapshot", "volume")]
     options.connections = options.connections or ([1, 64] if options.quick else [1, 16, 64, 256])
     options.seconds = options.seconds or (1 if options.quick else 4)
     options.rounds = options.rounds or (1 if options.quick else 3)
@@ -225,6 +228,9 @@ def measure(bench):
         "overload": goals.overload,
         "syscalls": goals.system_calls,
         "orders": orders.orders,
+        "relay": placing.relay,
+        "outage": placing.outage,
+        "snapshot": placing.snapshot,
         "volume": goals.volume,
     }
     if "throughput" in bench.options.sections:

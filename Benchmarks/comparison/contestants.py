@@ -216,6 +216,8 @@ def fastapi(system):
         PEER_API=f"http://127.0.0.1:{api_port}",
         PEER_BROKER=redis,
         PEER_DATABASE=system.database_url,
+        PEER_SQLALCHEMY=system.database_url.replace("postgresql://", "postgresql+psycopg://", 1),
+        PEER_EXCHANGE=system.environment["TICKLOOP_SIMULATOR_URL"],
     )
 
     def serve(name, port):

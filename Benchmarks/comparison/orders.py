@@ -1,7 +1,10 @@
 """Orders: how many durable ones a second, against the same inserts by pgbench, one transaction an order."""
 
+import contextlib
 import json
 import math
+import os
+import signal
 import time
 import urllib.request
 from dataclasses import dataclass
@@ -21,12 +24,38 @@ drop table if exists bench_orders, bench_events, bench_outbox;
 drop sequence if exists bench_ids;
 create table bench_orders (like orders including all);
 create table bench_events (like order_events including all);
-create table bench_outbox (like outbox including all);
+create table bench_outbox (like outbox including all, primary key (id));
 create sequence bench_ids cache 1000;
 """
-# Three inserts in one statement: one round trip and one commit, the least that a transaction an order costs. Ids grow,
-# as ours do, so that the indexes are written at their right edges.
-TRANSACTION = """
+PEER_PREPARATION = """
+drop table if exists peer_orders, peer_events, peer_outbox;
+drop sequence if exists peer_positions, peer_messages;
+create table peer_orders (like orders including all);
+create table peer_events (like order_events including all);
+create table peer_outbox (like outbox including all, primary key (id));
+create sequence peer_positions;
+create sequence peer_messages;
+"""
+MEMBERS = '{"type":"limit","side":"buy","instrument":"DE000A0Q4RZ3","limit_price":150.00,"quantity":10}'
+# What a program does that stores an order by a transaction of its own. Ids grow, as ours do, so that the indexes are
+# written at their right edges.
+TRANSACTION = f"""
+begin;
+insert into bench_orders (id, created_at, type, side, instrument, limit_price, quantity)
+values (lpad(to_hex(nextval('bench_ids')), 32, '0')::uuid, now(), 'limit', 'buy', 'DE000A0Q4RZ3', 150.00, 10);
+insert into bench_events (position, order_id, version, type, data, created_at)
+values (
+    currval('bench_ids'), lpad(to_hex(currval('bench_ids')), 32, '0')::uuid, 1, 'OrderSubmitted',
+    '{MEMBERS}'::jsonb, now()
+);
+insert into bench_outbox (id, destination, key, payload)
+values (
+    currval('bench_ids'), 'exchange', lpad(to_hex(currval('bench_ids')), 32, '0')::uuid, '{MEMBERS}'::jsonb
+);
+commit;
+"""
+# The same in one statement: one round trip and one commit, the least that a transaction an order can cost.
+STATEMENT = f"""
 with fresh as (
     select nextval('bench_ids') as number
 ), ids as (
@@ -36,14 +65,10 @@ with fresh as (
     select id, now(), 'limit', 'buy', 'DE000A0Q4RZ3', 150.00, 10 from ids
 ), told as (
     insert into bench_events (position, order_id, version, type, data, created_at)
-    select number, id, 1, 'OrderSubmitted',
-        '{"type":"limit","side":"buy","instrument":"DE000A0Q4RZ3","limit_price":150.00,"quantity":10}'::jsonb, now()
-    from ids
+    select number, id, 1, 'OrderSubmitted', '{MEMBERS}'::jsonb, now() from ids
 )
 insert into bench_outbox (id, destination, key, payload)
-select number, 'exchange', id,
-    '{"type":"limit","side":"buy","instrument":"DE000A0Q4RZ3","limit_price":150.00,"quantity":10}'::jsonb
-from ids;
+select number, 'exchange', id, '{MEMBERS}'::jsonb from ids;
 """
 
 
@@ -69,9 +94,9 @@ class Database:
     def flushes(self):
         return int(self.ask("select wal_sync from pg_stat_wal"))
 
-    def pgbench(self, clients, seconds, number_of_run):
+    def pgbench(self, text, clients, seconds, number_of_run):
         script, log = self.folder / "order.sql", self.folder / f"pgbench-{clients}-{number_of_run}"
-        script.write_text(TRANSACTION)
+        script.write_text(text)
         before = self.flushes()
         # -l: a line for each transaction, from which come the percentiles.
         run_generator([
@@ -116,24 +141,44 @@ def orders(bench):
         "ours": Contestant("ours", system.url, roles),
         "ours, the API alone": Contestant("api", system.environment["TICKLOOP_API_URL"], roles),
     }
+    services = dict(ours)
+    if bench.has("fastapi"):
+        database.ask(PEER_PREPARATION)
+        services["fastapi"] = bench.contestants["fastapi"]
     # The breaker is open: what is placed meanwhile is another measurement.
     exchange(system, failure_rate=1)
     runs, number_of_run = {}, 0
-    for _ in range(options.rounds):
-        for clients in (1, 64):
-            for name, contestant in ours.items():
-                say(f"  {name}, {clients} connections")
-                runs.setdefault((name, clients), []).append(ours_once(database, contestant, clients, options.seconds))
-            say(f"  pgbench, {clients} clients")
-            number_of_run += 1
-            run = database.pgbench(clients, options.seconds, number_of_run)
-            runs.setdefault(("pgbench", clients), []).append(run)
+    with stopped_workers(services.get("fastapi")):
+        for _ in range(options.rounds):
+            for clients in (1, 64):
+                for name, contestant in services.items():
+                    say(f"  {name}, {clients} connections")
+                    run = service_once(database, contestant, clients, options.seconds)
+                    runs.setdefault((name, clients), []).append(run)
+                for name, text in (("pgbench", TRANSACTION), ("pgbench, one statement", STATEMENT)):
+                    say(f"  {name}, {clients} clients")
+                    number_of_run += 1
+                    run = database.pgbench(text, clients, options.seconds, number_of_run)
+                    runs.setdefault((name, clients), []).append(run)
     show(bench, runs)
     yield from goals(runs)
     yield from end_to_end(bench, database, ours["ours"])
 
 
-def ours_once(database, contestant, clients, seconds):
+@contextlib.contextmanager
+def stopped_workers(peer):
+    """Its workers have no breaker: what they would do now is another measurement."""
+    pids = peer.roles["worker"].pids() if peer else []
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def service_once(database, contestant, clients, seconds):
     before = database.flushes()
     sample = wrk(contestant, clients, seconds, script=SCRIPT)
     flushes = database.flushes() - before
@@ -159,8 +204,9 @@ def show(bench, runs):
             for (name, clients), each in runs.items()
             for run in each
         ],
-        "fsync, synchronous_commit and full_page_writes are on. pgbench: the same three inserts in one statement, one "
-        "transaction an order, on tables with the same indexes and without our locks.",
+        "fsync, synchronous_commit and full_page_writes are on. pgbench: the same three inserts, one transaction an "
+        "order, on tables with the same indexes; and as one statement, which is the least that this can cost. fastapi: "
+        "the same three rows by SQLAlchemy; its workers are stopped, so that nothing is placed there either.",
     )
 
 

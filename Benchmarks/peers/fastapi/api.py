@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager, suppress
 import orjson
 import redis.asyncio
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
 import tasks
+from orders import NewOrder, answer, refuse_order, rows
 from question import Question, Refused, refuse
 
 # Celery's Redis back end publishes each result under the key that it stores it in.
@@ -51,7 +54,13 @@ async def lifespan(app):
             await listener
 
 
-app = FastAPI(lifespan=lifespan, exception_handlers={Refused: refuse})
+app = FastAPI(
+    lifespan=lifespan, exception_handlers={Refused: refuse, RequestValidationError: refuse_order}
+)
+
+# As many as there may be commits at once: more connections than this only took turns on two processors.
+engine = create_async_engine(os.environ["PEER_SQLALCHEMY"], pool_size=16, max_overflow=0)
+sessions = async_sessionmaker(engine, expire_on_commit=False)
 
 # Celery's way to enqueue blocks for a round trip to Redis. Two threads: more only wait for each other's turn at the
 # interpreter, and calling it on the loop was slower.
@@ -78,6 +87,16 @@ async def average(request: Request):
     if outcome["status"] != "SUCCESS":
         raise Refused(500, "INTERNAL_ERROR", "The averages could not be computed.")
     return Response(outcome["result"], media_type="application/json")
+
+
+@app.post("/orders")
+async def submit(new: NewOrder):
+    order, event, message = rows(new)
+    async with sessions() as session, session.begin():
+        session.add_all([order, event, message])
+    # What is lost here, the outbox still has.
+    await asyncio.get_running_loop().run_in_executor(senders, tasks.place.delay, message.id, message.payload)
+    return answer(order)
 
 
 @app.get("/health")

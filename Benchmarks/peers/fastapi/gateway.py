@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from yarl import URL
 
+from orders import NewOrder, refuse_order
 from question import Question, Refused, refuse
 
 API = os.environ["PEER_API"]
@@ -20,7 +22,9 @@ async def lifespan(app):
         yield
 
 
-app = FastAPI(lifespan=lifespan, exception_handlers={Refused: refuse})
+app = FastAPI(
+    lifespan=lifespan, exception_handlers={Refused: refuse, RequestValidationError: refuse_order}
+)
 
 
 @app.get("/prices/average")
@@ -37,6 +41,20 @@ async def average(request: Request):
     if answer.status >= 500 and answer.status != 503:
         raise Refused(502, "UPSTREAM_ERROR", "The internal API answered an error.")
     return Response(body, answer.status, media_type="application/json")
+
+
+@app.post("/orders")
+async def submit(new: NewOrder, request: Request):
+    body = await request.body()
+    headers = {"Content-Type": "application/json"}
+    try:
+        async with request.app.state.session.post(f"{API}/orders", data=body, headers=headers) as answer:
+            body = await answer.read()
+    except (TimeoutError, aiohttp.ClientError):
+        content = b'{"message":"Internal server error while placing the order"}'
+        return Response(content, 500, media_type="application/json")
+    location = {"Location": answer.headers["Location"]} if answer.status == 201 else {}
+    return Response(body, answer.status, location, "application/json")
 
 
 @app.get("/health")

@@ -1,10 +1,18 @@
-"""The Celery application, and its one task."""
+"""The Celery application, and its tasks."""
 
+import http.client
 import os
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
+import orjson
 from celery import Celery
 from celery.signals import worker_process_init, worker_process_shutdown
 from psycopg_pool import ConnectionPool
+from sqlalchemy import create_engine, delete, update
+from sqlalchemy.orm import Session
+
+from orders import Event, Message, Order
 
 app = Celery("tasks", broker=os.environ["PEER_BROKER"], backend=os.environ.get("PEER_RESULTS"))
 app.conf.update(
@@ -33,12 +41,16 @@ OF_ONE_SYMBOL = """
 """
 
 pool: ConnectionPool
+engine = None
+exchange = None
 
 
 @worker_process_init.connect
 def connect(**_):
     """After the fork, because a connection cannot be shared; one is all that a process with one task needs."""
-    global pool
+    global pool, engine, exchange
+    engine = create_engine(os.environ["PEER_SQLALCHEMY"], pool_size=1, max_overflow=0)
+    exchange = http.client.HTTPConnection(urlsplit(os.environ["PEER_EXCHANGE"]).netloc, timeout=5)
     pool = ConnectionPool(
         os.environ["PEER_DATABASE"], min_size=1, max_size=1, kwargs={"autocommit": True, "prepare_threshold": 0}
     )
@@ -58,3 +70,23 @@ def average(start_date, end_date, symbol=None):
         else:
             row = connection.execute(OF_ONE_SYMBOL, (symbol, start_date, end_date)).fetchone()
     return row[0]
+
+
+@app.task(name="orders.place", bind=True, max_retries=None, ignore_result=True)
+def place(self, message_id, payload):
+    """Asks the exchange, and stores what it says; what fails is tried again later."""
+    number = payload["order_id"]
+    try:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": number}
+        exchange.request("POST", "/exchange/orders", orjson.dumps(payload), headers)
+        response = exchange.getresponse()
+        response.read()
+        if response.status not in (200, 201):
+            raise OSError(f"the exchange says {response.status}")
+    except (OSError, http.client.HTTPException) as error:
+        exchange.close()
+        raise self.retry(exc=error, countdown=min(60, 0.1 * 2**self.request.retries)) from error
+    with Session(engine) as session, session.begin():
+        session.execute(update(Order).where(Order.id == number).values(status="placed", version=2))
+        session.add(Event(order_id=number, version=2, type="OrderPlaced", data={}, created_at=datetime.now(UTC)))
+        session.execute(delete(Message).where(Message.id == message_id))
