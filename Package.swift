@@ -87,7 +87,7 @@ let package = Package(
         module("JSONWire", ["Basics"]),
 
         // I/O
-        module("HTTPServer", ["Reactor", "TLS", "HTTPWire"]),
+        module("HTTPServer", ["Reactor", "TLS", "HTTPWire", "Metrics"]),
         module("HTTPClient", ["Reactor", "TLS", "HTTPWire", "Metrics"]),
         module("Postgres", ["Basics", "Reactor", "CPostgres", "Metrics", logging]),
         module("Redis", ["Reactor", "CHiredis", "Metrics", logging]),
@@ -95,12 +95,12 @@ let package = Package(
         // Engine: knows nothing of prices
         module("Configuration", ["Basics", .product(name: "TOMLKit", package: "TOMLKit")]),
         module("Logs", ["Reactor", "JSONWire", logging]),
-        module("Tracing", ["Reactor", "HTTPClient", "HTTPWire", "JSONWire", logging]),
+        module("Tracing", ["Reactor", "HTTPClient", "HTTPWire", "JSONWire", "Metrics", logging]),
         module("TaskQueue", ["Basics", "Reactor", "Redis", "Streams", "JSONWire", "Tracing", "Metrics", logging]),
-        module("Streams", ["Basics", "Reactor", "Redis", logging]),
+        module("Streams", ["Basics", "Reactor", "Redis", "Metrics", logging]),
         module(
             "WebAPI",
-            ["Basics", "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "JSONWire", "Tracing", logging]
+            ["Basics", "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "JSONWire", "Tracing", "Metrics", logging]
         ),
         module(
             "RateLimits",

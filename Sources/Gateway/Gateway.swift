@@ -57,12 +57,9 @@ extension Role {
             statistics: statistics,
             logger: environment.logger
         )
-        environment.metrics.add { page in
-            proxy.collect(into: &page)
-            for (name, client) in proxy.clients { page.add(client, as: name) }
-        }
-        environment.metrics.add(api.client, as: "api")
-        environment.metrics.add(averages, as: "averages")
+        environment.metrics.register(proxy)
+        environment.metrics.register(api.client, ("upstream", "api"))
+        environment.metrics.register(averages, ("cache", "averages"))
         let redis = RedisClient(RedisConfiguration(configuration, name: "gateway"), logger: environment.logger)
         redis.start()
         let limited = try limit(
@@ -79,7 +76,7 @@ extension Role {
             configuration,
             redis
         )
-        for limiter in limited.limiters { environment.metrics.add { limiter.addMetrics(to: &$0) } }
+        for limiter in limited.limiters { environment.metrics.register(limiter) }
         return RunningService(
             routes: limited.routes,
             fallback: proxy,

@@ -25,8 +25,11 @@ public final class HTTPClient {
     public let configuration: HTTPClientConfiguration
     /// What has happened so far.
     public private(set) var statistics = HTTPClientStatistics()
-    /// How long responses took, from the request being given to a connection to the last byte of the response.
-    public let latency = Histogram()
+    /// From the request being given to a connection.
+    public let latency = Histogram(
+        "tickloop_upstream_request_duration_seconds",
+        "Time from sending a request to the last byte of its response."
+    )
     /// Called when the circuit opens and when it closes, for a log line or a metric; it must not call the client.
     public var onCircuitChange: (@ReactorActor (_ isOpen: Bool) -> Void)?
 
@@ -215,7 +218,6 @@ extension HTTPClient {
     private func fail(_ exchange: HTTPClientExchange, _ error: HTTPClientError) {
         exchange.place = .nowhere
         judge(exchange, error)
-        statistics.failures += 1
         statistics.failuresByKind[error.kind, default: 0] += 1
         failures.append((exchange, error))
         notices?.schedule()

@@ -52,9 +52,9 @@ extension Role {
         queue.start()
         let market = try MarketParts(environment, databaseConfiguration, database)
         let schema = SchemaCheck(database, logger: logger)
-        environment.metrics.add(database)
-        environment.metrics.add(queue)
-        environment.metrics.add { page in orders.addMetrics(to: &page) }
+        environment.metrics.register(database)
+        environment.metrics.register(queue)
+        environment.metrics.register(orders)
         return RunningService(
             routes: [
                 AverageRoutes.answered(by: queue, rangeDaysMax: configuration[AverageLimitSettings.table].rangeDaysMax),
@@ -119,8 +119,8 @@ private struct MarketParts {
             ) { [providers] name in
                 providers.provider(named: name) != nil
             }
-        environment.metrics.add(providers)
-        environment.metrics.add(latest)
+        environment.metrics.register(providers)
+        environment.metrics.register(latest)
     }
 
     func close() {

@@ -1,73 +1,9 @@
 public import Logging
-public import Metrics
+package import Metrics
 public import Postgres
 public import Reactor
 public import Redis
 internal import Streams
-
-extension Metric {
-    fileprivate static let up = gauge(
-        "tickloop_market_up",
-        "Whether the database said how events and polling jobs are; if not, there are no figures of them."
-    )
-    fileprivate static let eventsBehind = gauge(
-        "tickloop_price_events_behind",
-        "Stored prices whose event has not had its effect yet; the same from every worker."
-    )
-    fileprivate static let eventsOldest = gauge(
-        "tickloop_price_events_oldest_age_seconds",
-        "Age of the oldest stored price whose event has not had its effect yet; 0 without one."
-    )
-    fileprivate static let eventsDead = gauge(
-        "tickloop_price_events_dead",
-        "Stored prices whose event was given up; the same from every worker."
-    )
-    fileprivate static let eventsSent = counter(
-        "tickloop_price_events_sent_total",
-        "Events of prices that this process has put into the stream."
-    )
-    fileprivate static let eventsRenewed = counter(
-        "tickloop_price_events_renewed_total",
-        "Events that were lost, and that this process has made again."
-    )
-    fileprivate static let entries = counter(
-        "tickloop_stream_entries_total",
-        "Entries of a stream that this process has dealt with, by what became of them.",
-        labels: "group",
-        "outcome"
-    )
-    fileprivate static let jobs = gauge(
-        "tickloop_polling_jobs",
-        "Polling jobs, by state; the same from every worker.",
-        labels: "state"
-    )
-    fileprivate static let lateness = gauge(
-        "tickloop_polling_late_seconds",
-        "How long the job has been due that has been due for longest; 0 if none is."
-    )
-    fileprivate static let missed = gauge(
-        "tickloop_polling_moments_missed",
-        "Due moments of the jobs there are at which no worker looked; the same from every worker."
-    )
-    fileprivate static let skipped = gauge(
-        "tickloop_polling_moments_skipped",
-        "Due moments of the jobs there are at which the run before was under way; the same from every worker."
-    )
-    fileprivate static let runs = counter("tickloop_polling_runs_total", "Runs of jobs that this process has ended.")
-    fileprivate static let prices = counter("tickloop_polling_prices_total", "Prices that this process's runs stored.")
-    fileprivate static let failures = counter(
-        "tickloop_polling_failures_total",
-        "Symbols that had no price in this process's runs."
-    )
-    fileprivate static let runTimes = histogram(
-        "tickloop_polling_run_duration_seconds",
-        "Time that a run took, from its claim to its end."
-    )
-    fileprivate static let commitTimes = histogram(
-        "tickloop_quote_commit_duration_seconds",
-        "Time that a commit of prices took."
-    )
-}
 
 /// What a worker does for prices as they come: runs the polling jobs, sends the events and keeps the averages.
 @ReactorActor
@@ -107,8 +43,14 @@ public final class MarketWork {
         await poller.stop(within: limit)
         await events.stop(within: max(.zero, deadline - Reactor.now))
     }
+}
 
-    // MARK: Metrics
+extension MarketWork: Measured {
+    private static let jobs = Metric.gauge(
+        "tickloop_polling_jobs",
+        "Polling jobs, by state; the same from every worker.",
+        labels: "state"
+    )
 
     private static let measure = PostgresStatement(
         reading: """
@@ -139,37 +81,68 @@ public final class MarketWork {
     )
 
     /// Asks the database how things are.
-    public func measureNow() async {
+    package func refresh() async {
         figures = try? await database.query(Self.measure, deadline: Reactor.now + Self.timeout)
     }
 
-    /// Adds the figures to a page.
-    public func addMetrics(to page: inout MetricsPage) {
-        page.add(.up, figures != nil)
-        if let figures {
-            func number(_ column: Int) -> Int { Int(figures.int64(0, column) ?? 0) }
-            func seconds(_ column: Int) -> Double { figures.text(0, column).flatMap { Double($0) } ?? 0 }
-            page.add(.eventsBehind, number(0))
-            page.add(.eventsOldest, seconds(1))
-            page.add(.eventsDead, number(2))
-            page.add(.jobs, number(3), ["waiting"])
-            page.add(.jobs, number(4), ["paused"])
-            page.add(.jobs, number(5), ["running"])
-            page.add(.lateness, seconds(6))
-            page.add(.missed, number(7))
-            page.add(.skipped, number(8))
-        }
-        page.add(.eventsSent, events.sentCount)
-        page.add(.eventsRenewed, events.renewedCount)
-        let entries = events.entryCounters
-        page.add(.entries, entries.done, [PriceEvent.group, "done"])
-        page.add(.entries, entries.failed, [PriceEvent.group, "failed"])
-        page.add(.entries, entries.dead, [PriceEvent.group, "dead"])
-        page.add(.entries, entries.takenOver, [PriceEvent.group, "taken_over"])
-        page.add(.runs, poller.counters.runs)
-        page.add(.prices, poller.counters.prices)
-        page.add(.failures, poller.counters.failures)
-        page.add(.runTimes, poller.runTimes)
-        page.add(.commitTimes, store.commitTimes)
+    package func collect(into page: inout MetricsPage) {
+        page.gauge(
+            "tickloop_market_up",
+            "Whether the database said how events and polling jobs are; if not, there are no figures of them.",
+            figures != nil
+        )
+        if let figures { collect(figures, into: &page) }
+        page.counter(
+            "tickloop_price_events_sent_total",
+            "Events of prices that this process has put into the stream.",
+            events.sentCount
+        )
+        page.counter(
+            "tickloop_price_events_renewed_total",
+            "Events that were lost, and that this process has made again.",
+            events.renewedCount
+        )
+        page.labelled("group", PriceEvent.group) { $0.add(events.entryCounters) }
+        page.add(poller.counters)
+        page.add(poller.runTimes)
+        page.add(store.commitTimes)
+    }
+
+    private func collect(_ figures: PostgresResult, into page: inout MetricsPage) {
+        func number(_ column: Int) -> Int { Int(figures.int64(0, column) ?? 0) }
+        func seconds(_ column: Int) -> Double { figures.text(0, column).flatMap { Double($0) } ?? 0 }
+        page.gauge(
+            "tickloop_price_events_behind",
+            "Stored prices whose event has not had its effect yet; the same from every worker.",
+            number(0)
+        )
+        page.gauge(
+            "tickloop_price_events_oldest_age_seconds",
+            "Age of the oldest stored price whose event has not had its effect yet; 0 without one.",
+            seconds(1)
+        )
+        page.gauge(
+            "tickloop_price_events_dead",
+            "Stored prices whose event was given up; the same from every worker.",
+            number(2)
+        )
+        page.add(Self.jobs, number(3), ["waiting"])
+        page.add(Self.jobs, number(4), ["paused"])
+        page.add(Self.jobs, number(5), ["running"])
+        page.gauge(
+            "tickloop_polling_late_seconds",
+            "How long the job has been due that has been due for longest; 0 if none is.",
+            seconds(6)
+        )
+        page.gauge(
+            "tickloop_polling_moments_missed",
+            "Due moments of the jobs there are at which no worker looked; the same from every worker.",
+            number(7)
+        )
+        page.gauge(
+            "tickloop_polling_moments_skipped",
+            "Due moments of the jobs there are at which the run before was under way; the same from every worker.",
+            number(8)
+        )
     }
 }

@@ -4,6 +4,9 @@
 /// comparisons and two additions, some 10 ns: no lock, because all of a process happens on one thread, no allocation,
 /// and no division, because attoseconds are compared and added as they are.
 public final class Histogram {
+    let metric: Metric
+    /// The values of the metric's labels.
+    let labels: [String]
     /// The upper bounds of the buckets, each inclusive, in ascending order; one more bucket is for what is longer.
     public let bounds: [Duration]
     /// The same in attoseconds, as they are compared.
@@ -12,8 +15,21 @@ public final class Histogram {
     private var buckets = InlineArray<17, Int>(repeating: 0)
     private var total: Int128 = 0
 
+    /// Declares a histogram; the name ends in `_seconds`.
+    ///
     /// - Parameter bounds: Ascending, 1 to 16; ``request`` or ``turn``, unless there is a reason.
-    public init(_ bounds: [Duration] = Histogram.request) {
+    public convenience init(_ name: String, _ help: String, _ bounds: [Duration] = Histogram.request) {
+        self.init(.histogram(name, help), bounds: bounds)
+    }
+
+    /// One of several series of a metric.
+    ///
+    /// - Parameters:
+    ///   - labels: The values of the metric's labels, in their order.
+    ///   - bounds: Ascending, 1 to 16; ``request`` or ``turn``, unless there is a reason.
+    public init(_ metric: Metric, _ labels: String..., bounds: [Duration] = Histogram.request) {
+        self.metric = metric
+        self.labels = labels
         precondition((1..<buckets.count).contains(bounds.count), "each bound has a bucket, and so has what is longer")
         precondition(zip(bounds, bounds.dropFirst()).allSatisfy(<), "bounds ascend")
         self.bounds = bounds

@@ -4,7 +4,7 @@
 /// (`_seconds`, `_bytes`), `_total` at the end of what only grows, and nothing of a label's meaning in the name.
 ///
 /// - SeeAlso: Prometheus documentation, "Metric and label naming".
-public struct Metric: Sendable {
+public struct Metric: Hashable, Sendable {
     /// How its values behave.
     public enum Kind: String, Sendable {
         /// Only grows, from 0 at the start of the process.

@@ -16,34 +16,47 @@ public struct MetricsPage {
 
     private var families: [Family] = []
     private var places: [String: Int] = [:]
+    /// The labels that every sample has now, in front of its own.
+    private var scope: [(String, String)] = []
 
     /// An empty page.
     public init() {}
 
-    /// Adds a count, or a gauge that is a whole number.
-    ///
-    /// - Parameter labels: The values of the metric's labels, in their order.
-    public mutating func add(_ metric: Metric, _ value: Int, _ labels: [String] = []) {
-        append(metric, "", labels, String(value))
+    /// Adds the counters and gauges among the members of a structure.
+    public mutating func add(_ figures: some Sendable) {
+        for member in Mirror(reflecting: figures).children {
+            guard let figure = member.value as? any Figure else { continue }
+            add(figure.metric, figure.wrappedValue, figure.labels)
+        }
+    }
+
+    /// Calls `body`, whose samples all have one label more.
+    public mutating func labelled(_ name: String, _ value: String, _ body: (inout MetricsPage) -> Void) {
+        scope.append((name, value))
+        body(&self)
+        scope.removeLast()
     }
 
     /// Adds a value.
-    public mutating func add(_ metric: Metric, _ value: Double, _ labels: [String] = []) {
-        append(metric, "", labels, Self.text(of: value))
+    ///
+    /// - Parameter labels: The values of the metric's labels, in their order.
+    public mutating func add(_ metric: Metric, _ value: some MetricValue, _ labels: [String] = []) {
+        append(metric, "", labels, value.metricText)
     }
 
-    /// Adds a gauge or a count of seconds.
-    public mutating func add(_ metric: Metric, _ value: Duration, _ labels: [String] = []) {
-        append(metric, "", labels, Self.text(of: value / .seconds(1)))
+    /// Adds what only grows, where nobody counts it; the name ends in `_total`.
+    public mutating func counter(_ name: String, _ help: String, _ value: some MetricValue) {
+        add(.counter(name, help), value)
     }
 
-    /// Adds a gauge that is 1 or 0.
-    public mutating func add(_ metric: Metric, _ value: Bool, _ labels: [String] = []) {
-        append(metric, "", labels, value ? "1" : "0")
+    /// Adds what goes up and down.
+    public mutating func gauge(_ name: String, _ help: String, _ value: some MetricValue) {
+        add(.gauge(name, help), value)
     }
 
     /// Adds a histogram.
-    public mutating func add(_ metric: Metric, _ value: Histogram, _ labels: [String] = []) {
+    public mutating func add(_ value: Histogram) {
+        let (metric, labels) = (value.metric, value.labels)
         precondition(metric.kind == .histogram, "\(metric.name) is not a histogram")
         var count = 0
         for (index, bucket) in value.counts.enumerated() {
@@ -51,7 +64,7 @@ public struct MetricsPage {
             let bound = index < value.bounds.count ? Self.text(ofBound: value.bounds[index]) : "+Inf"
             append(metric, "_bucket", labels, bound: bound, String(count))
         }
-        append(metric, "_sum", labels, Self.text(of: value.sum / .seconds(1)))
+        append(metric, "_sum", labels, value.sum.metricText)
         append(metric, "_count", labels, String(count))
     }
 
@@ -75,7 +88,7 @@ public struct MetricsPage {
         precondition(labels.count == metric.labels.count, "\(metric.name) has the labels \(metric.labels)")
         var line = Array("\(metric.name)\(suffix)".utf8)
         var opening = UInt8(ascii: "{")
-        for (name, label) in zip(metric.labels, labels) {
+        for (name, label) in scope + zip(metric.labels, labels) {
             line.append(opening)
             line.append(contentsOf: "\(name)=\"".utf8)
             Self.append(escaping: label, quotes: true, to: &line)
@@ -113,12 +126,6 @@ public struct MetricsPage {
             default: bytes.append(byte)
             }
         }
-    }
-
-    private static func text(of value: Double) -> String {
-        if value.isNaN { return "NaN" }
-        if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
-        return value.description
     }
 
     /// Seconds in decimals, exactly, because the text of a bound is a part of its series' identity.

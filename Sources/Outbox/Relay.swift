@@ -13,10 +13,16 @@ public final class Relay {
     /// How often it is looked for tables in which everything is settled.
     private static let rotationInterval = Duration.seconds(1)
 
-    /// How long sendings and look-ups took.
-    public let attemptTimes = Histogram()
+    /// How long attempts took.
+    public let attemptTimes = Histogram(
+        "tickloop_outbox_attempt_duration_seconds",
+        "Time from sending a message, or looking it up, to its outcome."
+    )
     /// How long claims took.
-    public let claimTimes = Histogram()
+    public let claimTimes = Histogram(
+        "tickloop_outbox_claim_duration_seconds",
+        "Time from asking the database for messages to its answer."
+    )
 
     private let database: PostgresPool
     private let destination: any RelayDestination
@@ -258,5 +264,28 @@ public final class Relay {
             // Not before the caller has gone on: a refusal comes at once.
             Reactor.post { then(result) }
         }
+    }
+}
+
+extension Relay: Measured {
+    package func collect(into page: inout MetricsPage) {
+        page.add(attemptTimes)
+        page.add(claimTimes)
+        page.add(counters)
+        page.gauge(
+            "tickloop_outbox_in_flight",
+            "Messages being sent or looked up.",
+            inFlight
+        )
+        page.gauge(
+            "tickloop_outbox_held",
+            "Messages that are claimed.",
+            heldCount
+        )
+        page.gauge(
+            "tickloop_outbox_open",
+            "Whether attempts are stopped because all of them fail.",
+            isOpen
+        )
     }
 }

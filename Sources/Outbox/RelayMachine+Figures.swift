@@ -1,3 +1,5 @@
+internal import Metrics
+
 extension RelayMachine {
     /// The bounds.
     public struct Limits: Sendable {
@@ -47,27 +49,32 @@ extension RelayMachine {
 
     /// Figures for metrics.
     public struct Counters: Hashable, Sendable {
-        /// Messages claimed.
-        public var claimed = 0
-        /// Claims taken over from relays that died.
-        public var takenOver = 0
+        private static let outcomes = Metric.counter(
+            "tickloop_outbox_outcomes_total",
+            "What came of messages.",
+            labels: "outcome"
+        )
+
+        @Counter("tickloop_outbox_claimed_total", "Messages claimed.") package var claimed = 0
+        @Counter("tickloop_outbox_taken_over_total", "Claims taken over from workers that died.")
+        package var takenOver = 0
         /// Messages sent.
-        public var attempts = 0
+        package var attempts = 0
         /// Messages looked up.
-        public var lookUps = 0
+        package var lookUps = 0
         /// Those that the destination has.
-        public var done = 0
+        @Counter(Self.outcomes, "done") package var done = 0
         /// Those that it refused for good.
-        public var refused = 0
+        @Counter(Self.outcomes, "refused") package var refused = 0
         /// Those whose time had passed.
-        public var expired = 0
+        @Counter(Self.outcomes, "expired") package var expired = 0
         /// Attempts without effect.
-        public var failed = 0
+        @Counter(Self.outcomes, "failed") package var failed = 0
         /// Attempts whose outcome is not known.
-        public var unknown = 0
-        /// Leases that ended before they were renewed.
-        public var leasesLost = 0
+        @Counter(Self.outcomes, "unknown") package var unknown = 0
+        @Counter("tickloop_outbox_leases_lost_total", "Leases that ended before they were renewed.")
+        package var leasesLost = 0
         /// How often attempts were stopped.
-        public var openings = 0
+        package var openings = 0
     }
 }

@@ -12,22 +12,28 @@ public import Reactor
 public final class PostgresPool {
     /// Figures for metrics.
     public struct Statistics: Equatable, Sendable {
-        /// Connections that are open, lent ones included.
-        public var connections = 0
-        /// Connections that somebody has to himself.
-        public var lent = 0
-        /// Statements whose answer is due.
-        public var inFlight = 0
-        /// Statements and others that wait for a connection.
-        public var waiting = 0
-        /// Statements accepted, ever.
-        public var statements = 0
-        /// Statements that had to wait for a connection, ever.
-        public var waits = 0
-        /// Statements refused at once because nothing is connected or too many wait, ever.
-        public var refusals = 0
-        /// Connections lost and made again, ever.
-        public var reconnects = 0
+        @Gauge("tickloop_database_connections", "Connections that are open.") package var connections = 0
+        @Gauge(
+            "tickloop_database_connections_lent",
+            "Connections that one caller has to himself, for a transaction for example."
+        )
+        package var lent = 0
+        @Gauge("tickloop_database_statements_in_flight", "Statements sent and not answered.") package var inFlight = 0
+        @Gauge("tickloop_database_waiting_statements", "Statements and transactions that wait for a connection.")
+        package var waiting = 0
+        @Counter("tickloop_database_statements_total", "Statements accepted.") package var statements = 0
+        @Counter(
+            "tickloop_database_waits_total",
+            "Statements that had to wait because every connection was full."
+        )
+        package var waits = 0
+        @Counter(
+            "tickloop_database_refusals_total",
+            "Statements refused at once, with nothing connected or too many waiting."
+        )
+        package var refusals = 0
+        @Counter("tickloop_database_reconnects_total", "Connections that were lost and made again.")
+        package var reconnects = 0
     }
 
     /// What the log was told last, so that it is told changes only.
@@ -39,8 +45,11 @@ public final class PostgresPool {
 
     /// The limits and addresses.
     public let configuration: PostgresConfiguration
-    /// How long statements took, from being accepted to their outcome, waiting for a connection included.
-    public let latency = Histogram()
+    /// How long statements took.
+    public let latency = Histogram(
+        "tickloop_database_statement_duration_seconds",
+        "Time from a statement to its outcome, waiting for a connection included; not of those refused at once."
+    )
 
     private let logger: Logger
     private let slots: [PoolSlot]
@@ -342,5 +351,28 @@ public final class PostgresPool {
         }
         if !mayConnectSoon { failWaiters() }
         if failure.tellsOfShutdown, isReady { leave() }
+    }
+}
+
+extension PostgresPool: Measured {
+    package func collect(into page: inout MetricsPage) {
+        let statistics = statistics
+        page.gauge(
+            "tickloop_database_up",
+            "Whether a connection to the database is open.",
+            statistics.connections > 0
+        )
+        page.add(latency)
+        page.add(statistics)
+        page.gauge(
+            "tickloop_database_connections_limit",
+            "Connections that the pool keeps when all is well.",
+            configuration.connections
+        )
+        page.gauge(
+            "tickloop_database_statements_in_flight_limit",
+            "Statements that may be in flight on all connections together.",
+            configuration.connections * configuration.inFlightPerConnectionMax
+        )
     }
 }

@@ -1,4 +1,4 @@
-public import HTTPClient
+internal import HTTPClient
 public import HTTPWire
 public import Logging
 public import Reactor
@@ -57,7 +57,7 @@ public final class Proxy: PathFallback {
     }
 
     /// The connections, by the prefix of their route, and its number where a route has several upstreams.
-    public var clients: [(name: String, client: HTTPClient)] {
+    var clients: [(name: String, client: HTTPClient)] {
         paths.flatMap { path in
             let upstreams = path.group.upstreams
             return upstreams.enumerated().map { number, upstream in

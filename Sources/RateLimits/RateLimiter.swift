@@ -1,6 +1,6 @@
 internal import HTTPWire
 internal import JSONWire
-public import Metrics
+package import Metrics
 public import Reactor
 public import Redis
 public import WebAPI
@@ -17,12 +17,19 @@ public final class RateLimiter: RouteLimit {
 
     /// What the limiter has done since it was made.
     public struct Counters: Hashable, Sendable {
-        /// Requests that went on.
-        public var allowed = 0
-        /// Requests that were refused.
-        public var refused = 0
-        /// Requests that were counted in this process, because Redis did not answer.
-        public var countedHere = 0
+        private static let requests = Metric.counter(
+            "tickloop_rate_limit_requests_total",
+            "Valid requests to routes that are limited, by what became of them.",
+            labels: "outcome"
+        )
+
+        @Counter(Self.requests, "allowed") package var allowed = 0
+        @Counter(Self.requests, "refused") package var refused = 0
+        @Counter(
+            "tickloop_rate_limit_counted_here_total",
+            "Requests that this process counted alone, because Redis did not answer."
+        )
+        package var countedHere = 0
     }
 
     /// What the limiter has done.
@@ -30,7 +37,8 @@ public final class RateLimiter: RouteLimit {
     /// How much is allowed.
     public let policy: RatePolicy
 
-    fileprivate let name: String
+    /// The same in every process.
+    let name: String
     private let redis: RedisClient
     private let trusted: [AddressRange]
     private var windows: SlidingWindows
@@ -178,25 +186,8 @@ public final class RateLimiter: RouteLimit {
     }
 }
 
-extension Metric {
-    fileprivate static let requests = counter(
-        "tickloop_rate_limit_requests_total",
-        "Valid requests to routes that are limited, by what became of them.",
-        labels: "route",
-        "outcome"
-    )
-    fileprivate static let countedHere = counter(
-        "tickloop_rate_limit_counted_here_total",
-        "Requests that this process counted alone, because Redis did not answer.",
-        labels: "route"
-    )
-}
-
-extension RateLimiter {
-    /// Adds the figures to a page.
-    public func addMetrics(to page: inout MetricsPage) {
-        page.add(.requests, counters.allowed, [name, "allowed"])
-        page.add(.requests, counters.refused, [name, "refused"])
-        page.add(.countedHere, counters.countedHere, [name])
+extension RateLimiter: Measured {
+    package func collect(into page: inout MetricsPage) {
+        page.labelled("route", name) { $0.add(counters) }
     }
 }

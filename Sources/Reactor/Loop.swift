@@ -43,7 +43,11 @@ enum Loop {
     /// When libev last returned from waiting, or anything as long as it never has.
     private static var turnBegan = Instant.now
     /// How long the turns took, waiting not included.
-    static let turns = Histogram(Histogram.turn)
+    static let turns = Histogram(
+        "tickloop_loop_turn_duration_seconds",
+        "Time that the event loop was busy between two waits: its lag, as what becomes ready meanwhile has to wait.",
+        Histogram.turn
+    )
     private static var scheduled: [EndOfTurn] = []
     private static var running: [EndOfTurn] = []
 

@@ -108,3 +108,15 @@ public final class RedisClient {
         for observer in observers { observer(isReady) }
     }
 }
+
+extension RedisClient: Measured {
+    package func collect(into page: inout MetricsPage) {
+        page.gauge(
+            "tickloop_redis_up",
+            "Whether commands can be sent to Redis.",
+            isReady
+        )
+        page.add(latency)
+        page.labelled("connection", "commands") { $0.add(counters) }
+    }
+}

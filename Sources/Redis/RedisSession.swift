@@ -4,14 +4,14 @@ internal import Reactor
 
 /// What a client has done since it was made.
 public struct RedisCounters: Sendable, Equatable {
-    /// Commands that were asked for.
-    public var commands = 0
-    /// Commands refused at once because there was no connection.
-    public var rejected = 0
-    /// Connections that were made.
-    public var connections = 0
-    /// Connections that were lost.
-    public var losses = 0
+    @Counter("tickloop_redis_commands_total", "Commands that were to be sent.") package var commands = 0
+    @Counter(
+        "tickloop_redis_commands_rejected_total",
+        "Commands that failed at once because nothing was connected."
+    )
+    package var rejected = 0
+    @Counter("tickloop_redis_connects_total", "Connections made.") package var connections = 0
+    @Counter("tickloop_redis_connections_lost_total", "Connections lost.") package var losses = 0
 }
 
 /// Keeps one connection to Redis up: resolves, connects, and after a loss tries again with full-jitter back-off, for
@@ -51,7 +51,10 @@ final class RedisSession {
     private(set) var counters = RedisCounters()
     /// Why the last connection could not be made or did not last; nil before any failed, and while one is open.
     private(set) var fault: RedisFault?
-    let latency = Histogram()
+    let latency = Histogram(
+        "tickloop_redis_command_duration_seconds",
+        "Round trips of commands; one of those in flight is timed at a time."
+    )
 
     /// Called when a connection was made.
     var onOpened: (RedisConnection) -> Void = { _ in }

@@ -100,9 +100,11 @@ extension Role {
             logger
         )
         let server = HTTPServer(configuration: serverConfiguration, handler: web)
-        metrics.addProcess(service: schema.service)
-        metrics.add(server, web, requests)
-        if let tracer = environment.tracer { metrics.add(tracer) }
+        metrics.register(ProcessMetrics(service: schema.service))
+        metrics.register(server)
+        metrics.register(web)
+        metrics.register(requests)
+        if let tracer = environment.tracer { metrics.register(tracer) }
         try await listen(server, on: settings.listen, logger)
         return server
     }

@@ -1,4 +1,5 @@
 public import Logging
+internal import Metrics
 public import Reactor
 public import Redis
 
@@ -11,16 +12,22 @@ public import Redis
 public final class StreamConsumer {
     /// What the consumer has done since it was made.
     public struct Counters: Hashable, Sendable {
-        /// Entries whose effect has happened.
-        public var done = 0
+        private static let entries = Metric.counter(
+            "tickloop_stream_entries_total",
+            "Entries of a stream that this process has dealt with, by what became of them.",
+            labels: "outcome"
+        )
+
+        /// Those whose effect has happened.
+        @Counter(Self.entries, "done") package var done = 0
         /// Tries that failed.
-        public var failed = 0
-        /// Entries that were given up.
-        public var dead = 0
-        /// Entries taken over from a consumer that showed no sign of life.
-        public var takenOver = 0
+        @Counter(Self.entries, "failed") package var failed = 0
+        /// Those that were given up.
+        @Counter(Self.entries, "dead") package var dead = 0
+        /// Those of a consumer that showed no sign of life.
+        @Counter(Self.entries, "taken_over") package var takenOver = 0
         /// Groups that had to be made.
-        public var groupsMade = 0
+        package var groupsMade = 0
     }
 
     /// What the consumer has done.

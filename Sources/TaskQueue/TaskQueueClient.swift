@@ -1,4 +1,5 @@
 public import Logging
+internal import Metrics
 public import Reactor
 public import Redis
 internal import Streams
@@ -30,20 +31,23 @@ internal import Tracing
 public final class TaskQueueClient {
     /// What the client has done since it was made.
     public struct Counters: Sendable, Equatable {
-        /// Tasks sent.
-        public var submitted = 0
-        /// Callers who were given the task of another.
-        public var joined = 0
-        /// Callers who got an outcome.
-        public var answered = 0
-        /// Callers who were refused because something was full.
-        public var overloaded = 0
-        /// Callers who failed because Redis was away.
-        public var unavailable = 0
-        /// Callers who waited until their deadline.
-        public var late = 0
-        /// Outcomes that nobody waited for any more.
-        public var unclaimed = 0
+        private static let outcomes = Metric.counter(
+            "tickloop_queue_outcomes_total",
+            "What callers were told; unclaimed are results that nobody waited for any more.",
+            labels: "outcome"
+        )
+
+        @Counter("tickloop_queue_submitted_total", "Tasks submitted by this process.") package var submitted = 0
+        @Counter(
+            "tickloop_queue_joined_total",
+            "Callers who were given the task of another with the same question."
+        )
+        package var joined = 0
+        @Counter(Self.outcomes, "answered") package var answered = 0
+        @Counter(Self.outcomes, "overloaded") package var overloaded = 0
+        @Counter(Self.outcomes, "unavailable") package var unavailable = 0
+        @Counter(Self.outcomes, "late") package var late = 0
+        @Counter(Self.outcomes, "unclaimed") package var unclaimed = 0
 
         mutating func count(_ error: TaskQueueError) {
             switch error {
@@ -59,6 +63,7 @@ public final class TaskQueueClient {
     public let configuration: TaskQueueConfiguration
     private let keys: QueueKeys
     private let redis: RedisClient
+    private(set) lazy var sample = QueueSample(configuration, redis)
     private let replies: ReplyListener
     private let probe: WriteProbe
     private let submitter: TaskSubmitter
@@ -136,8 +141,7 @@ public final class TaskQueueClient {
     /// The client for commands that go beside the queue.
     public var commands: RedisClient { redis }
 
-    /// What the connection that reads results has done.
-    public var replyCounters: RedisCounters { replies.counters }
+    var replyCounters: RedisCounters { replies.counters }
 
     // MARK: Submitting
 

@@ -11,7 +11,7 @@ final class TaskRunner {
 
     private struct Registration {
         let handler: any TaskHandler
-        let runTime = Histogram()
+        let runTime: Histogram
     }
 
     private let configuration: TaskQueueConfiguration
@@ -23,7 +23,12 @@ final class TaskRunner {
     private lazy var sweepTimer = Timer { [unowned self] in sweep() }
 
     /// How long the tasks of each handler ran.
-    var runTimes: [String: Histogram] { registrations.mapValues(\.runTime) }
+    var runTimes: [Histogram] { registrations.sorted { $0.key < $1.key }.map(\.value.runTime) }
+    private static let runTime = Metric.histogram(
+        "tickloop_task_run_duration_seconds",
+        "Time that the handler took for a task; tasks of a batch take equally long.",
+        labels: "task"
+    )
 
     /// Tasks that were declared too late while their handler has not finished them: they still occupy the worker.
     private(set) var overdueCount = 0
@@ -39,7 +44,7 @@ final class TaskRunner {
 
     func register(_ name: String, _ handler: any TaskHandler) {
         precondition(registrations[name] == nil, "two handlers for \(name)")
-        registrations[name] = Registration(handler: handler)
+        registrations[name] = Registration(handler: handler, runTime: Histogram(Self.runTime, name))
     }
 
     /// Starts tasks; those of one name together.

@@ -1,5 +1,5 @@
 public import Logging
-public import Metrics
+internal import Metrics
 public import Reactor
 public import Redis
 internal import Streams
@@ -23,30 +23,33 @@ public import Tracing
 public final class TaskWorker {
     /// What the worker has done since it was made.
     public struct Counters: Sendable, Equatable {
-        /// Tasks read from the stream.
-        public var fetched = 0
-        /// Tasks taken over from a lost worker, or found again after a lost connection.
-        public var takenOver = 0
-        /// Tasks whose handler returned a result.
-        public var succeeded = 0
-        /// Tasks whose handler failed or took too long.
-        public var failed = 0
-        /// Failed tasks that are to be run again.
-        public var retried = 0
-        /// Failed tasks that were given up.
-        public var dead = 0
-        /// Tasks dropped because their deadline had passed.
-        public var expired = 0
+        private static let attempts = Metric.counter(
+            "tickloop_task_attempts_total",
+            "Runs of tasks that ended, by result.",
+            labels: "result"
+        )
+
+        @Counter("tickloop_task_fetched_total", "Tasks read from the queue.") package var fetched = 0
+        @Counter("tickloop_task_takeovers_total", "Tasks taken over from a worker that showed no sign of life.")
+        package var takenOver = 0
+        @Counter(Self.attempts, "succeeded") package var succeeded = 0
+        @Counter(Self.attempts, "failed") package var failed = 0
+        @Counter("tickloop_task_retries_total", "Failed tasks that are to be run again.") package var retried = 0
+        @Counter("tickloop_task_dead_total", "Failed tasks given up as dead letters.") package var dead = 0
+        @Counter("tickloop_task_expired_total", "Tasks dropped because nobody waited any more.")
+        package var expired = 0
         /// Ends that were written.
-        public var written = 0
-        /// Ends that were not written because the task had been ended by another worker.
-        public var superseded = 0
+        package var written = 0
+        @Counter("tickloop_task_superseded_total", "Results dropped because another worker had ended the task.")
+        package var superseded = 0
         /// Tasks given back because another worker could do them and this one could not.
-        public var handedBack = 0
-        /// Leases that were renewed.
-        public var leasesRenewed = 0
-        /// Leases that another worker had taken when they were to be renewed.
-        public var leasesLost = 0
+        package var handedBack = 0
+        @Counter("tickloop_task_lease_renewals_total", "Leases renewed.") package var leasesRenewed = 0
+        @Counter(
+            "tickloop_task_leases_lost_total",
+            "Leases that another worker had taken when they were to be renewed."
+        )
+        package var leasesLost = 0
     }
 
     private enum Phase {
@@ -59,6 +62,7 @@ public final class TaskWorker {
     let member: StreamMember
     private let redis: RedisClient
     private let logger: Logger
+    private(set) lazy var sample = QueueSample(configuration, redis)
     private let probe: WriteProbe
     private let upkeep: QueueUpkeep
     private let finisher: TaskFinisher
@@ -86,8 +90,11 @@ public final class TaskWorker {
     /// Whether what the handlers need is there; asked before each read, and for each task that failed for want of it.
     public var canWork: @ReactorActor () -> Bool = { true }
 
-    /// How long tasks had been in the queue when they were started for the first time, by Redis' clock.
-    public let waits = Histogram()
+    /// By Redis' clock.
+    let waits = Histogram(
+        "tickloop_task_wait_duration_seconds",
+        "Time from a task's submission to its first start."
+    )
 
     /// Makes a worker that is not connecting yet.
     ///
@@ -173,11 +180,9 @@ public final class TaskWorker {
     /// The client for commands that go beside the queue.
     public var commands: RedisClient { redis }
 
-    /// What the connection that fetches tasks has done.
-    public var fetchingCounters: RedisCounters { member.readerCounters }
+    var fetchingCounters: RedisCounters { member.readerCounters }
 
-    /// How long the handler of each name took for its tasks.
-    public var runTimes: [String: Histogram] { runner.runTimes }
+    var runTimes: [Histogram] { runner.runTimes }
 
     /// How many tasks run, or have ended without that being written yet.
     public var taskCount: Int { member.count }

@@ -1,17 +1,27 @@
+internal import Metrics
 /// What tracing has done since the start of the process; for metrics.
 ///
 /// Each recorded span ends in one of the three: exported, dropped or failed.
 public struct TracingCounters: Hashable, Sendable {
+    private static let spans = Metric.counter(
+        "tickloop_spans_total",
+        "Spans of recorded traces, by what became of them.",
+        labels: "outcome"
+    )
+
     /// Spans that ended.
-    public internal(set) var recorded = 0
-    /// Spans that the collector took.
-    public internal(set) var exported = 0
-    /// Spans that found no room, or were left at the end of the process.
-    public internal(set) var dropped = 0
-    /// Spans that were sent, and that the collector refused or did not take in time.
-    public internal(set) var failed = 0
-    /// Requests that were sent again.
-    public internal(set) var retries = 0
+    package var recorded = 0
+    /// Those that the collector took.
+    @Counter(Self.spans, "exported") package var exported = 0
+    /// Those that found no room, or were left at the end of the process.
+    @Counter(Self.spans, "dropped") package var dropped = 0
+    /// Those that were sent, and that the collector refused or did not take in time.
+    @Counter(Self.spans, "failed") package var failed = 0
+    @Counter(
+        "tickloop_span_export_retries_total",
+        "Batches of spans that were sent to the collector once more."
+    )
+    package var retries = 0
 }
 
 /// Spans that wait for their export, up to a bound. Pure.

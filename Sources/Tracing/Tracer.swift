@@ -1,3 +1,4 @@
+package import Metrics
 public import Logging
 public import Reactor
 
@@ -78,5 +79,16 @@ public final class Tracer {
             endNanoseconds: now
         )
         return TraceSpan(record, self)
+    }
+}
+
+extension Tracer: Measured {
+    package func collect(into page: inout MetricsPage) {
+        page.add(counters)
+        page.gauge(
+            "tickloop_spans_waiting",
+            "Spans that wait for the collector.",
+            waitingCount
+        )
     }
 }

@@ -1,5 +1,6 @@
 public import HTTPServer
 public import HTTPWire
+package import Metrics
 public import Reactor
 public import Tracing
 
@@ -45,7 +46,7 @@ public final class WebService: HTTPHandler {
     /// Called once for each request, when its answer is handed over.
     public var onAnswered: @ReactorActor (AnsweredRequest) -> Void = { _ in }
     /// How often each error was answered.
-    public private(set) var errors: [ErrorCode: Int] = [:]
+    private var errors: [ErrorCode: Int] = [:]
 
     private let routes: RouteTable
     private let fallback: (any PathFallback)?
@@ -197,4 +198,17 @@ extension HTTPResponse {
     }
 
     private static let jsonFields: HTTPFields = ["Content-Type": "application/json"]
+}
+
+extension WebService: Measured {
+    private static let errorAnswers = Metric.counter(
+        "tickloop_http_errors_total",
+        "Error answers made by this process, by their code.",
+        labels: "code"
+    )
+
+    package func collect(into page: inout MetricsPage) {
+        // Also those that did not happen: the rate of a series that begins with its first error does not show it.
+        for code in ErrorCode.allCases { page.add(Self.errorAnswers, errors[code] ?? 0, [code.rawValue]) }
+    }
 }

@@ -48,13 +48,9 @@ extension Role {
         )
         let market = try MarketParts(environment, databaseConfiguration, database)
         let placement = try OrderPlacer(environment)
-        environment.metrics.add(database)
-        environment.metrics.add(worker)
-        environment.metrics.add {
-            await orders.measure()
-        } _: { page in
-            orders.addMetrics(to: &page)
-        }
+        environment.metrics.register(database)
+        environment.metrics.register(worker)
+        environment.metrics.register(orders)
         return RunningService(
             readiness: [
                 ReadinessCheck(.database) { deadline in await schema.isReady(by: deadline) },
@@ -97,12 +93,8 @@ private struct MarketParts {
             providers.provider(named: name)
         }
         self.work = work
-        environment.metrics.add(providers)
-        environment.metrics.add {
-            await work.measureNow()
-        } _: { page in
-            work.addMetrics(to: &page)
-        }
+        environment.metrics.register(providers)
+        environment.metrics.register(work)
     }
 
     func stop(by deadline: Instant) async {

@@ -36,6 +36,35 @@ import Testing
         )
     }
 
+    private struct Figures {
+        @Counter("seen_total", "Seen.") var seen = 0
+        var untold = 7
+        @Counter(MetricsPageTests.requests, "/a", "200") var answered = 0
+        @Gauge("open_connections", "Connections open now.") var open = 0
+    }
+
+    @Test func `figures of a structure are told with the name that each was declared with`() {
+        var figures = Figures()
+        figures.seen += 3
+        figures.answered += 1
+        figures.open += 2
+        figures.open -= 1
+        figures.untold += 1
+        let lines = text { page in
+            page.labelled("upstream", "api") { page in
+                page.add(figures)
+                page.labelled("state", "x") { $0.gauge("inner", "Inside.", 1) }
+            }
+            page.gauge("outer", "Outside.", 2)
+        }
+        #expect(
+            lines.split(separator: "\n").filter { !$0.hasPrefix("#") } == [
+                #"seen_total{upstream="api"} 3"#, #"http_requests_total{upstream="api",route="/a",status="200"} 1"#,
+                #"open_connections{upstream="api"} 1"#, #"inner{upstream="api",state="x"} 1"#, "outer 2",
+            ]
+        )
+    }
+
     @Test func `what the format gives a meaning to is escaped`() {
         let odd = Metric.gauge("odd", "A \\ and\na \"line\".", labels: "path")
         let text = text { $0.add(odd, 1, ["a\\b\n\"c\" ü"]) }
@@ -52,13 +81,17 @@ import Testing
     }
 
     @Test func `durations are seconds, and yes or no is 1 or 0`() {
-        #expect(text { $0.add(Self.open, .milliseconds(1500)) }.hasSuffix(" 1.5\n"))
+        #expect(text { $0.add(Self.open, Duration.milliseconds(1500)) }.hasSuffix(" 1.5\n"))
         #expect(text { $0.add(Self.open, true) }.hasSuffix(" 1\n"))
         #expect(text { $0.add(Self.open, false) }.hasSuffix(" 0\n"))
     }
 
     @Test func `the buckets of a histogram are cumulative and end with all`() {
-        let histogram = Histogram([.microseconds(250), .milliseconds(5), .seconds(1), .milliseconds(2500)])
+        let histogram = Histogram(
+            Self.latency,
+            "/a",
+            bounds: [.microseconds(250), .milliseconds(5), .seconds(1), .milliseconds(2500)]
+        )
         // A bound belongs to the bucket that it ends.
         for duration in [Duration.zero, .microseconds(250), .microseconds(251), .seconds(1), .seconds(9)] {
             histogram.observe(duration)
@@ -66,7 +99,7 @@ import Testing
         histogram.observe(.milliseconds(2), times: 3)
         #expect(histogram.count == 8)
         #expect(histogram.sum == .seconds(10) + .microseconds(6501))
-        let lines = text { $0.add(Self.latency, histogram, ["/a"]) }.split(separator: "\n").dropFirst(2)
+        let lines = text { $0.add(histogram) }.split(separator: "\n").dropFirst(2)
         #expect(
             Array(lines) == [
                 #"latency_seconds_bucket{route="/a",le="0.00025"} 2"#,
@@ -82,7 +115,7 @@ import Testing
 
     @Test(arguments: [Histogram.request, Histogram.turn])
     func `every bound is a bucket of its own`(bounds: [Duration]) {
-        let histogram = Histogram(bounds)
+        let histogram = Histogram("latency_seconds", "Time to the answer.", bounds)
         for bound in bounds { histogram.observe(bound) }
         histogram.observe(.seconds(3600))
         #expect(histogram.counts == Array(repeating: 1, count: bounds.count + 1))

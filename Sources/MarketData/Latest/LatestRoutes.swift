@@ -2,6 +2,7 @@ internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
 public import Logging
+package import Metrics
 public import Postgres
 internal import Prices
 public import Reactor
@@ -122,5 +123,15 @@ public final class LatestRoutes {
             response.fields.append(LatestQuestion.ageField.name, String(answers.map(\.price.age).max() ?? 0))
         }
         return response
+    }
+}
+
+extension LatestRoutes: Measured {
+    package func collect(into page: inout MetricsPage) {
+        page.labelled("cache", "latest") { page in
+            for source in LatestPrices.Source.allCases {
+                page.add(.cacheLookups, prices.answers[source] ?? 0, [source.rawValue.lowercased()])
+            }
+        }
     }
 }

@@ -29,14 +29,12 @@ public final class Poller {
 
     /// What the poller has done since it was made.
     public struct Counters: Hashable, Sendable {
-        /// Runs that have ended.
-        public var runs = 0
-        /// Prices that were stored.
-        public var prices = 0
-        /// Symbols that had no price.
-        public var failures = 0
+        @Counter("tickloop_polling_runs_total", "Runs of jobs that this process has ended.") package var runs = 0
+        @Counter("tickloop_polling_prices_total", "Prices that this process's runs stored.") package var prices = 0
+        @Counter("tickloop_polling_failures_total", "Symbols that had no price in this process's runs.")
+        package var failures = 0
         /// Runs that were no longer this worker's when they ended.
-        public var lost = 0
+        package var lost = 0
     }
 
     private struct Run {
@@ -49,7 +47,10 @@ public final class Poller {
     /// What the poller has done.
     public private(set) var counters = Counters()
     /// How long runs took.
-    public let runTimes = Histogram()
+    public let runTimes = Histogram(
+        "tickloop_polling_run_duration_seconds",
+        "Time that a run took, from its claim to its end."
+    )
 
     private let database: PostgresPool
     private let store: QuoteStore

@@ -58,7 +58,10 @@ public final class QuoteStore {
     }
 
     /// How long commits took.
-    public let commitTimes = Histogram()
+    public let commitTimes = Histogram(
+        "tickloop_quote_commit_duration_seconds",
+        "Time that a commit of prices took."
+    )
     /// How many quotes were stored, ever.
     public private(set) var storedCount = 0
     /// Called after each commit: there are events to send.

@@ -15,15 +15,27 @@ final class Intake {
 
     /// What the intake has done, for metrics.
     struct Counters: Hashable, Sendable {
+        private static let untaken = Metric.counter(
+            "tickloop_orders_not_taken_total",
+            "Requests that are no new order: answered with that of an earlier request, refused, or failed.",
+            labels: "reason"
+        )
+
+        @Counter(
+            "tickloop_orders_commits_total",
+            "Commits of the intake that had an outcome; each is for one or many orders."
+        )
         var commits = 0
-        var committedOrders = 0
-        var replayed = 0
-        var refused = 0
-        var failed = 0
+        @Counter("tickloop_orders_taken_total", "Orders that were committed, each a 201.") var committedOrders = 0
+        @Counter(Self.untaken, "replayed") var replayed = 0
+        @Counter(Self.untaken, "refused") var refused = 0
+        @Counter(Self.untaken, "failed") var failed = 0
     }
 
-    /// How long commits took.
-    let commitTimes = Histogram()
+    let commitTimes = Histogram(
+        "tickloop_orders_commit_duration_seconds",
+        "From sending a commit of the intake to its outcome."
+    )
     private(set) var counters = Counters()
     /// Called after each commit that has an order in it: there is something to place.
     var onCommitted: @ReactorActor () -> Void = {}

@@ -33,7 +33,7 @@ public struct OrderPlacer {
             redis: RedisConfiguration(environment.configuration, name: "worker"),
             logger: environment.logger
         )
-        environment.metrics.add(placement.relay, destination: "exchange")
+        environment.metrics.register(placement.relay, ("destination", "exchange"))
     }
 
     /// Ends: what is under way has until the deadline.

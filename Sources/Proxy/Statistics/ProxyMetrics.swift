@@ -1,29 +1,17 @@
-public import Metrics
+internal import HTTPClient
 internal import HTTPWire
+package import Metrics
 internal import Reactor
-
-extension Metric {
-    fileprivate static let requests = counter(
-        "tickloop_proxy_requests_total",
-        "Requests that a route passed on, by what became of them.",
-        labels: "route",
-        "outcome"
-    )
-    fileprivate static let duration = histogram(
-        "tickloop_proxy_request_duration_seconds",
-        "Time from the head of a request to the last byte of its answer.",
-        labels: "route"
-    )
-    fileprivate static let statistics = counter(
-        "tickloop_proxy_statistics_total",
-        "Requests whose row was taken, or dropped because there was no room for it.",
-        labels: "outcome"
-    )
-}
 
 /// What became of the requests of one route.
 @ReactorActor
 final class ProxyFigures {
+    private static let requests = Metric.counter(
+        "tickloop_proxy_requests_total",
+        "Requests that a route passed on, by what became of them.",
+        labels: "outcome"
+    )
+
     /// By the last word on the request.
     enum Outcome: String, CaseIterable {
         case success = "2xx"
@@ -38,8 +26,16 @@ final class ProxyFigures {
         case abandoned
     }
 
-    private(set) var counts: [Outcome: Int] = [:]
-    let duration = Histogram()
+    private var counts: [Outcome: Int] = [:]
+    private let duration = Histogram(
+        "tickloop_proxy_request_duration_seconds",
+        "Time from the head of a request to the last byte of its answer."
+    )
+
+    func collect(into page: inout MetricsPage) {
+        page.add(duration)
+        for outcome in Outcome.allCases { page.add(Self.requests, counts[outcome] ?? 0, [outcome.rawValue]) }
+    }
 
     func count(_ outcome: ProxiedOutcome) {
         duration.observe(outcome.duration)
@@ -62,16 +58,19 @@ final class ProxyFigures {
     }
 }
 
-extension Proxy {
-    /// Adds what was counted to a page of metrics.
-    public func collect(into page: inout MetricsPage) {
+extension Proxy: Measured {
+    private static let statisticsRows = Metric.counter(
+        "tickloop_proxy_statistics_total",
+        "Requests whose row was taken, or dropped because there was no room for it.",
+        labels: "outcome"
+    )
+
+    package func collect(into page: inout MetricsPage) {
         for (route, figures) in figures.sorted(by: { $0.key < $1.key }) {
-            page.add(.duration, figures.duration, [route])
-            for outcome in ProxyFigures.Outcome.allCases {
-                page.add(.requests, figures.counts[outcome] ?? 0, [route, outcome.rawValue])
-            }
+            page.labelled("route", route) { figures.collect(into: &$0) }
         }
-        page.add(.statistics, statistics?.recorded ?? 0, ["recorded"])
-        page.add(.statistics, statistics?.dropped ?? 0, ["dropped"])
+        page.add(Self.statisticsRows, statistics?.recorded ?? 0, ["recorded"])
+        page.add(Self.statisticsRows, statistics?.dropped ?? 0, ["dropped"])
+        for (name, client) in clients { page.labelled("upstream", name) { client.collect(into: &$0) } }
     }
 }

@@ -1,36 +1,40 @@
-public import Metrics
+internal import Metrics
 public import Reactor
 
 /// The parts of a process that have something to tell when its metrics are asked for.
 ///
-/// Whoever counts, counts in plain integers of its own and knows nothing of metrics; what is here reads them, and only
-/// when somebody asks. So a request costs what it costs to count, and the names are all in one folder, this one.
+/// Whoever counts, counts in plain integers of its own; they are read only when somebody asks. So a request costs what
+/// it costs to count.
 @ReactorActor
 public final class MetricsRegistry {
-    private var collectors: [@ReactorActor (inout MetricsPage) -> Void] = []
-    private var refreshers: [@ReactorActor () async -> Void] = []
+    private struct Part {
+        let measured: any Measured
+        let label: (name: String, value: String)?
+    }
+
+    private var parts: [Part] = []
 
     /// A registry without parts.
     public init() {}
 
     /// Adds a part.
     ///
-    /// - Parameters:
-    ///   - refresh: Called first, where the values have to be asked for; it bounds its own time.
-    ///   - collect: Adds the values to the page.
-    public func add(
-        refresh: (@ReactorActor () async -> Void)? = nil,
-        _ collect: @escaping @ReactorActor (inout MetricsPage) -> Void
-    ) {
-        if let refresh { refreshers.append(refresh) }
-        collectors.append(collect)
+    /// - Parameter label: What all its samples have in front of their own labels, where there are several such parts.
+    package func register(_ part: any Measured, _ label: (name: String, value: String)? = nil) {
+        parts.append(Part(measured: part, label: label))
     }
 
     /// What `/metrics` answers now.
     func page() async -> [UInt8] {
-        for refresh in refreshers { await refresh() }
+        for part in parts { await part.measured.refresh() }
         var page = MetricsPage()
-        for collect in collectors { collect(&page) }
+        for part in parts {
+            if let label = part.label {
+                page.labelled(label.name, label.value) { part.measured.collect(into: &$0) }
+            } else {
+                part.measured.collect(into: &page)
+            }
+        }
         return page.text
     }
 }

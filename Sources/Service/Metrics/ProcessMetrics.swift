@@ -2,46 +2,62 @@ internal import Glibc
 internal import Metrics
 internal import Reactor
 
-extension Metric {
-    fileprivate static let build = gauge(
-        "tickloop_build_info",
-        "Always 1; what runs is in the labels.",
-        labels: "service",
-        "swift"
-    )
-    fileprivate static let turns = histogram(
-        "tickloop_loop_turn_duration_seconds",
-        "Time that the event loop was busy between two waits: its lag, as what becomes ready meanwhile has to wait."
-    )
-    // These names, and what they mean, are the same for every program.
-    fileprivate static let cpu = counter("process_cpu_seconds_total", "User and system CPU time spent in seconds.")
-    fileprivate static let resident = gauge("process_resident_memory_bytes", "Resident memory size in bytes.")
-    fileprivate static let virtual = gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.")
-    fileprivate static let descriptors = gauge("process_open_fds", "Number of open file descriptors.")
-    fileprivate static let descriptorLimit = gauge("process_max_fds", "Maximum number of open file descriptors.")
-    fileprivate static let start = gauge(
-        "process_start_time_seconds",
-        "Start time of the process since unix epoch in seconds."
-    )
-    fileprivate static let threads = gauge("process_threads", "Number of OS threads; one is all that we need.")
-}
+/// What every process has: its build, its loop, and what it uses of the machine.
+@ReactorActor
+final class ProcessMetrics: Measured {
+    private let service: String
+    private let startedAt = Reactor.unixTime
 
-extension MetricsRegistry {
-    /// Adds what every process has: its build, its loop, and what it uses of the machine.
-    func addProcess(service: String) {
-        let startedAt = Reactor.unixTime
-        add { page in
-            page.add(.build, 1, [service, ProcessUsage.compiler])
-            page.add(.turns, Reactor.turns)
-            page.add(.start, startedAt)
-            page.add(.cpu, ProcessUsage.cpuTime)
-            page.add(.descriptorLimit, ProcessUsage.descriptorLimit)
-            if let count = ProcessUsage.descriptorCount { page.add(.descriptors, count) }
-            if let pages = ProcessUsage.memoryPages {
-                page.add(.virtual, pages.virtual * ProcessUsage.pageBytes)
-                page.add(.resident, pages.resident * ProcessUsage.pageBytes)
-            }
-            if let count = ProcessUsage.threadCount { page.add(.threads, count) }
+    init(service: String) { self.service = service }
+
+    func collect(into page: inout MetricsPage) {
+        page.add(
+            .gauge("tickloop_build_info", "Always 1; what runs is in the labels.", labels: "service", "swift"),
+            1,
+            [service, ProcessUsage.compiler]
+        )
+        page.add(Reactor.turns)
+        // These names, and what they mean, are the same for every program.
+        page.gauge(
+            "process_start_time_seconds",
+            "Start time of the process since unix epoch in seconds.",
+            startedAt
+        )
+        page.counter(
+            "process_cpu_seconds_total",
+            "User and system CPU time spent in seconds.",
+            ProcessUsage.cpuTime
+        )
+        page.gauge(
+            "process_max_fds",
+            "Maximum number of open file descriptors.",
+            ProcessUsage.descriptorLimit
+        )
+        if let count = ProcessUsage.descriptorCount {
+            page.gauge(
+                "process_open_fds",
+                "Number of open file descriptors.",
+                count
+            )
+        }
+        if let pages = ProcessUsage.memoryPages {
+            page.gauge(
+                "process_virtual_memory_bytes",
+                "Virtual memory size in bytes.",
+                pages.virtual * ProcessUsage.pageBytes
+            )
+            page.gauge(
+                "process_resident_memory_bytes",
+                "Resident memory size in bytes.",
+                pages.resident * ProcessUsage.pageBytes
+            )
+        }
+        if let count = ProcessUsage.threadCount {
+            page.gauge(
+                "process_threads",
+                "Number of OS threads; one is all that we need.",
+                count
+            )
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import HTTPWire
+package import Metrics
 public import Reactor
 
 /// Answers that may be given again for a short time.
@@ -29,12 +30,8 @@ struct AnswerCache {
     private var head = 0
     private var nextSequence: UInt64 = 0
 
-    /// Questions that were answered from here.
-    private(set) var hits = 0
-    /// Questions that were not.
-    private(set) var misses = 0
-    /// Answers dropped before their time, to make room.
-    private(set) var evictions = 0
+    /// What was found, what was not, and what was dropped to make room.
+    private(set) var (hits, misses, evictions) = (0, 0, 0)
     /// Bytes of the keys and bodies that are kept.
     private(set) var byteCount = 0
 
@@ -115,17 +112,6 @@ public final class RelayCache {
         cache = AnswerCache(timeToLive: timeToLive, byteLimit: byteLimit)
     }
 
-    /// Questions that were answered from here.
-    public var hits: Int { cache.hits }
-    /// Questions that were not.
-    public var misses: Int { cache.misses }
-    /// Answers dropped before their time, to make room.
-    public var evictions: Int { cache.evictions }
-    /// Answers that are kept.
-    public var count: Int { cache.count }
-    /// Bytes of the keys and bodies that are kept.
-    public var byteCount: Int { cache.byteCount }
-
     /// The body of a cached answer. The query as it came is the key: one that is cached was checked when it came first.
     func answer(to context: RequestContext) -> [UInt8]? {
         guard cache.isEnabled else { return nil }
@@ -136,5 +122,36 @@ public final class RelayCache {
     func keep(_ body: [UInt8], of context: RequestContext, askedAt: Instant) {
         guard cache.isEnabled else { return }
         cache.insert(body, for: context.head.query ?? "", askedAt: askedAt, now: Reactor.now)
+    }
+}
+
+extension Metric {
+    /// For every cache, in the scope of its name.
+    package static let cacheLookups = counter(
+        "tickloop_cache_lookups_total",
+        "Questions to a cache, by result; none while it is switched off.",
+        labels: "result"
+    )
+}
+
+extension RelayCache: Measured {
+    package func collect(into page: inout MetricsPage) {
+        page.add(.cacheLookups, cache.hits, ["hit"])
+        page.add(.cacheLookups, cache.misses, ["miss"])
+        page.counter(
+            "tickloop_cache_evictions_total",
+            "Entries dropped before their time to make room.",
+            cache.evictions
+        )
+        page.gauge(
+            "tickloop_cache_entries",
+            "Entries that are kept.",
+            cache.count
+        )
+        page.gauge(
+            "tickloop_cache_bytes",
+            "Size of what is kept.",
+            cache.byteCount
+        )
     }
 }
