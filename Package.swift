@@ -21,6 +21,7 @@ let strict: [SwiftSetting] = [
     ),
 ]
 
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -57,6 +58,7 @@ let package = Package(
     products: products,
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
@@ -88,9 +90,9 @@ let package = Package(
 
         // I/O
         module("HTTPServer", ["Reactor", "TLS", "HTTPWire", "Metrics"]),
-        module("HTTPClient", ["Reactor", "TLS", "HTTPWire", "Metrics"]),
-        module("Postgres", ["Basics", "Reactor", "CPostgres", "Metrics", logging]),
-        module("Redis", ["Reactor", "CHiredis", "Metrics", logging]),
+        module("HTTPClient", ["Reactor", "TLS", "HTTPWire", "Metrics", deque]),
+        module("Postgres", ["Basics", "Reactor", "CPostgres", "Metrics", deque, logging]),
+        module("Redis", ["Reactor", "CHiredis", "Metrics", deque, logging]),
 
         // Engine: knows nothing of prices
         module("Configuration", ["Basics", .product(name: "TOMLKit", package: "TOMLKit")]),
@@ -100,7 +102,10 @@ let package = Package(
         module("Streams", ["Basics", "Reactor", "Redis", "Metrics", logging]),
         module(
             "WebAPI",
-            ["Basics", "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "JSONWire", "Tracing", "Metrics", logging]
+            [
+                "Basics", "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "JSONWire", "Tracing", "Metrics", deque,
+                logging,
+            ]
         ),
         module(
             "RateLimits",

@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Reactor
 
 /// A connection as the pool knows it. The number is used again when the connection is gone.
@@ -8,6 +9,17 @@ struct ConnectionID: Hashable, Sendable {
 /// A request as the pool knows it.
 struct RequestID: Hashable, Sendable {
     let number: UInt64
+}
+
+/// A request that waits for a connection.
+struct Waiter: Equatable {
+    let id: RequestID
+    /// When its sender stops waiting for the response.
+    let deadline: Instant
+    /// Until when it waits while no connection can be made.
+    let unreachableAfter: Instant
+    /// Whether it was sent before in vain, and must not go out on a connection that was there then.
+    let needsFreshConnection: Bool
 }
 
 /// Decides which request goes out on which connection, when to connect, and when to give up.
@@ -63,7 +75,8 @@ struct ConnectionPool: ~Copyable {
     private var vacant: [Int]
     /// Idle connections, the one used last at the end. That one is taken, so that those not needed grow old.
     private var idle: [Int] = []
-    private var waiters = WaitQueue()
+    /// First come, first served.
+    private var waiters = Deque<Waiter>()
     private var connecting = 0
     private var outage: Outage?
 
@@ -194,9 +207,10 @@ extension ConnectionPool {
             vacate(id.slot)
             return .close
         }
-        guard let waiter = waiters.popFirst(where: { !$0.needsFreshConnection }) else {
+        guard let place = waiters.firstIndex(where: { !$0.needsFreshConnection }) else {
             return rest(id, born: born, now: now)
         }
+        let waiter = waiters.remove(at: place)
         occupy(id.slot, deadline: waiter.deadline, born: born, now: now)
         return .send(waiter.id)
     }
@@ -286,7 +300,7 @@ extension ConnectionPool {
         // While an attempt is under way, its outcome is waited for: it is bounded too.
         let mayGiveUp = isOutage && connecting == 0
         var kept = 0
-        for waiter in waiters.waiting {
+        for waiter in waiters {
             if waiter.deadline <= now {
                 expired.append(.waiterTimedOut(waiter.id, phase))
             } else if mayGiveUp, waiter.unreachableAfter <= now {

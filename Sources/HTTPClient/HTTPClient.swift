@@ -42,10 +42,8 @@ public final class HTTPClient {
     private var isClosed = false
     private var generator = SystemRandomNumberGenerator()
 
-    /// The only timer: it runs when the earliest deadline of all passes, and is seldom set, because a new request's
-    /// deadline is nearly always later than the one it is set for.
-    private var sweepTimer: Timer?
-    private var sweepDue = Instant.distantFuture
+    /// The only timer.
+    private var sweeps: DeadlineTimer?
 
     /// What is told at the end of the turn, so that no callback runs inside a call of the client.
     private var failures: [(HTTPClientExchange, HTTPClientError)] = []
@@ -59,7 +57,7 @@ public final class HTTPClient {
         pool = ConnectionPool(configuration)
         breaker = CircuitBreaker(configuration.circuitBreaker)
         connections = Array(repeating: nil, count: configuration.connections)
-        sweepTimer = Timer { [unowned self] in sweep() }
+        sweeps = DeadlineTimer { [unowned self] in sweep() }
         notices = EndOfTurn { [unowned self] in giveNotice() }
     }
 
@@ -126,8 +124,7 @@ public final class HTTPClient {
         for exchange in waiting.values { fail(exchange, .cancelled) }
         waiting = [:]
         pool = ConnectionPool(configuration)
-        sweepTimer?.cancel()
-        sweepDue = Instant.distantFuture
+        sweeps?.cancel()
     }
 
     /// Whether requests are let through to the upstream.
@@ -200,7 +197,7 @@ extension HTTPClient {
             case .refuse:
                 fail(exchange, .overloaded)
             }
-            return scheduleSweep()
+            return armSweep()
         }
     }
 
@@ -240,7 +237,7 @@ extension HTTPClient {
 
     func deadlineMoved(_ connection: ClientConnection, _ exchange: HTTPClientExchange) {
         pool.deadlineMoved(connection.id, to: exchange.deadline)
-        scheduleSweep()
+        armSweep()
     }
 
     /// The sender does not want the response any more.
@@ -377,7 +374,7 @@ extension HTTPClient {
         // Before the callback, which may send the next request: it finds the connection idle.
         self.use(connection, for: use, now)
         if use == .close { connectWhereNeeded(now) }
-        scheduleSweep()
+        armSweep()
         exchange.succeed()
     }
 
@@ -408,7 +405,6 @@ extension HTTPClient {
 
 extension HTTPClient {
     private func sweep() {
-        sweepDue = Instant.distantFuture
         for expiry in pool.sweep(now: Reactor.now, using: &generator) {
             switch expiry {
             case .closeIdle(let id):
@@ -433,13 +429,10 @@ extension HTTPClient {
     /// Does what has become possible or due.
     private func proceed() {
         connectWhereNeeded(Reactor.now)
-        scheduleSweep()
+        armSweep()
     }
 
-    private func scheduleSweep() {
-        let wakeAt = pool.wakeAt
-        guard wakeAt < sweepDue else { return }
-        sweepDue = wakeAt
-        sweepTimer?.schedule(at: wakeAt)
+    private func armSweep() {
+        if pool.wakeAt < .distantFuture { sweeps?.fire(noLaterThan: pool.wakeAt) }
     }
 }

@@ -1,3 +1,5 @@
+internal import DequeModule
+
 /// What is in flight on one connection in libpq's pipeline mode, and what each reply means. No socket, no libpq.
 ///
 /// Replies come in the order of what was sent, and libpq delimits them: each statement answers *a result, then an
@@ -99,7 +101,7 @@ struct Pipeline<Query, Response>: ~Copyable {
     /// Bounds the work that the server does before it flushes, and with it the wait of the first read of a segment.
     private static var readsPerSegmentMax: Int { 16 }
 
-    private var entries = RingBuffer<Entry>(minimumCapacity: 64)
+    private var entries = Deque<Entry>(minimumCapacity: 64)
     private var prepared: [Int: Prepared] = [:]
     private var readsInOpenSegment = 0
     /// The result of a statement with effects, until its commit is known.
@@ -154,13 +156,13 @@ struct Pipeline<Query, Response>: ~Copyable {
 
     /// libpq gave a reply.
     mutating func received(_ reply: Reply) -> Action {
-        guard !entries.isEmpty else { return .abandonConnection }
-        switch entries.first {
+        guard let first = entries.first else { return .abandonConnection }
+        switch first {
         case .preparation(let number): return receivedForPreparation(of: number, reply)
         case .statement(let sending): return receivedForStatement(sending, reply)
         case .answered(let action):
             guard case .end = reply else { return .abandonConnection }
-            _ = entries.popFirst()
+            entries.removeFirst()
             return action
         case .sync: return receivedForSync(reply)
         }
@@ -177,7 +179,7 @@ struct Pipeline<Query, Response>: ~Copyable {
         case .aborted, .end, .synchronized:
             return .abandonConnection
         }
-        entries.first = .answered(then: .wait)
+        entries[0] = .answered(then: .wait)
         return .wait
     }
 
@@ -198,7 +200,7 @@ struct Pipeline<Query, Response>: ~Copyable {
         case .end, .synchronized:
             return .abandonConnection
         }
-        entries.first = .answered(then: action)
+        entries[0] = .answered(then: action)
         statementsInFlight -= 1
         return .wait
     }
@@ -236,7 +238,7 @@ struct Pipeline<Query, Response>: ~Copyable {
     private mutating func receivedForSync(_ reply: Reply) -> Action {
         switch reply {
         case .synchronized:
-            _ = entries.popFirst()
+            entries.removeFirst()
             guard let (query, response) = uncommitted else { return .wait }
             uncommitted = nil
             return .finish(query, response)
@@ -279,8 +281,6 @@ struct Pipeline<Query, Response>: ~Copyable {
     /// Calls `body` with each statement that waits for its result, oldest first.
     func forEachInFlight(_ body: (Query) -> Void) {
         if let query = uncommitted?.query { body(query) }
-        for offset in 0..<entries.count {
-            if case .statement(let sending) = entries[offset] { body(sending.query) }
-        }
+        for case .statement(let sending) in entries { body(sending.query) }
     }
 }

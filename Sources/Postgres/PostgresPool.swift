@@ -1,3 +1,4 @@
+internal import DequeModule
 public import Logging
 public import Metrics
 public import Reactor
@@ -53,7 +54,7 @@ public final class PostgresPool {
 
     private let logger: Logger
     private let slots: [PoolSlot]
-    private var waiters = RingBuffer<PoolWaiter>()
+    private var waiters = Deque<PoolWaiter>()
     private var waiterDeadlines: DeadlineTimer?
     private var isClosed = false
     private var shutdownProbe: ShutdownProbe?
@@ -198,18 +199,18 @@ public final class PostgresPool {
     }
 
     private func serveWaiters() {
-        while !waiters.isEmpty, let slot = leastLoaded, let connection = slot.link.connection {
-            guard waiters.first.deadline > Reactor.now else {
+        while let waiter = waiters.first, let slot = leastLoaded, let connection = slot.link.connection {
+            guard waiter.deadline > Reactor.now else {
                 expireWaiters()
                 continue
             }
-            switch waiters.first {
+            switch waiter {
             case .query(let query):
                 guard connection.load < configuration.inFlightPerConnectionMax else { return }
-                _ = waiters.popFirst()
+                waiters.removeFirst()
                 connection.submit(query)
             case .loan(let loan):
-                _ = waiters.popFirst()
+                waiters.removeFirst()
                 lend(slot, to: loan)
             }
         }
@@ -217,13 +218,15 @@ public final class PostgresPool {
 
     private func expireWaiters() {
         let now = Reactor.now
-        let overdue = waiters.remove { $0.deadline <= now }
-        for index in 0..<waiters.count { waiterDeadlines?.fire(noLaterThan: waiters[index].deadline) }
+        let overdue = waiters.filter { $0.deadline <= now }
+        waiters.removeAll { $0.deadline <= now }
+        for waiter in waiters { waiterDeadlines?.fire(noLaterThan: waiter.deadline) }
         for waiter in overdue { waiter.fail(.timedOut(wasSent: false)) }
     }
 
     private func failWaiters() {
-        let all = waiters.remove { _ in true }
+        let all = waiters
+        waiters = []
         waiterDeadlines?.cancel()
         for waiter in all { waiter.fail(.unavailable) }
     }

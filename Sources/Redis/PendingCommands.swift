@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Reactor
 
 /// The commands that were sent on one connection and not answered, oldest first.
@@ -13,14 +14,12 @@ struct PendingCommands<Waiter> {
         let stallsAt: Instant
     }
 
-    private var entries: [Entry] = []
-    /// Entries before this index are answered; they are removed in bulk, so that answering is O(1).
-    private var first = 0
+    private var entries = Deque<Entry>()
     /// Not later than the earliest deadline of a waiter; may be earlier after answers.
     private var earliestDeadline: Instant?
 
     /// How many commands wait for a reply.
-    var count: Int { entries.count - first }
+    var count: Int { entries.count }
 
     /// A command was sent.
     mutating func sent(_ waiter: Waiter, deadline: Instant, stallsAt: Instant) {
@@ -30,19 +29,9 @@ struct PendingCommands<Waiter> {
 
     /// The oldest command was answered; returns its waiter unless it has given up.
     mutating func answered() -> Waiter? {
-        precondition(first < entries.count, "a reply to a command that was never sent")
-        let waiter = entries[first].waiter
-        entries[first].waiter = nil
-        first += 1
-        if first == entries.count {
-            entries.removeAll(keepingCapacity: true)
-            first = 0
-            earliestDeadline = nil
-        } else if first >= 1024, first * 2 >= entries.count {
-            entries.removeFirst(first)
-            first = 0
-        }
-        return waiter
+        guard let entry = entries.popFirst() else { preconditionFailure("a reply to a command that was never sent") }
+        if entries.isEmpty { earliestDeadline = nil }
+        return entry.waiter
     }
 
     /// Takes out the waiters whose deadline has come; their commands keep their places.
@@ -50,7 +39,7 @@ struct PendingCommands<Waiter> {
         guard let earliest = earliestDeadline, earliest <= now else { return [] }
         var expired: [Waiter] = []
         var next: Instant?
-        for index in first..<entries.count {
+        for index in entries.indices {
             guard let waiter = entries[index].waiter else { continue }
             let deadline = entries[index].deadline
             if deadline <= now {
@@ -66,19 +55,18 @@ struct PendingCommands<Waiter> {
 
     /// Whether the oldest command has been silent for too long.
     func isStalled(now: Instant) -> Bool {
-        first < entries.count && entries[first].stallsAt <= now
+        entries.first.map { $0.stallsAt <= now } ?? false
     }
 
     /// When to look again for expired waiters or for silence; nil while nothing is pending.
     var nextCheck: Instant? {
-        guard first < entries.count else { return nil }
-        let stallsAt = entries[first].stallsAt
+        guard let stallsAt = entries.first?.stallsAt else { return nil }
         return earliestDeadline.map { min($0, stallsAt) } ?? stallsAt
     }
 
     /// The connection is gone: hands out every waiter, oldest first.
     mutating func drain() -> [Waiter] {
         defer { self = PendingCommands() }
-        return entries[first...].compactMap(\.waiter)
+        return entries.compactMap(\.waiter)
     }
 }

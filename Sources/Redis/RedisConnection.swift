@@ -38,11 +38,10 @@ final class RedisConnection: HiredisContextDelegate {
     /// How many replies come before that to the command that is being timed, and since when; nil for none. Those of a
     /// turn travel together, so it is enough to time one at a time.
     private var timing: (repliesAhead: Int, since: Instant)?
-    private lazy var watchdog = Timer { [unowned self] in check.schedule() }
+    private lazy var watchdog = DeadlineTimer { [unowned self] in check.schedule() }
     /// The check itself. libev calls timers before sockets: when the loop was held up, the replies of this very turn
     /// must be read before commands are declared too late.
     private lazy var check = EndOfTurn { [weak self] in self?.watch() }
-    private var watchdogDue: Instant?
 
     /// Redis' name for this connection, when the introduction asked for it; `CLIENT UNBLOCK` takes it.
     private(set) var clientID: Int64?
@@ -61,7 +60,7 @@ final class RedisConnection: HiredisContextDelegate {
         self.latency = latency
         self.events = events
         hiredis = try HiredisContext(to: address, delegate: self)
-        schedule(at: deadline)
+        watchdog.fire(noLaterThan: deadline)
     }
 
     /// Closes the connection; pending commands fail as ``RedisError/connectionLost(_:)``.
@@ -169,7 +168,6 @@ final class RedisConnection: HiredisContextDelegate {
     // MARK: Time
 
     private func watch() {
-        watchdogDue = nil
         guard case .open = state else { return end(.timedOut, tells: true) }
         let now = Reactor.now
         for handler in pending.expire(now: now) { handler(.failed(.timedOut)) }
@@ -178,21 +176,11 @@ final class RedisConnection: HiredisContextDelegate {
         scheduleWatchdog()
     }
 
-    /// Makes sure that the watchdog looks in time. It may look too early, once for each time a command is answered
-    /// before its deadline; moving the timer with each reply would cost more.
     private func scheduleWatchdog() {
-        guard let due = pending.nextCheck else { return }
-        if let watchdogDue, watchdogDue <= due { return }
-        schedule(at: due)
-    }
-
-    private func schedule(at instant: Instant) {
-        watchdogDue = instant
-        watchdog.schedule(at: instant)
+        if let due = pending.nextCheck { watchdog.fire(noLaterThan: due) }
     }
 
     private func cancelWatchdog() {
-        watchdogDue = nil
         watchdog.cancel()
         check.cancel()
     }

@@ -2,19 +2,26 @@ internal import Reactor
 
 /// A Lua script that Redis runs atomically.
 ///
-/// It is called by its digest (`EVALSHA`). Redis forgets scripts when it restarts or fails over; then it answers
-/// `NOSCRIPT` without having executed anything, and the call is repeated with the source (`EVAL`), which also makes
-/// Redis remember it again. So nothing has to be loaded beforehand.
+/// It is called by its digest (`EVALSHA`), which Redis is asked for with the first call (`SCRIPT LOAD`); until it has
+/// told, calls take the source along (`EVAL`). Redis forgets scripts when it restarts or fails over; then it answers
+/// `NOSCRIPT` without having executed anything, and the call is repeated with the source, which also makes Redis
+/// remember it again. So nothing has to be loaded beforehand.
 public struct RedisScript: Sendable {
+    /// What Redis calls a script; every Redis calls it the same.
+    @ReactorActor
+    private final class Name {
+        var digest: String?
+        var isAskedFor = false
+
+        nonisolated init() {}
+    }
+
     /// The Lua source.
     public let source: String
-    private let digest: String
+    private let name = Name()
 
     /// Takes the source, which should be a constant: arguments belong into `ARGV`.
-    public init(_ source: String) {
-        self.source = source
-        digest = SHA1.hexDigest(of: Array(source.utf8))
-    }
+    public init(_ source: String) { self.source = source }
 
     /// Runs the script and lends its reply to a callback.
     ///
@@ -36,19 +43,48 @@ public struct RedisScript: Sendable {
         for key in keys { operands.append(key) }
         arguments(&operands)
 
+        guard let digest = name.digest else {
+            learnDigest(on: client)
+            return evaluate(operands, on: client, timeout, then: handler)
+        }
         var command = RedisCommand(capacityBytes: operands.encodedBytes + 64)
         command.append("EVALSHA")
         command.append(digest)
         command.append(argumentsOf: operands)
-        client.send(&command, timeout: timeout) { [source, operands, weak client] outcome in
+        client.send(&command, timeout: timeout) { [self, operands, weak client] outcome in
             guard case .refused(let error)? = outcome.error, error.code == .noScript, let client else {
                 return handler(outcome)
             }
-            var command = RedisCommand(capacityBytes: operands.encodedBytes + source.utf8.count + 64)
-            command.append("EVAL")
-            command.append(source)
-            command.append(argumentsOf: operands)
-            client.send(&command, timeout: timeout, then: handler)
+            evaluate(operands, on: client, timeout, then: handler)
+        }
+    }
+
+    @ReactorActor
+    private func evaluate(
+        _ operands: RedisCommand,
+        on client: RedisClient,
+        _ timeout: Duration?,
+        then handler: @escaping RedisReplyHandler
+    ) {
+        var command = RedisCommand(capacityBytes: operands.encodedBytes + source.utf8.count + 64)
+        command.append("EVAL")
+        command.append(source)
+        command.append(argumentsOf: operands)
+        client.send(&command, timeout: timeout, then: handler)
+    }
+
+    @ReactorActor
+    private func learnDigest(on client: RedisClient) {
+        guard !name.isAskedFor else { return }
+        name.isAskedFor = true
+        var command: RedisCommand = ["SCRIPT", "LOAD"]
+        command.append(source)
+        client.send(&command, timeout: nil) { [name] outcome in
+            switch outcome.copied() {
+            case .success(let reply): name.digest = reply.text
+            case .failure(.refused): break  // To somebody who may not load scripts; then each call takes its own along.
+            case .failure: name.isAskedFor = false
+            }
         }
     }
 

@@ -2,22 +2,6 @@ import Testing
 
 @testable import Postgres
 
-@Suite struct RingBufferTests {
-    @Test func `it keeps the order while it grows and wraps around`() {
-        var buffer = RingBuffer<Int>(minimumCapacity: 2)
-        var expected: [Int] = []
-        for number in 0..<100 {
-            buffer.append(number)
-            expected.append(number)
-            if number % 3 == 0 { #expect(buffer.popFirst() == expected.removeFirst()) }
-        }
-        #expect((0..<buffer.count).map { buffer[$0] } == expected)
-        #expect(buffer.remove { $0.isMultiple(of: 2) } == expected.filter { $0.isMultiple(of: 2) })
-        while let number = buffer.popFirst() { #expect(number % 2 == 1) }
-        #expect(buffer.isEmpty)
-    }
-}
-
 @Suite struct ConfigurationTests {
     @Test(arguments: [
         ("postgresql://me:s%20cret@db.example:6000/prices", "db.example", 6000, "me", "s cret", "prices"),

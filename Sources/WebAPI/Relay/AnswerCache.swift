@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import HTTPWire
 package import Metrics
 public import Reactor
@@ -26,8 +27,7 @@ struct AnswerCache {
     let byteLimit: Int
 
     private var entries: [String: Entry] = [:]
-    private var queue: [Place] = []
-    private var head = 0
+    private var queue = Deque<Place>()
     private var nextSequence: UInt64 = 0
 
     /// What was found, what was not, and what was dropped to make room.
@@ -75,19 +75,13 @@ struct AnswerCache {
 
     /// Drops what has expired, then the oldest until the rest fits.
     private mutating func evict(now: Instant) {
-        while head < queue.count {
-            let place = queue[head]
+        while let place = queue.first {
             if let entry = entries[place.key], entry.sequence == place.sequence {
                 guard entry.expires <= now || byteCount > byteLimit else { break }
                 if entry.expires > now { evictions += 1 }
                 remove(place.key)
             }
-            head += 1
-        }
-        // Compacted when half of it is behind us: constant time for each insertion on average.
-        if head > 64, head * 2 > queue.count {
-            queue.removeFirst(head)
-            head = 0
+            queue.removeFirst()
         }
     }
 
