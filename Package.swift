@@ -150,7 +150,7 @@ let package = Package(
         module(
             "Conversations",
             [
-                "Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire", logging,
+                "Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire", "Service", logging,
             ]
         ),
 

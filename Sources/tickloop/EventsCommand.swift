@@ -1,12 +1,8 @@
 import ArgumentParser
-import Glibc
 import JSONWire
-import Logging
 import MarketData
 import Reactor
 import Redis
-import Service
-import Worker
 import Streams
 
 struct EventsCommand: ParsableCommand {
@@ -19,31 +15,10 @@ struct EventsCommand: ParsableCommand {
 
 /// Start-up of the commands that work on dead events and end.
 struct EventsTool: ParsableArguments {
-    @OptionGroup var options: ConfigurationOption
+    @OptionGroup var redis: RedisTool
 
-    /// Connects, calls `body` on the loop and ends the process with the status that it returns.
     func run(_ body: @escaping @ReactorActor (DeadLetters) async throws(RedisError) -> CInt) throws -> Never {
-        let configuration = try options.load(.worker)
-        // What the connection has to say while it is made is said once, below.
-        let logger = Logger(label: "events") { _ in SwiftLogNoOpLogHandler() }
-        Glibc.exit(
-            Reactor.run {
-                let redis = RedisClient(RedisConfiguration(configuration, name: "tool"), logger: logger)
-                redis.start()
-                guard await redis.waitUntilReady(within: .seconds(3)) else {
-                    let endpoint = redis.configuration.endpoint
-                    Terminal.complain("Redis cannot be reached at \(endpoint): \(QueueTool.cause(redis.fault))")
-                    return 69  // EX_UNAVAILABLE of sysexits.h
-                }
-                defer { redis.close() }
-                do {
-                    return try await body(.ofPriceEvents(redis))
-                } catch {
-                    Terminal.complain("Redis failed: \(error).")
-                    return 1
-                }
-            }
-        )
+        try redis.run { redis, _ throws(RedisError) in try await body(.ofPriceEvents(redis)) }
     }
 }
 

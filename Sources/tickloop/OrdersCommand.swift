@@ -72,16 +72,6 @@ struct OrderChoice: ParsableArguments {
     }
 }
 
-/// Most rows to show.
-struct RowLimit: ParsableArguments {
-    @Option(help: "Most of them to show, 1 to 10000.")
-    var limit = 50
-
-    func validate() throws {
-        guard (1...10_000).contains(limit) else { throw ValidationError("--limit must be between 1 and 10000.") }
-    }
-}
-
 // MARK: Looking
 
 struct OrdersListCommand: ParsableCommand {
@@ -93,7 +83,7 @@ struct OrdersListCommand: ParsableCommand {
     @Option(help: "Only those of this instrument.")
     var instrument: String?
 
-    @OptionGroup var rows: RowLimit
+    @OptionGroup var rows: LineLimit
     @OptionGroup var tool: OrdersTool
 
     func validate() throws {
@@ -117,7 +107,7 @@ struct OrdersShowCommand: ParsableCommand {
         abstract: "One order as it is, whether it waits, and its history."
     )
     @OptionGroup var choice: OrderChoice
-    @OptionGroup var rows: RowLimit
+    @OptionGroup var rows: LineLimit
     @OptionGroup var tool: OrdersTool
 
     func run() throws {
@@ -144,7 +134,7 @@ struct OrdersEventsCommand: ParsableCommand {
     @Option(help: "The position; 0 is the start.")
     var after = 0
 
-    @OptionGroup var rows: RowLimit
+    @OptionGroup var rows: LineLimit
     @OptionGroup var tool: OrdersTool
 
     func run() throws {
@@ -161,7 +151,7 @@ struct OrdersStuckCommand: ParsableCommand {
         commandName: "stuck",
         abstract: "The orders that wait longest for being placed, and why."
     )
-    @OptionGroup var rows: RowLimit
+    @OptionGroup var rows: LineLimit
     @OptionGroup var tool: OrdersTool
 
     func run() throws {

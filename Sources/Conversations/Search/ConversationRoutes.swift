@@ -4,6 +4,7 @@ internal import JSONWire
 package import Logging
 package import Postgres
 package import Reactor
+internal import Service
 package import WebAPI
 
 /// The routes of conversations, on each role that serves them.
@@ -110,7 +111,7 @@ package struct ConversationRoutes {
 
     // MARK: Database
 
-    nonisolated private static let additions = RouteAdditions(errors: [.overloaded, .unavailable, .upstreamTimeout])
+    nonisolated private static let additions = RouteAdditions(errors: APIError.ofDatabase)
 
     /// Asks the database; what it does not answer is said in the log, and 503, 504 or 500.
     private func ask(
@@ -121,26 +122,13 @@ package struct ConversationRoutes {
         do {
             return try await database.query(statement, parameters, deadline: context.deadline)
         } catch {
-            let answer = Self.answer(to: error)
+            let answer = APIError(error)
             logger.log(
                 level: answer.code == .internalError ? .error : .warning,
                 "conversations_query_failed",
                 metadata: ["reason": "\(String(reflecting: error))", "request_id": "\(context.identity.requestID)"]
             )
             throw answer
-        }
-    }
-
-    private static func answer(to error: PostgresError) -> APIError {
-        switch error {
-        case .unavailable, .connectionLost: return .unavailable
-        case .overloaded: return .overloaded
-        case .timedOut: return .upstreamTimeout
-        case .unencodable: return .internalError
-        case .server(let refusal):
-            if refusal.sqlState == .queryCanceled { return .upstreamTimeout }
-            // Connections, resources, an operator's intervention: PostgreSQL manual, appendix A.
-            return ["08", "53", "57"].contains(refusal.sqlState.code.prefix(2)) ? .unavailable : .internalError
         }
     }
 }

@@ -45,32 +45,25 @@ struct HistoryQuestion: Sendable {
     let limit: Int
     let after: PricePosition?
 
-    static let limit = Field.query(
-        "limit",
-        .wholeNumber(in: 1...1000),
-        "How many at most; \(limitDefault) unless said otherwise.",
-        example: 100
-    )
     static let after = Field.query(
         "after",
         FieldRule<PricePosition>.position,
         "`next` of the page before.",
         example: .string(PricePosition.example)
     )
-    private static let limitDefault = 100
 
     init(_ content: RequestContent) throws(APIError) {
         var fields = try Fields(content)
         let symbol = fields.read(PriceFields.symbol)
         (from, to) = PriceFields.readRange(&fields)
-        limit = fields.read(Self.limit) ?? Self.limitDefault
+        limit = fields.readPageLimit()
         after = fields.read(Self.after)
         self.symbol = try fields.finish(symbol)
     }
 
     static let parameters = [
         PriceFields.symbol.documentation, PriceFields.from.documentation, PriceFields.to.documentation,
-        limit.documentation, after.documentation,
+        Field.pageLimit.documentation, after.documentation,
     ]
 }
 

@@ -115,18 +115,6 @@ extension Timestamp {
     }
 }
 
-extension PostgresError {
-    /// What a client is told.
-    var apiError: APIError {
-        switch self {
-        case .unavailable, .connectionLost: .unavailable
-        case .overloaded: .overloaded
-        case .timedOut: .upstreamTimeout
-        case .server, .unencodable: .internalError
-        }
-    }
-}
-
 extension JSONWriter {
     /// A member whose value stands in a row as text, or is null there.
     mutating func member(_ name: String, text result: PostgresResult, _ row: Int, _ column: Int) {

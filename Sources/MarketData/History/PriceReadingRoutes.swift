@@ -4,6 +4,7 @@ internal import JSONWire
 public import Postgres
 internal import Prices
 internal import Reactor
+internal import Service
 public import WebAPI
 
 /// `GET /prices/history`, `/prices/bars` and `/prices/moving-average`, declared once for the roles that serve them.
@@ -20,7 +21,7 @@ public enum PriceReadingRoutes {
         let reader = PriceReader(database: database)
         return [
             history.answered { question, context async throws(APIError) in
-                try await answer { () async throws(PostgresError) in
+                try await asked { () async throws(PostgresError) in
                     page(
                         try await reader.history(question, deadline: context.deadline),
                         limit: question.limit,
@@ -29,12 +30,12 @@ public enum PriceReadingRoutes {
                 }
             },
             bars.answered { question, context async throws(APIError) in
-                try await answer { () async throws(PostgresError) in
+                try await asked { () async throws(PostgresError) in
                     barList(try await reader.bars(question, deadline: context.deadline))
                 }
             },
             movingAverage.answered { question, context async throws(APIError) in
-                let response = try await answer { () async throws(PostgresError) in
+                let response = try await asked { () async throws(PostgresError) in
                     let row = try await reader.movingAverage(question.symbol, deadline: context.deadline)
                     return row.map { average(question, $0) }
                 }
@@ -44,44 +45,22 @@ public enum PriceReadingRoutes {
         ]
     }
 
-    @ReactorActor
-    private static func answer<Value>(
-        _ question: @ReactorActor () async throws(PostgresError) -> Value
-    ) async throws(APIError) -> Value {
-        do {
-            return try await question()
-        } catch {
-            throw error.apiError
-        }
-    }
-
     // MARK: Answers
 
     private static func page(_ rows: PostgresResult, limit: Int, _ question: HistoryQuestion) -> HTTPResponse {
-        let count = min(rows.count, limit)
-        var writer = JSONWriter(capacity: 64 + count * 160)
-        writer.object { writer in
-            writer.key("data")
-            writer.array { writer in
-                for row in 0..<count {
-                    writer.object { writer in
-                        writer.member("symbol", question.symbol.text)
-                        writer.member("price", number: rows, row, 1)
-                        writer.member("timestamp", text: rows, row, 0)
-                        writer.member("provider", text: rows, row, 2)
-                        writer.member("currency", text: rows, row, 3)
-                        writer.member("fetched_at", text: rows, row, 4)
-                    }
-                }
-            }
-            writer.key("next")
-            if rows.count > limit, let id = rows.int64(limit - 1, 5), let time = rows.int64(limit - 1, 6) {
-                writer.string(PricePosition(microseconds: time, id: id).description)
-            } else {
-                writer.null()
+        .page(0..<rows.count, limit: limit, elementBytes: 160) { writer, row in
+            let (time, id) = (rows.int64(row, 6) ?? 0, rows.int64(row, 5) ?? 0)
+            writer.string(PricePosition(microseconds: time, id: id).description)
+        } write: { writer, row in
+            writer.object { writer in
+                writer.member("symbol", question.symbol.text)
+                writer.member("price", number: rows, row, 1)
+                writer.member("timestamp", text: rows, row, 0)
+                writer.member("provider", text: rows, row, 2)
+                writer.member("currency", text: rows, row, 3)
+                writer.member("fetched_at", text: rows, row, 4)
             }
         }
-        return HTTPResponse(json: writer.take())
     }
 
     private static func barList(_ rows: PostgresResult) -> HTTPResponse {
@@ -130,29 +109,20 @@ public enum PriceReadingRoutes {
             in: .prices,
             parameters: HistoryQuestion.parameters,
             answers: [
-                .json(
-                    .ok,
-                    "A page; `next` is `after` of the following one, and `null` on the last.",
-                    Schema.object([
-                        "data": .array(
-                            of: Schema.object([
-                                "symbol": .string(), "price": .number, "timestamp": .timestamp,
-                                "provider": .anything, "currency": .anything, "fetched_at": .anything,
-                            ])
-                        ), "next": .anything,
-                    ])
-                    .named("PriceHistory"),
+                .page(
+                    of: Schema.object([
+                        "symbol": .string(), "price": .number, "timestamp": .timestamp, "provider": .anything,
+                        "currency": .anything, "fetched_at": .anything,
+                    ]),
+                    next: .string(PricePosition.example),
+                    "PriceHistory",
                     example: [
-                        "data": [
-                            [
-                                "symbol": "AAPL", "price": .number("150.25"), "timestamp": "2024-03-20T10:30:00Z",
-                                "provider": "yfinance", "currency": "USD", "fetched_at": "2024-03-20T10:30:02.125Z",
-                            ]
-                        ], "next": .string(PricePosition.example),
+                        "symbol": "AAPL", "price": .number("150.25"), "timestamp": "2024-03-20T10:30:00Z",
+                        "provider": "yfinance", "currency": "USD", "fetched_at": "2024-03-20T10:30:02.125Z",
                     ]
                 )
             ],
-            errors: databaseErrors
+            errors: APIError.ofDatabase
         ),
         faulty: [RequestContent(target: "/prices/history?from=yesterday&limit=0&page=2")]
     ) { request throws(APIError) in try HistoryQuestion(request) }
@@ -192,7 +162,7 @@ public enum PriceReadingRoutes {
                     ]
                 )
             ],
-            errors: databaseErrors
+            errors: APIError.ofDatabase
         ),
         faulty: [
             RequestContent(target: "/prices/bars?symbol=AAPL&interval=2m"),
@@ -226,11 +196,10 @@ public enum PriceReadingRoutes {
                     ]
                 )
             ],
-            errors: [unknownAverage] + databaseErrors
+            errors: [unknownAverage] + APIError.ofDatabase
         ),
         faulty: [RequestContent(target: "/prices/moving-average?symbol=a%20b")]
     ) { request throws(APIError) in try SymbolQuestion(request) }
 
     private static let unknownAverage = APIError(.notFound, "There is no moving average of this symbol yet.")
-    private static let databaseErrors: [APIError] = [.overloaded, .unavailable, .upstreamTimeout]
 }

@@ -131,13 +131,6 @@ struct PollingJobPage: Sendable {
     let after: PollingJobID?
     let limit: Int
 
-    private static let limitDefault = 100
-    static let limit = Field.query(
-        "limit",
-        .wholeNumber(in: 1...1000),
-        "How many at most; \(limitDefault) unless said otherwise.",
-        example: 100
-    )
     static let after = Field.query(
         "after",
         FieldRule<PollingJobID>.pollingJob,
@@ -147,7 +140,7 @@ struct PollingJobPage: Sendable {
 
     init(_ content: RequestContent) throws(APIError) {
         var fields = try Fields(content)
-        limit = fields.read(Self.limit) ?? Self.limitDefault
+        limit = fields.readPageLimit()
         after = fields.read(Self.after)
         _ = try fields.finish(limit)
     }

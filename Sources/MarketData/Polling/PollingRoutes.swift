@@ -4,6 +4,7 @@ internal import JSONWire
 public import Postgres
 internal import Prices
 internal import Reactor
+internal import Service
 public import WebAPI
 
 /// `/prices/poll` and `/prices/poll/{id}`, declared once for the roles that serve them.
@@ -73,17 +74,6 @@ public enum PollingRoutes {
         ]
     }
 
-    @ReactorActor
-    private static func asked<Value>(
-        _ question: @ReactorActor () async throws(PostgresError) -> Value
-    ) async throws(APIError) -> Value {
-        do {
-            return try await question()
-        } catch {
-            throw error.apiError
-        }
-    }
-
     // MARK: Answers
 
     private static func accepted(_ id: PollingJobID, _ job: NewPollingJob) -> HTTPResponse {
@@ -115,21 +105,11 @@ public enum PollingRoutes {
 
     @ReactorActor
     private static func page(_ rows: PostgresResult, limit: Int) -> HTTPResponse {
-        let count = min(rows.count, limit)
-        var writer = JSONWriter(capacity: 64 + count * 512)
-        writer.object { writer in
-            writer.key("data")
-            writer.array { writer in
-                for row in 0..<count { PollingJobs.write(rows, row, to: &writer) }
-            }
-            writer.key("next")
-            if rows.count > limit, let last = rows.int64(limit - 1, 0) {
-                writer.string(PollingJobID(number: last).description)
-            } else {
-                writer.null()
-            }
+        .page(0..<rows.count, limit: limit, elementBytes: 512) { writer, row in
+            writer.string(PollingJobID(number: rows.int64(row, 0) ?? 0).description)
+        } write: { writer, row in
+            PollingJobs.write(rows, row, to: &writer)
         }
-        return HTTPResponse(json: writer.take())
     }
 
     // MARK: Declarations
@@ -167,7 +147,7 @@ public enum PollingRoutes {
                     ]
                 )
             ],
-            errors: [NewPollingJob.unknownProvider("xx"), tooMany] + databaseErrors
+            errors: [NewPollingJob.unknownProvider("xx"), tooMany] + APIError.ofDatabase
         ),
         faulty: [#"{"symbols":["A","A"],"interval":0,"every":1}"#, #"{"symbols":["AAPL"]}"#].map { body in
             RequestContent(target: "/prices/poll", fields: ["Content-Type: application/json"], body: body)
@@ -180,16 +160,11 @@ public enum PollingRoutes {
         RouteDocumentation(
             "All jobs, oldest first",
             in: .prices,
-            parameters: [PollingJobPage.limit.documentation, PollingJobPage.after.documentation],
+            parameters: [Field.pageLimit.documentation, PollingJobPage.after.documentation],
             answers: [
-                .json(
-                    .ok,
-                    "A page; `next` is `after` of the following one, and `null` on the last.",
-                    Schema.object(["data": .array(of: schema), "next": .anything]).named("PollingJobs"),
-                    example: ["data": [example], "next": .string(PollingJobID.example)]
-                )
+                .page(of: schema, next: .string(PollingJobID.example), "PollingJobs", example: example)
             ],
-            errors: databaseErrors
+            errors: APIError.ofDatabase
         ),
         faulty: [RequestContent(target: "/prices/poll?limit=0&after=1")]
     ) { request throws(APIError) in try PollingJobPage(request) }
@@ -202,7 +177,7 @@ public enum PollingRoutes {
             in: .prices,
             parameters: [PollingJobQuestion.id.documentation],
             answers: [.json(.ok, "The job.", schema, example: example)],
-            errors: [unknownJob] + databaseErrors
+            errors: [unknownJob] + APIError.ofDatabase
         )
     ) { request throws(APIError) in try PollingJobQuestion(request) }
 
@@ -220,7 +195,7 @@ public enum PollingRoutes {
                 examples: [["paused": true], ["interval": 30]]
             ),
             answers: [.json(.ok, "The job as it is now.", schema, example: example)],
-            errors: [unknownJob] + databaseErrors
+            errors: [unknownJob] + APIError.ofDatabase
         ),
         faulty: ["{}", #"{"paused":1,"interval":"30"}"#].map { body in
             RequestContent(
@@ -241,7 +216,7 @@ public enum PollingRoutes {
             in: .prices,
             parameters: [PollingJobQuestion.id.documentation],
             answers: [.empty(.noContent, "It is gone.")],
-            errors: [unknownJob] + databaseErrors
+            errors: [unknownJob] + APIError.ofDatabase
         )
     ) { request throws(APIError) in try PollingJobQuestion(request) }
 
@@ -277,5 +252,4 @@ public enum PollingRoutes {
         "There are as many polling jobs as may be; delete one first.",
         retryAfterSeconds: 60
     )
-    private static let databaseErrors: [APIError] = [.overloaded, .unavailable, .upstreamTimeout]
 }

@@ -27,13 +27,13 @@ struct OrderPage: Sendable {
         let status = fields.read(Self.status)
         let instrument = fields.read(Self.instrument)
         after = fields.read(Self.after)
-        limit = fields.read(EventPage.limit) ?? EventPage.limitDefault
+        limit = fields.readPageLimit()
         _ = try fields.finish(limit)
         filter = OrderFilter(status: status, instrument: instrument)
     }
 
     static let parameters = [
-        status.documentation, instrument.documentation, after.documentation, EventPage.limit.documentation,
+        status.documentation, instrument.documentation, after.documentation, Field.pageLimit.documentation,
     ]
 }
 
@@ -42,14 +42,6 @@ struct EventPage: Sendable {
     let after: Int64
     let limit: Int
 
-    /// How much a page has if nobody says.
-    static let limitDefault = 100
-    static let limit = Field.query(
-        "limit",
-        .wholeNumber(in: 1...1000),
-        "How many at most; \(limitDefault) unless said otherwise.",
-        example: 100
-    )
     static let after = Field.query(
         "after",
         .wholeNumber(in: 0...Int(Int64.max)),
@@ -65,10 +57,10 @@ struct EventPage: Sendable {
 
     fileprivate init(reading fields: inout Fields) {
         after = Int64(fields.read(Self.after) ?? 0)
-        limit = fields.read(Self.limit) ?? Self.limitDefault
+        limit = fields.readPageLimit()
     }
 
-    static let parameters = [after.documentation, limit.documentation]
+    static let parameters = [after.documentation, Field.pageLimit.documentation]
 }
 
 /// The id in the path.

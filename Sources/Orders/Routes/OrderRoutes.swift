@@ -6,6 +6,7 @@ package import Logging
 package import Postgres
 package import Reactor
 package import Redis
+internal import Service
 package import WebAPI
 
 /// What can be asked of orders, declared once for the roles that serve it.
@@ -26,8 +27,8 @@ enum OrderOperations {
             "Orders, newest first",
             in: .orders,
             parameters: OrderPage.parameters,
-            answers: [.list(of: Order.schema, next: .string(Order.exampleID), "Orders", example: Order.example)],
-            errors: databaseErrors
+            answers: [.page(of: Order.schema, next: .string(Order.exampleID), "Orders", example: Order.example)],
+            errors: APIError.ofDatabase
         ),
         faulty: [RequestContent(target: "/orders?status=new&limit=0")]
     ) { request throws(APIError) in try OrderPage(request) }
@@ -39,8 +40,8 @@ enum OrderOperations {
             "The events of all orders, in the order in which they were committed",
             in: .orders,
             parameters: EventPage.parameters,
-            answers: [.list(of: OrderEvent.schema, next: 100, "OrderEvents", example: OrderEvent.example)],
-            errors: databaseErrors
+            answers: [.page(of: OrderEvent.schema, next: 100, "OrderEvents", example: OrderEvent.example)],
+            errors: APIError.ofDatabase
         ),
         faulty: [RequestContent(target: "/orders/events?after=-1")]
     ) { request throws(APIError) in try EventPage(request) }
@@ -53,7 +54,7 @@ enum OrderOperations {
             in: .orders,
             parameters: [OrderQuestion.id.documentation],
             answers: [.json(.ok, "The order.", Order.schema, example: Order.example)],
-            errors: [.unknownOrder] + databaseErrors
+            errors: [.unknownOrder] + APIError.ofDatabase
         )
     ) { request throws(APIError) in try OrderQuestion(request) }
 
@@ -64,8 +65,8 @@ enum OrderOperations {
             "The history of one order",
             in: .orders,
             parameters: [OrderQuestion.id.documentation] + EventPage.parameters,
-            answers: [.list(of: OrderEvent.schema, next: 100, "OrderEvents", example: OrderEvent.example)],
-            errors: [.unknownOrder] + databaseErrors
+            answers: [.page(of: OrderEvent.schema, next: 100, "OrderEvents", example: OrderEvent.example)],
+            errors: [.unknownOrder] + APIError.ofDatabase
         )
     ) { request throws(APIError) in try HistoryQuestion(request) }
 
@@ -80,12 +81,9 @@ enum OrderOperations {
             answers: [
                 .json(.ok, "The order, which is cancelled, or had expired.", Order.schema, example: Order.example)
             ],
-            errors: [.unknownOrder, .orderAlreadySent] + databaseErrors
+            errors: [.unknownOrder, .orderAlreadySent] + APIError.ofDatabase
         )
     ) { request throws(APIError) in try OrderQuestion(request) }
-
-    /// What a client may be told when the database did not do as it was asked.
-    static let databaseErrors: [APIError] = [.overloaded, .unavailable, .upstreamTimeout]
 }
 
 /// The routes of orders, on each role that serves them.
@@ -189,7 +187,7 @@ package final class OrderRoutes {
                     deadline: context.deadline
                 )
             }
-            return .list(orders, limit: page.limit) {
+            return .page(orders, limit: page.limit) {
                 $0.string($1.id.description)
             } write: {
                 $1.write(to: &$0)
@@ -202,7 +200,7 @@ package final class OrderRoutes {
             let events = try await asked { () async throws(PostgresError) in
                 try await reader.events(after: page.after, limit: page.limit + 1, deadline: context.deadline)
             }
-            return .list(events, limit: page.limit) {
+            return .page(events, limit: page.limit) {
                 $0.integer(Int($1.position))
             } write: {
                 $0.raw($1.json)
@@ -224,7 +222,7 @@ package final class OrderRoutes {
                 return (events, try await reader.order(question.id, deadline: context.deadline) != nil)
             }
             guard exists else { throw .unknownOrder }
-            return .list(events, limit: page.limit) {
+            return .page(events, limit: page.limit) {
                 $0.integer(Int($1.position))
             } write: {
                 $0.raw($1.json)
@@ -248,61 +246,5 @@ package final class OrderRoutes {
             case .pending, .placed, .partiallyFilled, .filled, .rejected: throw .orderAlreadySent
             }
         }
-    }
-}
-
-/// Asks the database; what it does not answer is 503 or 504.
-@ReactorActor
-func asked<Value>(
-    _ question: @ReactorActor () async throws(PostgresError) -> Value
-) async throws(APIError) -> Value {
-    do {
-        return try await question()
-    } catch {
-        switch error {
-        case .unavailable, .connectionLost: throw .unavailable
-        case .overloaded: throw .overloaded
-        case .timedOut: throw .upstreamTimeout
-        case .server, .unencodable: throw .internalError
-        }
-    }
-}
-
-extension HTTPResponse {
-    /// `{"data":[…],"next":…}` of one element more than the page has, if there is one.
-    fileprivate static func list<Element>(
-        _ elements: [Element],
-        limit: Int,
-        next: (inout JSONWriter, Element) -> Void,
-        write: (inout JSONWriter, Element) -> Void
-    ) -> HTTPResponse {
-        let page = elements.prefix(limit)
-        var writer = JSONWriter(capacity: 64 + page.count * 256)
-        writer.object { writer in
-            writer.key("data")
-            writer.array { writer in
-                for element in page { write(&writer, element) }
-            }
-            writer.key("next")
-            if elements.count > limit, let last = page.last { next(&writer, last) } else { writer.null() }
-        }
-        return HTTPResponse(json: writer.take())
-    }
-}
-
-extension RouteAnswer {
-    /// A page of a list.
-    fileprivate static func list(
-        of element: Schema,
-        next: JSONValue,
-        _ name: String,
-        example: JSONValue
-    ) -> RouteAnswer {
-        .json(
-            .ok,
-            "A page; `next` is `after` of the following one, and `null` on the last.",
-            .object(["data": .array(of: element), "next": .anything]).named(name),
-            example: ["data": [example], "next": next]
-        )
     }
 }

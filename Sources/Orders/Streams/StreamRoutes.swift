@@ -2,6 +2,7 @@ internal import HTTPWire
 internal import JSONWire
 internal import Postgres
 internal import Reactor
+internal import Service
 internal import WebAPI
 
 /// From where on a client wants events as they happen; of one order, if the path names it.
@@ -52,7 +53,7 @@ extension OrderOperations {
             in: .orders,
             parameters: StreamQuestion.lastEventID.documentation,
             answers: [answer],
-            errors: databaseErrors
+            errors: APIError.ofDatabase
         ),
         faulty: [RequestContent(target: "/orders/stream?last_event_id=-1")]
     ) { request throws(APIError) in try StreamQuestion(request) }
@@ -66,7 +67,7 @@ extension OrderOperations {
             in: .orders,
             parameters: [OrderQuestion.id.documentation] + StreamQuestion.lastEventID.documentation,
             answers: [answer],
-            errors: [.unknownOrder] + databaseErrors
+            errors: [.unknownOrder] + APIError.ofDatabase
         )
     ) { request throws(APIError) in try OrderStreamQuestion(request) }
 }
