@@ -174,6 +174,7 @@ public struct RelayMachine {
             return advance(now)
         }
         counters.claimed += messages.count
+        forgetHandBacks(of: messages, generation)
         // A full claim says that there are more.
         if messages.count == claimMaximum { nextClaim = now }
         for message in messages {
@@ -270,7 +271,7 @@ public struct RelayMachine {
         case .stored:
             settleBackoff.reset()
             for (token, settlement) in zip(batch.tokens, batch.settlements) {
-                held[token] = nil
+                guard held.removeValue(forKey: token) != nil else { continue }
                 release(settlement, now)
             }
         case .failed:
@@ -307,6 +308,18 @@ extension RelayMachine {
         tokens += 1
         let entry = Held(message: message, generation: generation)
         begin(tokens, entry, now, &actions)
+    }
+
+    /// What is claimed again has been handed back, though its answer may be due, or was lost. Handing it back once more
+    /// would give it to others while it is being sent.
+    private mutating func forgetHandBacks(of messages: [RelayMessage], _ generation: Int) {
+        guard !messages.isEmpty else { return }
+        let ids = Set(messages.lazy.map(\.id))
+        for batch in Array(batches.values) + parts where batch.generation == generation {
+            for (token, settlement) in zip(batch.tokens, batch.settlements) where ids.contains(settlement.message.id) {
+                held[token] = nil
+            }
+        }
     }
 
     /// Sends a message or looks it up, whichever is right.
@@ -511,7 +524,16 @@ extension RelayMachine {
     }
 
     private mutating func nextBatch() -> Batch? {
-        if !parts.isEmpty { return parts.removeFirst() }
+        while !parts.isEmpty {
+            let part = parts.removeFirst()
+            let open = part.tokens.indices.filter { held[part.tokens[$0]] != nil }
+            guard !open.isEmpty else { continue }
+            return Batch(
+                generation: part.generation,
+                settlements: open.map { part.settlements[$0] },
+                tokens: open.map { part.tokens[$0] }
+            )
+        }
         guard let generation = waiting.first?.generation else { return nil }
         let count = waiting.prefix(limits.settleMax).prefix { $0.generation == generation }.count
         let batch = Batch(

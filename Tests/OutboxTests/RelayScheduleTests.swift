@@ -22,6 +22,37 @@ import Testing
         }
         #expect(faults == [])
     }
+
+    @Test func `what was claimed again is not handed back once more by the settlement whose answer was lost`() {
+        var machine = RelayMachine(limits: RelayMachine.Limits(), random: SplitMix64(state: 1))
+        var now = Instant.origin
+        var message = RelayMessage(id: 1, key: "1")
+        _ = machine.start(now: now)
+        _ = machine.entered(1, succeeded: true, now: now)
+        _ = machine.tookOver(1, [], now: now)
+        #expect(
+            machine.claimed(1, [message], now: now).contains { if case .send(1, _, _) = $0 { true } else { false } }
+        )
+        #expect(settlements(machine.sent(1, .failed("x"), now: now)).map(\.verdict) == [.failed("x")])
+        // The hand-back is stored, which its answer does not tell; so the message is there to be claimed.
+        now = now + .seconds(1)
+        _ = machine.timePassed(now: now)
+        message.attempts = 1
+        #expect(
+            machine.claimed(1, [message], now: now).contains { if case .send(2, _, _) = $0 { true } else { false } }
+        )
+        var later = machine.settled(1, .failed, now: now)
+        now = now + .seconds(10)
+        later += machine.timePassed(now: now)
+        #expect(settlements(later).isEmpty)
+        #expect(settlements(machine.sent(2, .done, now: now)).map(\.verdict) == [.done])
+        #expect(machine.settled(2, .stored, now: now).count <= 1)
+        #expect(machine.heldCount == 0)
+    }
+
+    private func settlements(_ actions: [RelayMachine.Action]) -> [RelaySettlement] {
+        actions.flatMap { if case .settle(_, _, let settlements) = $0 { settlements } else { [RelaySettlement]() } }
+    }
 }
 
 /// What the destination does with a message that it has.
