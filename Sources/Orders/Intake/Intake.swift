@@ -152,8 +152,8 @@ final class Intake {
                 let created = verdicts.count { $0 == .created }
                 counters.commits += 1
                 counters.committedOrders += created
-                if created > 0 { onCommitted() }
                 perform(machine.committed(number, verdicts))
+                if created > 0 { onCommitted() }
             case .success(nil):
                 logger.error("orders were committed with verdicts that cannot be read")
                 perform(machine.failed(number, .other))

@@ -54,7 +54,7 @@ enum CommitFailure: Hashable, Sendable {
 /// Decides which orders go into which commit, and what each request is told. Pure: what happened goes in, what to do
 /// comes out.
 ///
-/// Group commit without a timer: what arrives while commits are under way is the next one. So a request that is alone
+/// Group commit without a timer: what arrives while a commit is under way is the next one. So a request that is alone
 /// is committed alone, at once, and under load one commit serves many.
 ///
 /// Of requests with the same key, the first is the only one in the commits; the others wait for what it is told.
@@ -102,7 +102,7 @@ struct IntakeMachine: ~Copyable {
     }
 
     /// No more requests come together with those that came.
-    mutating func turnEnded() -> [Action] { begin() }
+    mutating func turnEnded() -> [Action] { begin(afterCommit: false) }
 
     /// The database has a verdict on each order of a commit.
     mutating func committed(_ number: Int, _ verdicts: [IntakeVerdict]) -> [Action] {
@@ -146,7 +146,7 @@ struct IntakeMachine: ~Copyable {
             answer(order, .refused, &actions)
             release(order)
         }
-        return actions + begin()
+        return actions + begin(afterCommit: false)
     }
 
     /// When ``deadlinesPassed(now:)`` has something to do next.
@@ -171,14 +171,23 @@ struct IntakeMachine: ~Copyable {
         waiting.append(order)
     }
 
-    private mutating func begin() -> [Action] {
+    /// Begins the commits that are due: one when another has ended, and more when as many orders wait as commits have.
+    ///
+    /// So commits are large where the disk is fast and processors are short, and there are several where it is slow.
+    private mutating func begin(afterCommit: Bool = true) -> [Action] {
         var actions: [Action] = []
-        while commits.count < limits.commitsMax, let orders = takeNext() {
+        var isDue = afterCommit
+        while commits.count < limits.commitsMax, isDue || isAnotherDue, let orders = takeNext() {
+            isDue = false
             commitsBegun += 1
             commits[commitsBegun] = orders
             actions.append(.commit(commitsBegun, orders))
         }
         return actions
+    }
+
+    private var isAnotherDue: Bool {
+        commits.isEmpty || !parts.isEmpty || waiting.count * commits.count >= commits.values.reduce(0) { $0 + $1.count }
     }
 
     private mutating func takeNext() -> [OfferedOrder]? {
