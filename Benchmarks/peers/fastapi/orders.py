@@ -82,7 +82,9 @@ class Message(Base):
 def rows(new: NewOrder):
     """An order with its first event and the message that has it placed."""
     number, now = uuid.uuid4(), datetime.now(UTC)
-    members = new.model_dump(mode="json", exclude_none=True)
+    members = new.model_dump(exclude_none=True)
+    if new.limit_price is not None:
+        members["limit_price"] = float(new.limit_price)
     order = Order(id=number, created_at=now, status="pending", version=1, **new.model_dump())
     event = Event(order_id=number, version=1, type="OrderSubmitted", data=members, created_at=now)
     return order, event, Message(destination="exchange", key=number, payload={"order_id": str(number)} | members)
