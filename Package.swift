@@ -97,7 +97,7 @@ let package = Package(
         // Engine: knows nothing of prices
         module("Configuration", ["Basics", .product(name: "TOMLKit", package: "TOMLKit")]),
         module("Logs", ["Reactor", "JSONWire", logging]),
-        module("Tracing", ["Reactor", "HTTPClient", "HTTPWire", "JSONWire", "Metrics", logging]),
+        module("Tracing", ["Reactor", "TLS", "HTTPClient", "HTTPWire", "JSONWire", "Metrics", logging]),
         module("TaskQueue", ["Basics", "Reactor", "Redis", "Streams", "JSONWire", "Tracing", "Metrics", logging]),
         module("Streams", ["Basics", "Reactor", "Redis", "Metrics", logging]),
         module(
@@ -120,7 +120,7 @@ let package = Package(
         module(
             "Service",
             [
-                "Basics", "CLinux", "Reactor", "Configuration", "Logs", "Tracing", "HTTPServer", "HTTPClient",
+                "Basics", "CLinux", "Reactor", "TLS", "Configuration", "Logs", "Tracing", "HTTPServer", "HTTPClient",
                 "WebAPI", "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", "Outbox", logging,
             ]
         ),
@@ -136,7 +136,8 @@ let package = Package(
         module(
             "Orders",
             [
-                "Reactor", "Postgres", "Redis", "Metrics", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI",
+                "Reactor", "TLS", "Postgres", "Redis", "Metrics", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire",
+                "WebAPI",
                 "Outbox", "Configuration", "Service", logging,
             ]
         ),
@@ -285,7 +286,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "tickloop", "TestSupport", "Reactor", "Supervision", "JSONWire", "HTTPServer", "HTTPWire",
+                "tickloop", "TestSupport", "Reactor", "Supervision", "JSONWire", "HTTPServer", "HTTPClient", "HTTPWire",
+                "TLS",
             ],
             swiftSettings: strict
         ),

@@ -34,10 +34,11 @@ extension Role {
         let cache = configuration[AverageCacheSettings.table]
         let upstream = configuration[UpstreamSettings.table]
         var client = upstream.client
+        client.tls = try environment.tls.client(for: upstream.address)
         client.idleConnections = client.connections
         let api = Relay(
             "api",
-            to: upstream.address,
+            to: upstream.address.endpoint,
             client,
             logger: environment.logger
         )

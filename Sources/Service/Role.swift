@@ -30,6 +30,8 @@ public struct ServiceEnvironment: Sendable {
     public let metrics: MetricsRegistry
     /// Takes the spans of recorded traces; nil when nobody collects them.
     public let tracer: Tracer?
+    /// Certificates, for connections that are secure.
+    public let tls: ServiceTLS
 }
 
 /// A role that has started.

@@ -31,17 +31,22 @@ extension Role {
         let signals = ShutdownSignals(logger: logger)
         do {
             let metrics = MetricsRegistry()
-            let tracer = Tracer(configuration, service: schema.service, logger: logger)
+            let tls = try ServiceTLS(configuration)
+            let tracer = try Tracer(configuration, service: schema.service, tls: tls, logger: logger)
             let environment = ServiceEnvironment(
                 configuration: configuration,
                 logger: logger,
                 metrics: metrics,
-                tracer: tracer
+                tracer: tracer,
+                tls: tls
             )
             let service = try await start(environment)
             let server = try await listen(service, environment)
             let metricsServer = try await listenForMetrics(environment)
-            signals.onHangup = { Self.reload(service, reread, logger) }
+            signals.onHangup = {
+                tls.renew([server] + (metricsServer.map { [$0] } ?? []), logger)
+                Self.reload(service, reread, logger)
+            }
             StartupMemory.releaseWhenStarted()
             SpareMemory.keepReleasing()
             await signals.wait()
@@ -105,7 +110,7 @@ extension Role {
         metrics.register(web)
         metrics.register(requests)
         if let tracer = environment.tracer { metrics.register(tracer) }
-        try await listen(server, on: settings.listen, logger)
+        try await listen(server, on: settings.listen, environment)
         return server
     }
 
@@ -120,22 +125,24 @@ extension Role {
             takesDeadlineFromCaller: false
         )
         let server = HTTPServer(configuration: settings.http, handler: web)
-        try await listen(server, on: settings.metricsListen, environment.logger)
+        try await listen(server, on: settings.metricsListen, environment)
         return server
     }
 
     @ReactorActor
     private func listen(
         _ server: HTTPServer,
-        on endpoints: [Endpoint],
-        _ logger: Logger
+        on addresses: [ServiceAddress],
+        _ environment: ServiceEnvironment
     ) async throws(StartupError) {
-        for endpoint in endpoints {
+        if addresses.contains(where: \.isSecure) { server.tls = try environment.tls.server() }
+        for address in addresses {
             do {
-                let bound = try await server.listen(on: endpoint)
-                logger.info("listening", metadata: ["address": "\(bound)"])
+                let bound = try await server.listen(on: address.endpoint, isSecure: address.isSecure)
+                let told = ServiceAddress(bound, isSecure: address.isSecure)
+                environment.logger.info("listening", metadata: ["address": "\(told)"])
             } catch {
-                throw StartupError("cannot listen on \(endpoint): \(error)")
+                throw StartupError("cannot listen on \(address): \(error)")
             }
         }
     }

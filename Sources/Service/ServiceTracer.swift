@@ -1,15 +1,23 @@
 internal import Configuration
 internal import Glibc
 internal import Logging
+internal import Reactor
 internal import Tracing
 
 extension Tracer {
     /// The tracer that a service's configuration asks for; nil if it asks for none.
-    convenience init?(_ configuration: Configuration, service: String, logger: Logger) {
+    @ReactorActor
+    convenience init?(
+        _ configuration: Configuration,
+        service: String,
+        tls: ServiceTLS,
+        logger: Logger
+    ) throws(StartupError) {
         let settings = configuration[TracingSettings.table]
         guard let collector = settings.collector else { return nil }
         var spans = settings.spans
         spans.collector = collector
+        spans.tls = try tls.client(if: collector.isSecure)
         spans.batchSpans = min(spans.batchSpans, spans.queueSpans)
         self.init(spans, resource: Self.resource(of: service), logger: logger)
     }

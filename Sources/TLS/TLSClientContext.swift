@@ -47,7 +47,12 @@ public struct TLSIdentity: Hashable, Sendable {
     /// - Parameters:
     ///   - authorities: A file of the certificates to trust, in PEM; nil for those of the system.
     ///   - identity: What is shown to servers that ask for a certificate.
-    public init(authorities: String? = nil, identity: TLSIdentity? = nil) throws(TLSSetupError) {
+    ///   - verifies: Whether servers must prove who they are; false only for a question to this very machine.
+    public init(
+        authorities: String? = nil,
+        identity: TLSIdentity? = nil,
+        verifies: Bool = true
+    ) throws(TLSSetupError) {
         self.context = OpenSSLContext(forServer: false)
         let context = unsafe self.context.pointer
         if let authorities {
@@ -58,7 +63,7 @@ public struct TLSIdentity: Hashable, Sendable {
             unsafe SSL_CTX_set_default_verify_paths(context)
         }
         if let identity { try self.context.use(identity) }
-        unsafe SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
+        unsafe SSL_CTX_set_verify(context, verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
         unsafe SSL_CTX_set_alpn_protos(context, ALPN.http11, UInt32(ALPN.http11.count))
         unsafe copenssl_set_cache_mode(context, Int(SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL))
         unsafe SSL_CTX_sess_set_new_cb(context) { ssl, session in

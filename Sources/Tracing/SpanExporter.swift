@@ -42,6 +42,7 @@ final class SpanExporter {
         settings.connectWindow = .zero
         settings.responseHeadTimeout = configuration.timeout
         settings.responseLimits.bodyBytes = 64 * 1024
+        settings.tls = configuration.tls
         client = HTTPClient(upstream: configuration.collector.endpoint, configuration: settings)
     }
 

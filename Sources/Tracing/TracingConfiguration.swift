@@ -1,9 +1,12 @@
 public import Reactor
+public import TLS
 
 /// Where spans go, which, and within which bounds.
 public struct TracingConfiguration: Sendable {
     /// Who takes the spans.
     public var collector: CollectorAddress
+    /// Whom to trust, where the collector is reached over TLS.
+    public var tls: TLSClientContext?
     /// The part of the traces that begin here and are recorded, from 0 to 1.
     public var sampleRatio = 1.0
     /// Most spans of one request.
@@ -28,8 +31,10 @@ public struct TracingConfiguration: Sendable {
 /// A collector that takes OTLP over HTTP.
 public struct CollectorAddress: Hashable, Sendable {
     /// What its address looks like, to complete "must be …".
-    public static let form = "http://HOST[:PORT][/PATH]"
+    public static let form = "http(s)://HOST[:PORT][/PATH]"
 
+    /// Whether it is reached over TLS.
+    public let isSecure: Bool
     /// Where it listens.
     public let endpoint: Endpoint
     /// For the `Host` field.
@@ -48,15 +53,18 @@ public struct CollectorAddress: Hashable, Sendable {
         self.endpoint = endpoint
         self.authority = authority
         self.target = target
+        isSecure = false
     }
 
     /// Reads a base URL in the sense of `OTEL_EXPORTER_OTLP_ENDPOINT`: the spans go to `/v1/traces` below it.
     ///
-    /// - Returns: Nil for anything else, such as `https`, which the client does not speak; a collector's agent is
-    ///   usually on the same machine.
+    /// - Returns: Nil for anything else.
     public init?(parsing url: String) {
-        guard url.hasPrefix("http://"), url.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else { return nil }
-        let rest = url.dropFirst(7)
+        isSecure = url.hasPrefix("https://")
+        guard isSecure || url.hasPrefix("http://"), url.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+            return nil
+        }
+        let rest = url.dropFirst(isSecure ? 8 : 7)
         let host = rest.prefix { $0 != "/" }
         var path = rest.dropFirst(host.count)
         guard !host.contains(where: { "@?#\\\"".contains($0) }), !path.contains(where: { "?#".contains($0) }) else {

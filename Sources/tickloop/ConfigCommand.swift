@@ -9,7 +9,9 @@ struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
         abstract: "Checks, shows and documents configurations.",
-        subcommands: [ConfigCheckCommand.self, ConfigShowCommand.self, ConfigTableCommand.self]
+        subcommands: [
+            ConfigCheckCommand.self, ConfigShowCommand.self, ConfigDefaultsCommand.self, ConfigTableCommand.self,
+        ]
     )
 }
 
@@ -64,6 +66,18 @@ struct ConfigShowCommand: ParsableCommand {
     func run() throws {
         Terminal.say(try options.load(service.schema).shown)
     }
+}
+
+struct ConfigDefaultsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "defaults",
+        abstract: "Prints the file of a service with every key at its default, as it stands in etc."
+    )
+
+    @Argument(help: "The service.")
+    var service: ServiceName
+
+    func run() throws { Terminal.say(String(service.schema.template.dropLast())) }
 }
 
 struct ConfigTableCommand: ParsableCommand {

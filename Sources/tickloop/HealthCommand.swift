@@ -26,25 +26,32 @@ struct HealthCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOption
 
     func run() throws {
-        let endpoint = try options.load(service.schema)[ServerSettings.table].listen[0]
+        let configuration = try options.load(service.schema)
         let path = alive ? "/health" : "/ready"
-        Glibc.exit(Reactor.run { await Self.ask(endpoint, path) })
+        Glibc.exit(Reactor.run { await Self.ask(configuration, path) })
     }
 
     /// - Returns: The exit status. Docker knows 0 and 1, and keeps the others for itself.
     @ReactorActor
-    private static func ask(_ endpoint: Endpoint, _ path: String) async -> CInt {
-        var configuration = HTTPClientConfiguration()
+    private static func ask(_ configuration: Configuration, _ path: String) async -> CInt {
+        let address = configuration[ServerSettings.table].listen[0]
+        var settings = HTTPClientConfiguration()
         // A service that is just being started is not well yet: whoever asks will ask again.
-        configuration.connectWindow = .zero
-        let client = HTTPClient(upstream: endpoint, configuration: configuration)
+        settings.connectWindow = .zero
+        do {
+            if address.isSecure { settings.tls = try ServiceTLS.ownClient(configuration) }
+        } catch {
+            Terminal.complain("\(error)")
+            return 1
+        }
+        let client = HTTPClient(upstream: address.endpoint, configuration: settings)
         let request = HTTPClientRequest(.get, target: path, authority: "localhost")
         do {
             let response = try await client.send(request, deadline: Reactor.now + .seconds(3))
             Terminal.say(String(decoding: response.body, as: UTF8.self))
             return response.status == .ok ? 0 : 1
         } catch {
-            Terminal.complain("\(endpoint) does not answer: \(error)")
+            Terminal.complain("\(address) does not answer: \(error)")
             return 1
         }
     }

@@ -27,11 +27,15 @@ private let schema = ConfigurationSchema(
 
     @Test func `addresses may be Unix-domain sockets`() throws {
         let environment = [
-            "TICKLOOP_SERVER_LISTEN": "unix:/run/api.sock,[::1]:8000", "TICKLOOP_REDIS_ADDRESS": "unix:/r",
+            "TICKLOOP_SERVER_LISTEN": "unix:/run/api.sock,https://[::1]:8000", "TICKLOOP_REDIS_ADDRESS": "unix:/r",
         ]
         let configuration = try Configuration.load(schema, file: nil, environment: environment)
         #expect(
-            configuration[ServerSettings.table].listen == [.unix(path: "/run/api.sock"), .tcp(host: "::1", port: 8000)]
+            configuration[ServerSettings.table].listen
+                == [
+                    ServiceAddress(.unix(path: "/run/api.sock")),
+                    ServiceAddress(.tcp(host: "::1", port: 8000), isSecure: true),
+                ]
         )
         #expect(RedisConfiguration(configuration, name: "test").endpoint == .unix(path: "/r"))
     }

@@ -10,6 +10,12 @@ public final class TestCertificates {
         public let certificate: String
         /// The key's path.
         public let key: String
+
+        /// Names the files.
+        public init(certificate: String, key: String) {
+            self.certificate = certificate
+            self.key = key
+        }
     }
 
     /// From when until when a certificate is valid.

@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "localhost:4318", "https://localhost:4318", "http://", "http:///v1", "http://:4318", "http://host:0",
+        "", "localhost:4318", "ftp://localhost:4318", "http://", "http:///v1", "http://:4318", "http://host:0",
         "http://host:99999", "http://user@host", "http://host?x=1", "http://host/a?x=1", "http://host/a#b",
         "http://ho st", "http://::1", "http://host/ü", "http://host/\r\nX: y",
     ])

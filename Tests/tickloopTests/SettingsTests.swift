@@ -32,7 +32,11 @@ import Worker
         for schema in ServiceName.allCases.map(\.schema) {
             let configuration = try Configuration.load(schema, file: nil, environment: [:])
             let port = try #require(expected[schema.service])
-            #expect(configuration[ServerSettings.table].listen == [.tcp(host: "127.0.0.1", port: UInt16(port))])
+            #expect(
+                configuration[ServerSettings.table].listen == [
+                    ServiceAddress(.tcp(host: "127.0.0.1", port: UInt16(port)))
+                ]
+            )
         }
     }
 

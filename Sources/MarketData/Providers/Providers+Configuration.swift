@@ -2,6 +2,7 @@ internal import Configuration
 public import Postgres
 public import Redis
 public import Service
+internal import TLS
 
 extension Providers {
     /// The providers of a role's configuration.
@@ -19,6 +20,7 @@ extension Providers {
             try self.init(
                 environment.configuration,
                 simulator: environment.configuration[SimulatorSettings.table].url,
+                tls: { () throws(TLSSetupError) in try environment.tls.client() },
                 redis: redis,
                 database: database,
                 logger: environment.logger

@@ -5,7 +5,7 @@ public import Postgres
 internal import Prices
 public import Reactor
 public import Redis
-internal import TLS
+public import TLS
 
 /// The providers of a configuration.
 @ReactorActor
@@ -20,12 +20,14 @@ public final class Providers {
     public let order: [String]
 
     /// - Parameters:
+    ///   - tls: For those whose URL is `https`.
     ///   - redis: For budgets and cool-downs, which all processes share.
     ///   - database: For what was priced before.
     /// - Throws: A problem with its place in the configuration.
     public init(
         _ configuration: Configuration,
         simulator: HTTPBaseURL,
+        tls: () throws(TLSSetupError) -> TLSClientContext,
         redis: RedisClient,
         database: PostgresPool,
         logger: Logger
@@ -35,11 +37,11 @@ public final class Providers {
         let rows = configuration[ProviderSettings.table]
         for row in rows {
             let url = row.values.baseURL.resolved(simulator: simulator)
-            var tls: TLSClientContext?
+            var context: TLSClientContext?
             if url.isSecure {
-                do { tls = try TLSClientContext() } catch { throw row.problem(with: "base_url", "needs TLS: \(error)") }
+                do { context = try tls() } catch { throw row.problem(with: "base_url", "needs TLS: \(error)") }
             }
-            providers[row.name] = Provider(row.name, row.values, at: url, tls: tls, redis: redis, logger: logger) {
+            providers[row.name] = Provider(row.name, row.values, at: url, tls: context, redis: redis, logger: logger) {
                 await stored.has($0, by: $1)
             }
         }

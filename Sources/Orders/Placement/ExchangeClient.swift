@@ -3,6 +3,7 @@ internal import HTTPWire
 internal import JSONWire
 internal import Outbox
 internal import Reactor
+internal import TLS
 
 /// Asks the exchange over HTTP; each call is sent once.
 ///
@@ -28,10 +29,12 @@ final class ExchangeClient {
     private let timeout: Duration
     private let client: HTTPClient
 
-    init(_ base: HTTPBaseURL, timeout: Duration, connections: Int) {
+    init(_ base: HTTPBaseURL, tls: TLSClientContext?, timeout: Duration, connections: Int) {
+        precondition(tls != nil || !base.isSecure, "whom to trust must be known")
         self.base = base
         self.timeout = timeout
         var configuration = HTTPClientConfiguration()
+        configuration.tls = tls
         configuration.connections = connections
         configuration.idleConnections = connections
         configuration.waitingRequests = connections

@@ -4,6 +4,7 @@ package import Outbox
 package import Postgres
 package import Reactor
 package import Redis
+package import TLS
 
 /// Places orders at the exchange, for as long as its process runs.
 @ReactorActor
@@ -12,6 +13,8 @@ package final class OrderPlacement {
     package struct Configuration: Sendable {
         /// Where it is.
         package var base: HTTPBaseURL
+        /// Whom to trust, where that is `https`.
+        package var tls: TLSClientContext?
         /// Until an answer counts as lost.
         package var timeout = Duration.seconds(5)
         /// The relay's bounds.
@@ -41,6 +44,7 @@ package final class OrderPlacement {
         precondition(configuration.timeout < configuration.limits.lease, "an attempt fits into a lease")
         exchange = ExchangeClient(
             configuration.base,
+            tls: configuration.tls,
             timeout: configuration.timeout,
             connections: configuration.limits.inFlightMax
         )

@@ -23,6 +23,7 @@ public struct OrderPlacer {
         var configuration = OrderPlacement.Configuration(
             base: settings.baseURL.resolved(simulator: environment.configuration[SimulatorSettings.table].url)
         )
+        configuration.tls = try environment.tls.client(for: configuration.base)
         configuration.timeout = settings.timeout
         configuration.limits.inFlightMax = settings.inFlight
         configuration.limits.looksUpFirst = settings.deduplication != .byID

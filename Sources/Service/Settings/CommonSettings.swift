@@ -3,6 +3,7 @@ public import Configuration
 extension ConfigurationSection {
     /// The sections of every role, which stand behind its own.
     public static let common = [
-        LoggingSettings.table.section, TracingSettings.table.section, ShutdownSettings.table.section,
+        TLSSettings.table.section, LoggingSettings.table.section, TracingSettings.table.section,
+        ShutdownSettings.table.section,
     ]
 }

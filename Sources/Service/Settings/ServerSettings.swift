@@ -1,14 +1,14 @@
 public import Configuration
 public import HTTPServer
 internal import HTTPWire
-public import Reactor
+internal import Reactor
 
 /// `[server]`: where a service listens, and the bounds of what it takes from a client (DESIGN.md §6).
 public struct ServerSettings: Sendable {
     /// Addresses to listen on.
-    public var listen: [Endpoint] = [.tcp(host: "127.0.0.1", port: 8080)]
+    public var listen = [ServiceAddress(.tcp(host: "127.0.0.1", port: 8080))]
     /// Addresses that answer `/metrics`; none for those above.
-    var metricsListen: [Endpoint] = []
+    var metricsListen: [ServiceAddress] = []
     /// What is taken from a client.
     public var http = HTTPServerConfiguration()
 
@@ -23,7 +23,7 @@ public struct ServerSettings: Sendable {
             "metrics_listen",
             \.metricsListen,
             count: 0...16,
-            "Addresses that answer /metrics in the place of those above; none for the same"
+            "Addresses that answer /metrics in place of those; none for the same"
         )
         Key(
             "share_port",
@@ -106,20 +106,23 @@ public struct ServerSettings: Sendable {
 
     /// The table of a service that listens on a port of its own by default.
     public static func table(port: UInt16) -> ConfigurationTable<Self> {
-        table.defaulting { $0.listen = [.tcp(host: "127.0.0.1", port: port)] }
+        table.defaulting { $0.listen = [ServiceAddress(.tcp(host: "127.0.0.1", port: port))] }
     }
 }
 
 extension Key {
-    private static var endpointForm: String { "HOST:PORT or unix:/PATH" }
+    /// Where something is that is not asked over HTTP.
+    init(_ name: String, _ field: Field<Endpoint>, _ meaning: String) {
+        self.init(name, field, form: "HOST:PORT or unix:/PATH", meaning) { try? Endpoint(parsing: $0) }
+    }
 
     /// An address.
-    init(_ name: String, _ field: Field<Endpoint>, _ meaning: String) {
-        self.init(name, field, form: Self.endpointForm, meaning) { try? Endpoint(parsing: $0) }
+    init(_ name: String, _ field: Field<ServiceAddress>, _ meaning: String) {
+        self.init(name, field, form: ServiceAddress.form, meaning) { ServiceAddress(parsing: $0) }
     }
 
     /// Addresses.
-    init(_ name: String, _ field: Field<[Endpoint]>, count: ClosedRange<Int>, _ meaning: String) {
-        self.init(name, field, count: count, form: Self.endpointForm, meaning) { try? Endpoint(parsing: $0) }
+    init(_ name: String, _ field: Field<[ServiceAddress]>, count: ClosedRange<Int>, _ meaning: String) {
+        self.init(name, field, count: count, form: ServiceAddress.form, meaning) { ServiceAddress(parsing: $0) }
     }
 }

@@ -1,12 +1,12 @@
 public import Configuration
 public import HTTPClient
 internal import HTTPWire
-public import Reactor
+internal import Reactor
 
 /// `[upstream]`: how the gateway reaches the internal API.
 public struct UpstreamSettings: Sendable {
     /// The address of the internal API.
-    public var address = Endpoint.tcp(host: "127.0.0.1", port: 8000)
+    public var address = ServiceAddress(.tcp(host: "127.0.0.1", port: 8000))
     /// How it is asked.
     public var client: HTTPClientConfiguration
 
