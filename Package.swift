@@ -111,6 +111,7 @@ let package = Package(
             "RateLimits",
             ["Reactor", "Redis", "HTTPServer", "HTTPWire", "JSONWire", "Metrics", "WebAPI", "Configuration"]
         ),
+        module("SharedCache", ["Reactor", "Redis"]),
         module("TaskAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", "TaskQueue", "WebAPI"]),
         module("Migrations", ["Basics", "Reactor", "Postgres", logging]),
         module("Outbox", ["Reactor", "Postgres", "Metrics", logging]),
@@ -151,7 +152,8 @@ let package = Package(
         module(
             "Conversations",
             [
-                "Reactor", "Postgres", "WebAPI", "HTTPServer", "HTTPWire", "JSONWire", "Service", logging,
+                "Reactor", "Configuration", "Metrics", "Postgres", "Redis", "SharedCache", "WebAPI", "HTTPServer",
+                "HTTPWire", "JSONWire", "Service", logging,
             ]
         ),
 
@@ -265,6 +267,7 @@ let package = Package(
                 logging,
             ]
         ),
+        tests(of: "SharedCache", ["Reactor", "Redis", "Supervision", "TestSupport", logging]),
         tests(of: "Conversations", ["Reactor", "Supervision", "TestSupport", "Postgres"]),
         // The functions in sql/, which any module's transactions may call.
         .testTarget(

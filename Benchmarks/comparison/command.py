@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from . import contestants, goals, orders, placing, throughput
+from . import contestants, conversations, goals, orders, placing, throughput
 from .load import wrk
 from .processes import Failure, say
 from .report import goals_table, table
@@ -34,6 +34,7 @@ SECTIONS = {
     "relay": "orders placed by one worker",
     "outage": "the exchange dead for a minute",
     "snapshot": "an old snapshot held for five minutes while orders are taken and placed; only if asked for",
+    "conversations": "imports and searches of a million conversations; only if asked for, as they take minutes",
     "volume": "10 million prices against 100 thousand; only if asked for, as making them takes minutes",
 }
 CONTESTANTS = ["ours", "cached", "floor", "nginx", "fastapi"]
@@ -43,7 +44,7 @@ TOOLS = [
     ("wrk", "wrk", set()),
     ("psql", "postgresql-client", set()),
     ("pgbench", "postgresql", {"orders"}),
-    ("nginx", "nginx-light", {"nginx"}),
+    ("nginx", "nginx-light", {"nginx", "conversations"}),
     ("gcc", "gcc", {"floor"}),
     ("strace", "strace", {"syscalls"}),
 ]
@@ -61,7 +62,8 @@ def arguments():
     integers = lambda text: [int(word) for word in text.split(",")]  # noqa: E731
     words = lambda text: text.split(",")  # noqa: E731
     option = parser.add_argument
-    option("sections", nargs="*", metavar="SECTION", help="what to measure; default: all but snapshot and volume")
+    option("sections", nargs="*", metavar="SECTION", help="what to measure; default: all but the last three")
+    option("sections", nargs="*", metavar="SECTION", help="what to measure; default: all but the last two")
     option("--quick", action="store_true", help="one round of short samples: to see that all works")
     option("--contestants", type=words, default=CONTESTANTS, help=f"default: {','.join(CONTESTANTS)}")
     option("--connections", type=integers, help="default: 1,16,64,256; with --quick 1,64")
@@ -77,7 +79,8 @@ def arguments():
     option("--install", action="store_true", help="install what is missing with apt-get, and the peer from PyPI")
     options = parser.parse_args()
 
-    options.sections = options.sections or [name for name in SECTIONS if name not in ("snapshot", "volume")]
+    long = ("snapshot", "conversations", "volume")
+    options.sections = options.sections or [name for name in SECTIONS if name not in long]
     options.connections = options.connections or ([1, 64] if options.quick else [1, 16, 64, 256])
     options.seconds = options.seconds or (1 if options.quick else 4)
     options.rounds = options.rounds or (1 if options.quick else 3)
@@ -231,6 +234,7 @@ def measure(bench):
         "relay": placing.relay,
         "outage": placing.outage,
         "snapshot": placing.snapshot,
+        "conversations": conversations.conversations,
         "volume": goals.volume,
     }
     if "throughput" in bench.options.sections:

@@ -46,6 +46,7 @@ extension Role {
             timeToLive: cache.averageLifetime,
             byteLimit: cache.bytesLimit
         )
+        let conversations = ConversationRoutes.cache()
         let queue = TaskQueueClient(
             configuration[QueueSettings.feeder],
             redis: RedisConfiguration(configuration, name: "gateway"),
@@ -61,6 +62,7 @@ extension Role {
         environment.metrics.register(proxy)
         environment.metrics.register(api.client, ("upstream", "api"))
         environment.metrics.register(averages, ("cache", "averages"))
+        environment.metrics.register(conversations, ("cache", "conversations"))
         let redis = RedisClient(RedisConfiguration(configuration, name: "gateway"), logger: environment.logger)
         redis.start()
         let limited = try limit(
@@ -72,7 +74,7 @@ extension Role {
                 ),
                 LatestRoutes.relayed(by: api),
             ] + PriceReadingRoutes.relayed(by: api) + PollingRoutes.relayed(by: api)
-                + ConversationRoutes.relayed(by: api) + OrderRoutes.relayed(by: api)
+                + ConversationRoutes.relayed(by: api, cache: conversations) + OrderRoutes.relayed(by: api)
                 + StatisticsRoutes.relayed(by: api),
             configuration,
             redis

@@ -22,7 +22,7 @@ extension ConfigurationSchema {
             ServerSettings.table(port: 8000).section, AverageLimitSettings.table.section, LimitSettings.table.section,
             DatabaseSettings.table.section, RedisSettings.table.section, QueueSettings.producer.section,
             DocumentationSettings.table.section, PriceSettings.table.section, LatestPriceSettings.table.section,
-            PollingSettings.table.section, SimulatorSettings.table.section,
+            PollingSettings.table.section, ConversationSettings.table.section, SimulatorSettings.table.section,
         ] + ConfigurationSection.common,
         tables: [ProviderSettings.table.section]
     )
@@ -51,15 +51,27 @@ extension Role {
         )
         queue.start()
         let market = try MarketParts(environment, databaseConfiguration, database)
+        // Connections of their own, so that what else is asked never waits behind a search.
+        let searches = PostgresPool(databaseConfiguration, logger: logger)
+        let answers = RedisClient(RedisConfiguration(configuration, name: "api"), logger: logger)
+        answers.start()
+        let conversations = ConversationRoutes(
+            configuration[ConversationSettings.table],
+            database: database,
+            searches: searches,
+            redis: answers,
+            logger: logger
+        )
         let schema = SchemaCheck(database, logger: logger)
         environment.metrics.register(database)
         environment.metrics.register(queue)
         environment.metrics.register(orders)
+        environment.metrics.register(conversations)
         return RunningService(
             routes: [
                 AverageRoutes.answered(by: queue, rangeDaysMax: configuration[AverageLimitSettings.table].rangeDaysMax),
                 TaskRoute(queue).route,
-            ] + ConversationRoutes(database, logger: logger).routes + orders.routes + market.routes
+            ] + conversations.routes + orders.routes + market.routes
                 + StatisticsRoutes.answered(by: database),
             requestTimeout: configuration[LimitSettings.table].requestTimeout,
             documentation: ServiceDocumentation(
@@ -75,6 +87,8 @@ extension Role {
                 queue.close()
                 market.close()
                 orders.close()
+                answers.close()
+                searches.close()
                 intake.close()
                 database.close()
             }

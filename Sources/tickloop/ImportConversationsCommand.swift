@@ -1,5 +1,7 @@
 import ArgumentParser
+import Basics
 import Conversations
+import Glibc
 import Postgres
 import Reactor
 import Supervision
@@ -18,7 +20,10 @@ struct ImportConversationsCommand: ParsableCommand {
     )
 
     @Argument(help: "The folder.")
-    var folder: String
+    var folder: String?
+
+    @Flag(help: "Make sample conversations and import them, if this database never had any.")
+    var sample = false
 
     @Flag(
         help: """
@@ -37,14 +42,51 @@ struct ImportConversationsCommand: ParsableCommand {
 
     @OptionGroup var tool: DatabaseTool
 
+    func validate() throws {
+        guard sample != (folder != nil) else { throw ValidationError("Say either a folder or --sample.") }
+    }
+
     func run() throws {
+        if let folder {
+            try load(folder)
+        } else {
+            try loadSample()
+        }
+    }
+
+    /// Nothing else needs the sample, so that a start goes on without it where there is no pyarrow.
+    private func loadSample() throws -> Never {
+        let reader = reader ?? ProjectFiles.find("etc/read-parquet") ?? "etc/read-parquet"
+        let folder = try TemporaryFolder()
+        try tool.run { session in
+            let outcome = await SampleConversations.load(
+                reader: reader,
+                maker: "\(Files.parent(of: reader))/make-sample-conversations",
+                in: "\(folder.path)/sample",
+                on: session,
+                deadline: Reactor.now + .seconds(60)
+            )
+            folder.remove()
+            switch outcome {
+            case .loaded: Terminal.say("Sample conversations loaded.")
+            case .notWanted: Terminal.say("There are conversations already.")
+            case .notMade:
+                Terminal.say("There are no sample conversations; etc/fetch-parquet-reader brings what is missing.")
+            case .failed(let failure):
+                Terminal.complain("The sample conversations were not loaded: \(failure)")
+                return 1
+            }
+            return 0
+        }
+    }
+
+    private func load(_ folder: String) throws {
         guard let reader = reader ?? ProjectFiles.find("etc/read-parquet") else {
             throw ValidationError("etc/read-parquet is neither here nor where this program is; say --reader.")
         }
         var options = ConversationImport.Options(reader: reader)
         options.relatesByOrder = relateByOrder
         options.hasTextIndex = textIndex
-        let folder = folder
         try tool.run { [options] session in
             await ConversationImportReport().run(session, options, folder)
         }
@@ -80,6 +122,9 @@ final class ConversationImportReport {
         case .failure(.unreadable):
             Terminal.complain("\(folder) was not imported; the set is as it was.")
             return 1
+        case .failure(.busy):
+            Terminal.complain("Somebody reads the tables of conversations all the time; the set is as it was.")
+            return 2
         case .failure(.database(let error)):
             Terminal.complain("The set is as it was: \(DatabaseTool.words(error))")
             return 2
@@ -105,4 +150,19 @@ final class ConversationImportReport {
             indexing?.show(steps)
         }
     }
+}
+
+/// A folder for files that are of no use afterwards.
+private struct TemporaryFolder {
+    let path: String
+
+    init() throws {
+        var template = Array("\(ProcessEnvironment.variables["TMPDIR"] ?? "/tmp")/tickloop-XXXXXX".utf8CString)
+        guard unsafe mkdtemp(&template) != nil else {
+            throw ValidationError("No folder can be made for temporary files: \(Terminal.words(errno)).")
+        }
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    func remove() { Files.remove(path) }
 }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Conversations
 
-private let etc = "\(packageFolder)/etc"
+let etc = "\(packageFolder)/etc"
 
 extension TestDatabase {
     /// Imports a folder.

@@ -86,7 +86,7 @@ extension EndToEndTests.ConversationTests {
         let page = try await json("/api/conversations?q=suppliers&per_page=4")
         // The word stands three times in these, once in the others.
         #expect(page["conversation_ids"] == ["c/1", "c/4", "c/7", "c/0"])
-        #expect(page["total"] == 9)
+        #expect(page["total"] == 9 && page["total_is_exact"] == true)
         let results = page["results"]?.array ?? []
         #expect(results.compactMap { $0["id"]?.string } == ["c/1", "c/4", "c/7", "c/0"])
         let ranks = results.compactMap { $0["rank"]?.numberText.flatMap { Double($0) } }
@@ -146,6 +146,37 @@ extension EndToEndTests.ConversationTests {
                 fields: ["per_page", "x"]
             )
         }
+    }
+
+    @Test @ReactorActor func `an answer is kept until an import comes, and not an instant longer`() async throws {
+        try await load()
+        let targets = [
+            "/api/conversations?tags=pricing,x&company=stra", "/api/conversations?q=supplier", "/api/companies",
+            "/api/conversations/c%2F0",
+        ]
+        for target in targets {
+            let first = try await system.ask(.api, target)
+            // Keeping it is not waited for.
+            try await eventually("it is kept") { try await system.ask(.api, target)["x-cache"] == "HIT" }
+            let second = try await system.ask(.gateway, target)
+            #expect(second["x-cache"] == "HIT")
+            #expect(second.body == first.body && second["x-data-version"] == first["x-data-version"])
+        }
+        // The same question, written in another way.
+        #expect(
+            try await system.ask(.gateway, "/api/conversations?company=stra&tags=x,%20pricing&page=1")["x-cache"]
+                == "HIT"
+        )
+        let version = try await system.ask(.gateway, targets[0])["x-data-version"].flatMap { Int($0) } ?? 0
+        try await load("--no-text-index")
+        for target in targets where !target.contains("q=") {
+            let answer = try await system.ask(.gateway, target)
+            #expect(answer["x-cache"] == "MISS", "\(target)")
+            #expect(answer["x-data-version"] == "\(version + 1)")
+        }
+        expectError(try await system.ask(.api, targets[1]), 400, "INVALID_PARAMETER", fields: ["q"])
+        expectError(try await system.ask(.gateway, targets[1]), 400, "INVALID_PARAMETER", fields: ["q"])
+        #expect(try await system.sum("tickloop_cache_lookups_total", of: "api") > 0)
     }
 
     @Test @ReactorActor func `a fault of ours is in the log with its cause, and is not called an absence`() async throws

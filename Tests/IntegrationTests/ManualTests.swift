@@ -70,6 +70,11 @@ extension EndToEndTests {
 
         @Test @ReactorActor func `the README's consoles print what they show`() async throws {
             let readme = try #require(Files.text("\(packageFolder)/README.md"))
+            // The sample of a new system, which other tests have replaced.
+            let sample = try await ParquetSets.sample(of: 240)
+            let words = ["import", "conversations", "--relate-by-order", sample]
+            let tool = try TickloopProcess(words, environment: system.environment, folder: TestFolder.make())
+            #expect(try await tool.waitForEnd(within: .seconds(120)) == .exited(0), "\(tool.lines)")
             let blocks = ManualStep.blocks(of: readme)
             #expect(blocks.joined().count >= 4)
             for block in blocks {

@@ -51,6 +51,7 @@ import Testing
     private func withRelay(
         _ operation: Operation<Int> = operation(),
         timeout: Duration = .seconds(20),
+        cache: RelayCache? = nil,
         failing: (@Sendable (RelayFailure) -> RelayedAnswer)? = nil,
         answer: @escaping Answer,
         _ body: @ReactorActor (Endpoint, Relay) async throws -> Void
@@ -66,7 +67,7 @@ import Testing
         let relay = Relay("api", to: address, configuration, logger: Logger(label: "test"))
         let gateway = HTTPServer(
             handler: WebService(
-                routes: [operation.relayed(by: relay, failing: failing)],
+                routes: [operation.relayed(by: relay, cache: cache, failing: failing)],
                 requestTimeout: timeout,
                 takesDeadlineFromCaller: false
             )
@@ -84,6 +85,47 @@ import Testing
     @ReactorActor
     private func post(_ gateway: Endpoint, _ fields: [String] = [json]) async throws -> TestResponse {
         try await request("POST", "/v1/things/?", on: gateway, fields: fields, body: #"{"count": 3}"#)
+    }
+
+    /// What the next hop has.
+    @ReactorActor private final class VersionedData {
+        var version: String? = "2"
+    }
+
+    /// Asks, and checks whether the answer was kept and which version it is of.
+    @ReactorActor
+    private func expect(_ query: String, _ source: String, version: String, on gateway: Endpoint) async throws {
+        let response = try await request("GET", "/things?\(query)", on: gateway)
+        #expect(response["x-cache"] ?? "MISS" == source && response.body == #"{"version":\#(version)}"#, "\(query)")
+    }
+
+    @Test @ReactorActor func `with a version of the data, no answer of an older one is given again beside a newer one`()
+        async throws
+    {
+        let data = VersionedData()
+        let answer: Answer = { context async throws(APIError) in
+            var response = HTTPResponse(json: Array(#"{"version":\#(data.version ?? "")}"#.utf8))
+            if let version = data.version { response.fields.append("X-Version", version) }
+            return response
+        }
+        let cache = RelayCache(timeToLive: .seconds(600), byteLimit: 1 << 20, versionField: "X-Version")
+        try await withRelay(Self.operation(.get, body: nil), cache: cache, answer: answer) { gateway, _ in
+            try await expect("a", "MISS", version: "2", on: gateway)
+            data.version = "3"
+            try await expect("a", "HIT", version: "2", on: gateway)
+            // The first answer of the new version ends all of the old one.
+            try await expect("b", "MISS", version: "3", on: gateway)
+            try await expect("a", "MISS", version: "3", on: gateway)
+            try await expect("a", "HIT", version: "3", on: gateway)
+            // Asked later, so newer, whatever its number.
+            data.version = "1"
+            try await expect("c", "MISS", version: "1", on: gateway)
+            try await expect("a", "MISS", version: "1", on: gateway)
+            // Nothing says what this is of.
+            data.version = nil
+            try await expect("d", "MISS", version: "", on: gateway)
+            try await expect("d", "MISS", version: "", on: gateway)
+        }
     }
 
     @Test @ReactorActor func `method, body and named fields are passed on, and named fields of the answer back`()

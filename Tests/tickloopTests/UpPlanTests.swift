@@ -43,6 +43,7 @@ import Testing
         #expect(
             plan().preparations.map(\.command.arguments) == [
                 ["migrate", "--sql", "/no/home/sql"], ["seed", "--sample", "--sql", "/no/home/sql"],
+                ["import", "conversations", "--sample", "--reader", "/no/home/etc/read-parquet"],
             ]
         )
     }

@@ -6,7 +6,7 @@ public import Reactor
 /// All of it is one transaction: readers see the old set until the new one is committed, and keep it when anything
 /// fails. A set that is the same is not replaced. Rows go from the reader's pipe to the server in pieces; no more than
 /// one is in memory. Two imports at once take turns. How tables change places is written in
-/// `sql/0008_conversation_sets.sql`.
+/// `sql/0014_conversation_search.sql`.
 @ReactorActor
 public struct ConversationImport {
     /// What is wanted besides the folder.
@@ -52,6 +52,8 @@ public struct ConversationImport {
         case noReader
         /// It could not use the folder, and has said why on standard error.
         case unreadable
+        /// Somebody read the old set all the time, so that the new one could not take its place.
+        case busy
         /// The database failed.
         case database(PostgresError)
         /// The commit was sent and not answered: the set is the old one or the new one, whole.
@@ -70,8 +72,10 @@ public struct ConversationImport {
     static let lockNumber: Int64 = 0x63_6F6E_7665_7273
     /// Repeated ids of one table whose places are told.
     private static let repeatedShownMax = 20
-    /// Times that the tables are tried to be exchanged while readers and this one wait for each other.
-    private static let exchangesMax = 20
+    /// Times that the tables are tried to be exchanged; with the pauses between them that is about a minute.
+    private static let exchangesMax = 30
+    /// How long readers may have to wait for those that read, first and last.
+    private static let exchangePatience = (first: Duration.milliseconds(50), last: Duration.seconds(1))
     /// What the server may use to sort and to index.
     private static let settings = ["set local maintenance_work_mem = '256MB'", "set local work_mem = '64MB'"]
     private static let indexSteps = 5
@@ -97,7 +101,7 @@ public struct ConversationImport {
             throw reader.finish() == .notStarted ? .noReader : .unreadable
         }
         do throws(PostgresTransactionError<Stop>) {
-            return try await session.transaction(deadline: deadline) { _ async throws(Stop) in
+            let summary = try await session.transaction(deadline: deadline) { _ async throws(Stop) in
                 let summary = try await stopping { () async throws(Failure) in
                     try await stage(folder, reader, total: total)
                 }
@@ -106,6 +110,11 @@ public struct ConversationImport {
                 try await stopping { () async throws(Failure) in try await replace() }
                 return summary
             }
+            // Searches need not look at rows for whether they are there. That it cannot be done is no fault of the set.
+            _ = try? await session.query("vacuum conversation_search, conversation_count", deadline: deadline)
+            // Nobody gets an answer of the old set when this has ended.
+            try? await Reactor.sleep(for: ConversationRoutes.repetition)
+            return summary
         } catch {
             switch error {
             case .body(.unchanged(let summary)): return summary
@@ -197,12 +206,21 @@ public struct ConversationImport {
             step += 1
         }
         report(.indexed(steps: step, total: Self.indexSteps))
-        let exchange = "call take_conversation_set(\(options.hasTextIndex))"
-        for _ in 1..<Self.exchangesMax {
-            // A reader has one table, and waits for another that we have.
-            if try await attempt(exchange, failing: [.deadlockDetected]) { return }
+        try await exchange()
+        _ = try await query("update conversation_set set mark = default")
+    }
+
+    /// Puts the new tables in the place of the old ones.
+    private func exchange() async throws(Failure) {
+        var patience = Self.exchangePatience.first
+        for _ in 0..<Self.exchangesMax {
+            let exchange = "call take_conversation_set(\(options.hasTextIndex), \(Int(patience / .milliseconds(1))))"
+            if try await attempt(exchange, failing: [.lockNotAvailable, .deadlockDetected]) { return }
+            // Whoever has waited goes on meanwhile.
+            try? await Reactor.sleep(for: patience)
+            patience = min(patience * 2, Self.exchangePatience.last)
         }
-        _ = try await query(exchange)
+        throw .busy
     }
 
     // MARK: Statements
@@ -228,4 +246,9 @@ public struct ConversationImport {
     }
 
     private var deadline: Instant { Reactor.now + Self.patience }
+}
+
+extension SQLState {
+    /// `lock_timeout` has passed.
+    fileprivate static let lockNotAvailable: SQLState = "55P03"
 }

@@ -11,8 +11,9 @@ enum ConversationOperations {
             "Conversations by company, tags and words",
             details: """
                 In the order of their ids' bytes; with `q` the best first, and in that order where they are equal. \
-                The \(ConversationStatements.rankedMax) first that match are ranked; the rest follow with rank 0. Case \
-                folds as Unicode's ICU folds it: `straße` is not `STRASSE`, `ÉCOLE` is `école`.
+                With `q`, the \(ConversationStatements.matchesMax) first that match are ranked and can be paged \
+                through; when there are more, `total` is that number and `total_is_exact` is false. Case folds as \
+                Unicode's ICU folds it: `straße` is not `STRASSE`, `ÉCOLE` is `école`.
                 """,
             in: .conversations,
             parameters: [
@@ -23,14 +24,17 @@ enum ConversationOperations {
                 .json(
                     .ok,
                     "The ids of the page; maybe none.",
+                    fields: answerFields,
                     .object(
                         [
                             "conversation_ids": .array(of: .string(), count: 0...PageQuestion.sizeMax),
                             "total": count, "page": pageNumber, "per_page": pageSize, "next": .anything,
+                            "total_is_exact": .flag
+                                .described("With `q` only: whether no more match than `total` says."),
                             "results": .array(of: result, count: 0...PageQuestion.sizeMax)
                                 .described("With `q` only: the same conversations, and where they match."),
                         ],
-                        optional: ["page", "next", "results"]
+                        optional: ["page", "next", "total_is_exact", "results"]
                     )
                     .named("ConversationPage"),
                     example: ["conversation_ids": ["c0000000"], "total": 1, "page": 1, "per_page": 50]
@@ -48,7 +52,9 @@ enum ConversationOperations {
             "One conversation, with its transcript, company and tag",
             in: .conversations,
             parameters: [ConversationID.field.documentation],
-            answers: [.json(.ok, "The conversation.", conversation, example: exampleConversation)],
+            answers: [
+                .json(.ok, "The conversation.", fields: answerFields, conversation, example: exampleConversation)
+            ],
             errors: [.unknownConversation]
         )
     ) { request throws(APIError) in try ConversationID(request) }
@@ -85,6 +91,7 @@ enum ConversationOperations {
                     .json(
                         .ok,
                         "A page; maybe an empty one.",
+                        fields: answerFields,
                         .object(
                             [
                                 "data": .array(of: element, count: 0...PageQuestion.sizeMax), "total": count,
@@ -102,6 +109,20 @@ enum ConversationOperations {
 
     // MARK: Schemas
 
+    static let cacheField = AnswerField(
+        "X-Cache",
+        "Whether the answer was kept, of the set that is there now; absent where nothing is kept.",
+        .word(["HIT", "MISS"]),
+        example: "MISS",
+        isAlwaysThere: false
+    )
+    static let versionField = AnswerField(
+        "X-Data-Version",
+        "Which set the answer is of: each import that changes something makes this number larger.",
+        .integer(in: 0...Int.max),
+        example: 1
+    )
+    private static let answerFields = [cacheField, versionField]
     private static let count = Schema.integer(in: 0...Int.max)
     private static let pageNumber = Schema.integer(in: 1...PageQuestion.numberMax)
     private static let pageSize = Schema.integer(in: 1...PageQuestion.sizeMax)

@@ -1,4 +1,5 @@
 internal import DequeModule
+internal import HTTPServer
 internal import HTTPWire
 package import Metrics
 public import Reactor
@@ -73,6 +74,13 @@ struct AnswerCache {
         evict(now: now)
     }
 
+    /// Drops everything.
+    mutating func removeAll() {
+        entries = [:]
+        queue = []
+        byteCount = 0
+    }
+
     /// Drops what has expired, then the oldest until the rest fits.
     private mutating func evict(now: Instant) {
         while let place = queue.first {
@@ -97,25 +105,57 @@ struct AnswerCache {
 /// The answers of one relayed route that may be given again.
 @ReactorActor
 public final class RelayCache {
+    /// Says of an answer whether it was kept.
+    nonisolated static let cacheField = "X-Cache"
+
     private var cache: AnswerCache
+    private let versionField: String?
+    /// The version that all kept answers are of, and when the last answer of it came.
+    private var version: (text: String, seenAt: Instant)?
 
     /// - Parameters:
     ///   - timeToLive: How long an answer may be given, counted from when it was asked for; zero keeps nothing.
     ///   - byteLimit: Most bytes of keys and bodies together.
-    public init(timeToLive: Duration, byteLimit: Int) {
+    ///   - versionField: The header field in which the next hop says of which version of the data an answer is. Only
+    ///     answers that have it are kept, only of the newest version that was seen, and what is given again has it,
+    ///     too, with `X-Cache: HIT`.
+    public init(timeToLive: Duration, byteLimit: Int, versionField: String? = nil) {
         cache = AnswerCache(timeToLive: timeToLive, byteLimit: byteLimit)
+        self.versionField = versionField
     }
 
-    /// The body of a cached answer. The query as it came is the key: one that is cached was checked when it came first.
-    func answer(to context: RequestContext) -> [UInt8]? {
-        guard cache.isEnabled else { return nil }
-        return cache.answer(to: context.head.query ?? "", now: Reactor.now)
+    /// A kept answer. The query as it came is the key: one that is cached was checked when it came first.
+    func answer(to context: RequestContext) -> HTTPResponse? {
+        guard cache.isEnabled, let body = cache.answer(to: context.head.query ?? "", now: Reactor.now) else {
+            return nil
+        }
+        var response = HTTPResponse(json: body)
+        if let versionField, let version {
+            response.fields.append(Self.cacheField, "HIT")
+            response.fields.append(versionField, version.text)
+        }
+        return response
     }
 
     /// Keeps the body of an answer of 200.
-    func keep(_ body: [UInt8], of context: RequestContext, askedAt: Instant) {
-        guard cache.isEnabled else { return }
+    func keep(_ body: [UInt8], _ fields: HTTPFields, of context: RequestContext, askedAt: Instant) {
+        guard cache.isEnabled, isOfNewestVersion(fields, askedAt: askedAt) else { return }
         cache.insert(body, for: context.head.query ?? "", askedAt: askedAt, now: Reactor.now)
+    }
+
+    /// Whether an answer may stand beside what is kept; what is older than it is dropped.
+    ///
+    /// Versions are numbers that grow, unless somebody has gone back to a copy of the data: then only the order of the
+    /// answers tells which is newer.
+    private func isOfNewestVersion(_ fields: HTTPFields, askedAt: Instant) -> Bool {
+        guard let versionField else { return true }
+        guard let text = fields[versionField], let number = Int(text) else { return false }
+        if let version, version.text != text {
+            guard askedAt > version.seenAt || number > Int(version.text) ?? 0 else { return false }
+            cache.removeAll()
+        }
+        version = (text, Reactor.now)
+        return true
     }
 }
 

@@ -72,7 +72,7 @@ final class RelayedRoute {
         switch status.rawValue {
         case 200..<300:
             guard isUsable(head, body) else { return fail(context, .unusable) }
-            if status == .ok { cache?.keep(body, of: context, askedAt: askedAt) }
+            if status == .ok { cache?.keep(body, head.fields, of: context, askedAt: askedAt) }
         case 400..<500, 503:
             guard APIError.isBody(body, of: status), Self.isOf("application/json", head) else {
                 return fail(context, .unusable)

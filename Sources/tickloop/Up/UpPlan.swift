@@ -58,8 +58,13 @@ struct UpPlan {
 
     /// What runs once before the services: schema, then sample data.
     var preparations: [(name: String, command: Command)] {
-        [("migrate", ["migrate"]), ("seed", ["seed", "--sample"])].map { name, words in
-            let arguments = words + ["--sql", "\(options.home)/sql"] + configuration(of: "worker")
+        let sql = ["--sql", "\(options.home)/sql"]
+        let steps = [
+            ("migrate", ["migrate"] + sql), ("seed", ["seed", "--sample"] + sql),
+            ("sample", ["import", "conversations", "--sample", "--reader", "\(options.home)/etc/read-parquet"]),
+        ]
+        return steps.map { name, words in
+            let arguments = words + configuration(of: "worker")
             return (name, Command(options.program, arguments, environment: environment))
         }
     }
