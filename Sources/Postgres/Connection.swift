@@ -20,8 +20,6 @@ final class Connection {
     var onLoss: (Loss, [PendingQuery]) -> Void = { _, _ in }
     /// Called after replies were handled; there may be room for more statements.
     var onProgress: () -> Void = {}
-    /// Called for each message of `NOTIFY`.
-    var onNotification: (_ channel: String, _ payload: String) -> Void = { _, _ in }
 
     /// Whether the server has answered anything on this connection.
     private(set) var hasAnswered = false
@@ -67,10 +65,7 @@ final class Connection {
     /// Whether nothing is under way.
     var isIdle: Bool { pipeline.isEmpty && exchange == nil }
 
-    /// Whether an exchange is under way.
-    var hasExchange: Bool { exchange != nil }
-
-    /// Whether no transaction block is open, so that somebody else can have the connection. To be asked while idle.
+    /// Whether no transaction block is open. To be asked while idle.
     var isOutsideTransaction: Bool { libpq?.isOutsideTransaction ?? false }
 
     /// The number of the server process at the other end.
@@ -165,12 +160,9 @@ final class Connection {
         // Whatever was called may have closed the connection.
         guard let libpq, !isUnsendable else { return }
         if !awaitsReply {
-            // Lets libpq parse what comes unasked: notifications, and the goodbye of a server that shuts down.
+            // Lets libpq parse what comes unasked: notices, and the goodbye of a server that shuts down.
             _ = libpq.isBusy
             guard libpq.isAlive else { return lose(.closedByPeer) }
-        }
-        while let notification = self.libpq?.nextNotification() {
-            onNotification(notification.channel, notification.payload)
         }
         startQueuedExchange()
         onProgress()

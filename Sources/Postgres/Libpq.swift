@@ -180,16 +180,6 @@ internal import Reactor
             return .unusable
         }
     }
-
-    /// The next message of `NOTIFY` among what was read.
-    func nextNotification() -> (channel: String, payload: String)? {
-        guard let notification = unsafe PQnotifies(connection) else { return nil }
-        defer { unsafe PQfreemem(notification) }
-        return unsafe (
-            String(cString: notification.pointee.relname),
-            String(cString: notification.pointee.extra)
-        )
-    }
 }
 
 extension PostgresServerError {

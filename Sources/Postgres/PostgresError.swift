@@ -165,7 +165,7 @@ public enum PostgresConnectError: Error, Equatable, Sendable {
     /// Whether the server turned us away for a reason that time alone does not heal, such as a wrong password.
     ///
     /// By the class of the SQLSTATE: 57 is a server that starts or shuts down, 53 one that is full.
-    var isLasting: Bool {
+    public var isLasting: Bool {
         guard let sqlState else { return false }
         return !["57", "53"].contains(sqlState.code.prefix(2))
     }

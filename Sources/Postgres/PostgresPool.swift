@@ -14,13 +14,8 @@ public final class PostgresPool {
     /// Figures for metrics.
     public struct Statistics: Equatable, Sendable {
         @Gauge("tickloop_database_connections", "Connections that are open.") package var connections = 0
-        @Gauge(
-            "tickloop_database_connections_lent",
-            "Connections that one caller has to himself, for a transaction for example."
-        )
-        package var lent = 0
         @Gauge("tickloop_database_statements_in_flight", "Statements sent and not answered.") package var inFlight = 0
-        @Gauge("tickloop_database_waiting_statements", "Statements and transactions that wait for a connection.")
+        @Gauge("tickloop_database_waiting_statements", "Statements that wait for a connection.")
         package var waiting = 0
         @Counter("tickloop_database_statements_total", "Statements accepted.") package var statements = 0
         @Counter(
@@ -53,8 +48,8 @@ public final class PostgresPool {
     )
 
     private let logger: Logger
-    private let slots: [PoolSlot]
-    private var waiters = Deque<PoolWaiter>()
+    private let links: [PostgresLink]
+    private var waiters = Deque<PendingQuery>()
     private var waiterDeadlines: DeadlineTimer?
     private var isClosed = false
     private var shutdownProbe: ShutdownProbe?
@@ -69,12 +64,10 @@ public final class PostgresPool {
         precondition(configuration.inFlightPerConnectionMax > 0)
         self.configuration = configuration
         self.logger = logger
-        slots = (0..<configuration.connections).map { _ in PoolSlot(Link(configuration)) }
+        links = (0..<configuration.connections).map { _ in configuration.link() }
         waiterDeadlines = DeadlineTimer { [unowned self] in expireWaiters() }
-        for slot in slots {
-            let link = slot.link
-            link.onOpen = { [unowned self, unowned slot] in opened($0, slot) }
-            link.onLoss = { [unowned self, unowned slot] in lost(slot, $0, $1) }
+        for link in links {
+            link.onOpen = { [unowned self, unowned link] in opened($0, link) }
             link.onFailure = { [unowned self] in connectingFailed($0) }
             link.open()
         }
@@ -86,7 +79,7 @@ public final class PostgresPool {
     }
 
     /// Whether at least one connection is open.
-    public var isReady: Bool { slots.contains { $0.link.connection != nil } }
+    public var isReady: Bool { links.contains { $0.connection != nil } }
 
     /// The database that its statements are executed in.
     public var database: String { configuration.database }
@@ -94,11 +87,9 @@ public final class PostgresPool {
     /// Figures for metrics.
     public var statistics: Statistics {
         var statistics = counters
-        for slot in slots {
-            guard let connection = slot.link.connection else { continue }
+        for connection in links.compactMap(\.connection) {
             statistics.connections += 1
             statistics.inFlight += connection.load
-            if slot.isLent { statistics.lent += 1 }
         }
         statistics.waiting = waiters.count
         return statistics
@@ -109,7 +100,7 @@ public final class PostgresPool {
         guard !isClosed else { return }
         isClosed = true
         shutdownProbe?.close()
-        for slot in slots { slot.link.close() }
+        for link in links { link.close()?.close() }
         failWaiters()
     }
 
@@ -158,61 +149,54 @@ public final class PostgresPool {
 
     private func accept(_ query: PendingQuery) {
         guard query.deadline > Reactor.now else { return query.finish(.failure(.timedOut(wasSent: false))) }
-        if waiters.isEmpty, let connection = leastLoaded?.link.connection,
-            connection.load < configuration.inFlightPerConnectionMax
-        {
+        if waiters.isEmpty, let connection = leastLoaded, connection.load < configuration.inFlightPerConnectionMax {
             connection.submit(query)
         } else {
-            wait(.query(query))
+            wait(query)
         }
     }
 
-    /// The shared connection with the least to do.
-    private var leastLoaded: PoolSlot? {
-        var best: (slot: PoolSlot, load: Int)?
-        for slot in slots where !slot.isLent {
-            guard let load = slot.link.connection?.load else { continue }
-            if best.map({ load < $0.load }) ?? true { best = (slot, load) }
+    /// The connection with the least to do.
+    private var leastLoaded: Connection? {
+        var best: (connection: Connection, load: Int)?
+        for link in links {
+            guard let connection = link.connection else { continue }
+            let load = connection.load
+            if best.map({ load < $0.load }) ?? true { best = (connection, load) }
         }
-        return best?.slot
+        return best?.connection
     }
 
     // MARK: Waiting
 
-    private func wait(_ waiter: PoolWaiter) {
+    private func wait(_ query: PendingQuery) {
         guard mayConnectSoon else {
             counters.refusals += 1
-            return waiter.fail(.unavailable)
+            return query.finish(.failure(.unavailable))
         }
         guard waiters.count < configuration.waitersMax else {
             counters.refusals += 1
-            return waiter.fail(.overloaded)
+            return query.finish(.failure(.overloaded))
         }
         counters.waits += 1
-        waiters.append(waiter)
-        waiterDeadlines?.fire(noLaterThan: waiter.deadline)
+        waiters.append(query)
+        waiterDeadlines?.fire(noLaterThan: query.deadline)
     }
 
     /// Whether waiting makes sense: there is a connection, or the first attempt since there was one is under way.
     private var mayConnectSoon: Bool {
-        !isClosed && slots.contains { $0.link.connection != nil || $0.link.isHopeful }
+        !isClosed && links.contains { $0.connection != nil || $0.isHopeful }
     }
 
     private func serveWaiters() {
-        while let waiter = waiters.first, let slot = leastLoaded, let connection = slot.link.connection {
-            guard waiter.deadline > Reactor.now else {
+        while let query = waiters.first, let connection = leastLoaded {
+            guard query.deadline > Reactor.now else {
                 expireWaiters()
                 continue
             }
-            switch waiter {
-            case .query(let query):
-                guard connection.load < configuration.inFlightPerConnectionMax else { return }
-                waiters.removeFirst()
-                connection.submit(query)
-            case .loan(let loan):
-                waiters.removeFirst()
-                lend(slot, to: loan)
-            }
+            guard connection.load < configuration.inFlightPerConnectionMax else { return }
+            waiters.removeFirst()
+            connection.submit(query)
         }
     }
 
@@ -220,91 +204,25 @@ public final class PostgresPool {
         let now = Reactor.now
         let overdue = waiters.filter { $0.deadline <= now }
         waiters.removeAll { $0.deadline <= now }
-        for waiter in waiters { waiterDeadlines?.fire(noLaterThan: waiter.deadline) }
-        for waiter in overdue { waiter.fail(.timedOut(wasSent: false)) }
+        for query in waiters { waiterDeadlines?.fire(noLaterThan: query.deadline) }
+        for query in overdue { query.finish(.failure(.timedOut(wasSent: false))) }
     }
 
     private func failWaiters() {
         let all = waiters
         waiters = []
         waiterDeadlines?.cancel()
-        for waiter in all { waiter.fail(.unavailable) }
-    }
-
-    // MARK: Lending
-
-    /// Lets `body` have a connection to itself: for statements that belong together, simple-protocol scripts, `COPY`.
-    ///
-    /// The others share what is left. Afterwards the connection goes back to them; if `body` leaves a transaction open
-    /// the connection is closed instead. What `body` sets with `SET` it has to take back.
-    ///
-    /// - Parameter deadline: When to stop waiting for a connection. `body` bounds its own calls.
-    @discardableResult
-    public func withSession<Value>(
-        deadline: Instant,
-        _ body: @ReactorActor (PostgresSession) async throws(PostgresError) -> Value
-    ) async throws(PostgresError) -> Value {
-        let (slot, session) = try await borrow(deadline: deadline)
-        defer { giveBack(slot, session) }
-        return try await body(session)
-    }
-
-    /// Executes `body` in a transaction, on a connection of its own.
-    ///
-    /// When `body` throws, or the connection breaks before the commit is sent, nothing stays of it.
-    ///
-    /// - Parameter deadline: When to stop waiting for a connection, for `BEGIN` and for `COMMIT`. `body` bounds its
-    ///   own calls.
-    @discardableResult
-    public func transaction<Value, Failure>(
-        deadline: Instant,
-        _ body: @ReactorActor (PostgresSession) async throws(Failure) -> Value
-    ) async throws(PostgresTransactionError<Failure>) -> Value {
-        let slot: PoolSlot
-        let session: PostgresSession
-        do { (slot, session) = try await borrow(deadline: deadline) } catch { throw .database(error) }
-        defer { giveBack(slot, session) }
-        return try await session.transaction(deadline: deadline, body)
-    }
-
-    private func borrow(deadline: Instant) async throws(PostgresError) -> (PoolSlot, PostgresSession) {
-        let loan = PendingLoan(deadline: deadline)
-        if waiters.isEmpty, let slot = leastLoaded { lend(slot, to: loan) } else { wait(.loan(loan)) }
-        let slot = try await loan.promise.value
-        guard let session = slot.borrower else { preconditionFailure("lent to nobody") }
-        return (slot, session)
-    }
-
-    private func lend(_ slot: PoolSlot, to loan: PendingLoan) {
-        guard let connection = slot.link.connection else { preconditionFailure("lending a closed connection") }
-        slot.borrower = PostgresSession(connection, latency: latency)
-        loan.promise.succeed(slot)
-    }
-
-    private func giveBack(_ slot: PoolSlot, _ session: PostgresSession) {
-        session.end()
-        // A COPY that nobody ended.
-        if slot.link.connection?.hasExchange == true { slot.link.connection?.close() }
-        slot.borrower = nil
-        slot.isReturning = true
-        takeBack(slot)
-        serveWaiters()
-        if isLeaving { leaveIfIdle(slot) }
-    }
-
-    /// Shares a connection again, once what its borrower left in flight is answered.
-    private func takeBack(_ slot: PoolSlot) {
-        if let connection = slot.link.connection {
-            guard connection.isIdle else { return }
-            if !connection.isOutsideTransaction { connection.close() }
-        }
-        slot.isReturning = false
+        for query in all { query.finish(.failure(.unavailable)) }
     }
 
     // MARK: Connections come and go
 
-    private func opened(_ connection: Connection, _ slot: PoolSlot) {
-        connection.onProgress = { [unowned self, unowned slot] in progressed(slot) }
+    private func opened(_ connection: Connection, _ link: PostgresLink) {
+        connection.onProgress = { [unowned self, unowned connection] in progressed(connection) }
+        connection.onLoss = { [unowned self, unowned link, unowned connection] loss, unanswered in
+            link.lost(wasGood: connection.hasAnswered)
+            lost(loss, unanswered)
+        }
         isLeaving = false
         logger.debug("postgres_connection_open", metadata: ["server_process": "\(connection.serverProcess ?? 0)"])
         if lastNews != .ready { logger.info("postgres_ready") }
@@ -312,10 +230,9 @@ public final class PostgresPool {
         serveWaiters()
     }
 
-    private func progressed(_ slot: PoolSlot) {
-        if slot.isReturning { takeBack(slot) }
+    private func progressed(_ connection: Connection) {
         serveWaiters()
-        if isLeaving { leaveIfIdle(slot) }
+        if isLeaving, connection.isIdle { connection.close() }
     }
 
     /// Gives up the connections, each when it is idle, so that the server can end.
@@ -323,17 +240,11 @@ public final class PostgresPool {
         guard !isLeaving, !isClosed else { return }
         isLeaving = true
         logger.notice("postgres_shuts_down")
-        for slot in slots { leaveIfIdle(slot) }
+        for connection in links.compactMap(\.connection) where connection.isIdle { connection.close() }
     }
 
-    private func leaveIfIdle(_ slot: PoolSlot) {
-        guard !slot.isLent, let connection = slot.link.connection, connection.isIdle else { return }
-        connection.close()
-    }
-
-    private func lost(_ slot: PoolSlot, _ loss: Connection.Loss, _ unanswered: [PendingQuery]) {
+    private func lost(_ loss: Connection.Loss, _ unanswered: [PendingQuery]) {
         if !isClosed { counters.reconnects += 1 }
-        slot.isReturning = false
         if !isLeaving { logger.warning("postgres_connection_lost", metadata: ["reason": "\(loss.rawValue)"]) }
         for query in unanswered {
             guard query.isAwaited else { continue }

@@ -1,7 +1,6 @@
-internal import Metrics
 public import Reactor
 
-/// A connection that one caller has to himself: lent by a pool, or opened for itself.
+/// A connection that one caller has to himself.
 ///
 /// A call that runs into its deadline closes the session, because its late answer would be in the way of the next.
 @ReactorActor
@@ -9,15 +8,9 @@ public final class PostgresSession {
     /// Nil when the session has ended.
     private var connection: Connection?
 
-    /// Where the time that statements take is counted.
-    private let latency: Histogram?
+    private init(_ connection: Connection) { self.connection = connection }
 
-    init(_ connection: Connection, latency: Histogram? = nil) {
-        self.connection = connection
-        self.latency = latency
-    }
-
-    /// Opens a connection that belongs to no pool; for tools such as migrations and imports.
+    /// Opens a connection, for tools such as migrations and imports.
     ///
     /// It is not made anew when it is lost. ``PostgresConfiguration/statementTimeout`` holds here too; zero for none.
     public static func open(
@@ -46,9 +39,6 @@ public final class PostgresSession {
         connection = nil
     }
 
-    /// The borrower is done; the connection goes back to its pool.
-    func end() { connection = nil }
-
     /// Executes a prepared statement.
     public func query(
         _ statement: PostgresStatement,
@@ -76,7 +66,7 @@ public final class PostgresSession {
         guard PostgresParameter.areEncodable(parameters) else { throw .unencodable }
         guard let connection, connection.isOpen else { throw .unavailable }
         let promise = Promise<PostgresResult, PostgresError>()
-        connection.submit(PendingQuery(text, parameters, deadline: deadline, latency: latency) { promise.settle($0) })
+        connection.submit(PendingQuery(text, parameters, deadline: deadline, latency: nil) { promise.settle($0) })
         do {
             return try await promise.value
         } catch {

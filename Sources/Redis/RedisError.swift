@@ -40,7 +40,7 @@ extension RedisError: CustomStringConvertible {
 }
 
 /// Why a connection could not be made or did not last.
-public enum RedisFault: Error, Equatable, Sendable {
+public enum RedisFault: Error, Equatable, Sendable, LinkFailure {
     /// The host's name has no address.
     case unresolved(ResolutionError)
     /// A system call failed: connecting, reading or writing. The text is the system's own.
@@ -59,7 +59,7 @@ public enum RedisFault: Error, Equatable, Sendable {
 
 extension RedisFault {
     /// Whether the server does not accept this user or password.
-    var isRefusalOfUser: Bool {
+    public var isLasting: Bool {
         if case .refused(let error) = self { error.code == .notAllowed } else { false }
     }
 }

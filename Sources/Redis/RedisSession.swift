@@ -27,27 +27,26 @@ final class RedisSession {
     /// How often an outage that lasts is said.
     private static let reminderInterval = Duration.seconds(60)
 
-    private enum State {
-        case idle
-        /// Resolving, connecting or introducing.
-        case connecting(RedisConnection?)
-        case open(RedisConnection, since: Instant)
-        /// The timer is running.
-        case waiting
-        case closed
+    /// Resolves, connects and introduces. Dropped before it has succeeded, it closes what it has.
+    @ReactorActor
+    private final class Attempt {
+        var connection: RedisConnection?
+
+        isolated deinit { connection?.close() }
     }
 
     private let configuration: RedisConfiguration
     private let introduction: [RedisCommand]
     private var logger: Logger
-    private var state = State.idle
-    private var backoff: Backoff
-    private var refusalBackoff: Backoff
+    private lazy var link = Link<RedisConnection, RedisFault>(
+        first: configuration.reconnectFirstDelay,
+        cap: configuration.reconnectDelayCap,
+        refusalCap: Self.refusalDelayCap
+    ) { [unowned self] in attempt($0) }
+    private var openedAt = Instant.now
+    /// When it was said that there is no connection; nil while there is one.
     private var saidAt: Instant?
-    private var timer: Timer?
 
-    /// Counts the connections that were begun. Whatever began under another number is stale.
-    private(set) var generation = 0
     private(set) var counters = RedisCounters()
     /// Why the last connection could not be made or did not last; nil before any failed, and while one is open.
     private(set) var fault: RedisFault?
@@ -63,9 +62,6 @@ final class RedisSession {
     /// Called with each pub/sub message.
     var onPublished: (borrowing RedisReplyView) -> Void = { _ in }
 
-    /// Failures since the last good connection; picks the address to try, and keeps the log to one line per outage.
-    private var failures = 0
-
     /// - Parameter purpose: Appended to the client name, to tell a process's connections apart in `CLIENT LIST`.
     init(
         _ configuration: RedisConfiguration,
@@ -77,20 +73,17 @@ final class RedisSession {
         introduction = configuration.introduction(as: purpose, asksForID: asksForID)
         self.logger = logger
         self.logger[metadataKey: "redis_connection"] = .string(configuration.clientName + purpose)
-        backoff = Backoff(first: configuration.reconnectFirstDelay, cap: configuration.reconnectDelayCap)
-        refusalBackoff = Backoff(
-            first: configuration.reconnectFirstDelay,
-            cap: max(configuration.reconnectDelayCap, Self.refusalDelayCap)
-        )
-        timer = Timer { [unowned self] in connect() }
+        link.onOpen = { [unowned self] in opened($0) }
+        link.onFailure = { [unowned self] in note($0) }
     }
 
     isolated deinit { close() }
 
     /// The open connection; nil while there is none.
-    var connection: RedisConnection? {
-        if case .open(let connection, _) = state { connection } else { nil }
-    }
+    var connection: RedisConnection? { link.connection }
+
+    /// Counts the connections that were begun.
+    var generation: Int { link.generation }
 
     /// Sends a command, or fails it at once while there is no connection.
     func send(_ command: inout RedisCommand, timeout: Duration, then handler: @escaping RedisReplyHandler) {
@@ -103,95 +96,80 @@ final class RedisSession {
     }
 
     /// Starts connecting; the second call does nothing.
-    func start() {
-        if case .idle = state { connect() }
-    }
+    func start() { link.open() }
 
     /// Ends the connection, without another.
-    func close() {
-        let last = state
-        state = .closed
-        timer?.cancel()
-        switch last {
-        case .connecting(let connection): connection?.close()
-        case .open(let connection, _): connection.close()
-        case .idle, .waiting, .closed: break
-        }
-    }
+    func close() { link.close()?.close() }
 
-    private func connect() {
-        generation += 1
-        let generation = generation
+    private func attempt(
+        _ then: @escaping @ReactorActor (Result<RedisConnection, RedisFault>) -> Void
+    ) -> AnyObject {
+        let attempt = Attempt()
         let deadline = Reactor.now + configuration.connectTimeout
         let (endpoint, limit) = (configuration.endpoint, configuration.connectTimeout)
-        state = .connecting(nil)
-        Reactor.spawn { [weak self] in
+        Reactor.spawn { [weak self, weak attempt] in
             do throws(ResolutionError) {
                 let addresses = try await Resolver.resolve(endpoint, within: limit)
-                self?.resolved(addresses, generation: generation, deadline: deadline)
+                guard let self, let attempt else { return }
+                connect(attempt, to: addresses[link.failures % addresses.count], deadline: deadline, then)
             } catch {
-                self?.failed(.unresolved(error), generation: generation)
+                then(.failure(.unresolved(error)))
             }
         }
+        return attempt
     }
 
-    private func resolved(_ addresses: [SocketAddress], generation: Int, deadline: Instant) {
-        guard generation == self.generation, case .connecting = state else { return }
+    private func connect(
+        _ attempt: Attempt,
+        to address: SocketAddress,
+        deadline: Instant,
+        _ then: @escaping @ReactorActor (Result<RedisConnection, RedisFault>) -> Void
+    ) {
         let events = RedisConnection.Events(
-            opened: { [weak self] in self?.opened(generation: generation) },
-            closed: { [weak self] fault in self?.failed(fault, generation: generation) },
+            opened: { [weak attempt] in
+                if let connection = attempt?.connection.take() { then(.success(connection)) }
+            },
+            closed: { [weak self, weak attempt] fault in
+                if attempt == nil { self?.lost(fault) } else { then(.failure(fault)) }
+            },
             published: { [weak self] message in self?.onPublished(message) }
         )
         do {
-            state = .connecting(
-                try RedisConnection(
-                    to: addresses[failures % addresses.count],
-                    configuration: configuration,
-                    introduction: introduction,
-                    deadline: deadline,
-                    latency: latency,
-                    events: events
-                )
+            attempt.connection = try RedisConnection(
+                to: address,
+                configuration: configuration,
+                introduction: introduction,
+                deadline: deadline,
+                latency: latency,
+                events: events
             )
         } catch {
-            failed(error, generation: generation)
+            then(.failure(error))
         }
     }
 
-    private func opened(generation: Int) {
-        guard generation == self.generation, case .connecting(let connection?) = state else { return }
-        state = .open(connection, since: Reactor.now)
+    private func opened(_ connection: RedisConnection) {
+        openedAt = Reactor.now
         counters.connections += 1
         fault = nil
-        refusalBackoff.reset()
         saidAt = nil
-        logger.info("redis connected", metadata: ["failures": "\(failures)"])
+        logger.info("redis connected", metadata: ["failures": "\(link.failures)"])
         onOpened(connection)
     }
 
-    private func failed(_ fault: RedisFault, generation: Int) {
-        guard generation == self.generation else { return }
-        var wasOpen = false
-        switch state {
-        case .open(_, let since):
-            wasOpen = true
-            counters.losses += 1
-            if Reactor.now - since >= Self.provenAfter {
-                backoff.reset()
-                failures = 0
-            }
-        case .connecting: break
-        case .idle, .waiting, .closed: return
-        }
+    private func lost(_ fault: RedisFault) {
+        counters.losses += 1
+        link.lost(wasGood: Reactor.now - openedAt >= Self.provenAfter)
+        note(fault)
+        onLost()
+    }
+
+    /// Says that there is no connection: once when an outage begins, and again now and then while it lasts.
+    private func note(_ fault: RedisFault) {
         self.fault = fault
-        let isReminderDue = saidAt.map { Reactor.now - $0 >= Self.reminderInterval } ?? false
-        if failures == 0 || isReminderDue {
-            saidAt = Reactor.now
-            logger.warning("redis connection failed", metadata: ["fault": "\(fault)", "failures": "\(failures)"])
-        }
-        failures += 1
-        state = .waiting
-        timer?.schedule(after: fault.isRefusalOfUser ? refusalBackoff.next() : backoff.next())
-        if wasOpen { onLost() }
+        let isDue = saidAt.map { Reactor.now - $0 >= Self.reminderInterval } ?? (link.failures <= 1)
+        guard isDue else { return }
+        saidAt = Reactor.now
+        logger.warning("redis connection failed", metadata: ["fault": "\(fault)", "failures": "\(link.failures)"])
     }
 }

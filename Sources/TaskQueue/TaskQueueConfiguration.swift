@@ -54,11 +54,7 @@ public struct TaskQueueConfiguration: Sendable {
         }
     }
 
-    /// How long an entry must have gone without renewal before it is taken over.
-    var takeOverAfter: Duration { lease * 7 / 10 }
-    /// How often a worker renews.
-    var renewalInterval: Duration { lease / 5 }
-    /// How often a worker looks for tasks to take over.
+    /// How often a worker looks after the queue.
     var patrolInterval: Duration { lease / 10 }
     /// For how long it counts that a worker has said that it can work.
     var abilityLifetime: Duration { patrolInterval * 3 }

@@ -26,3 +26,14 @@ func forTests(_ address: PostgresAddress, overTCP: Bool = false) throws -> Postg
     configuration.connectTimeout = .seconds(60)
     return configuration
 }
+
+/// Lets `body` have a connection of its own.
+@ReactorActor @discardableResult
+func withSession<Value>(
+    _ configuration: PostgresConfiguration,
+    _ body: @ReactorActor (PostgresSession) async throws -> Value
+) async throws -> Value {
+    let session = try await PostgresSession.open(configuration)
+    defer { session.close() }
+    return try await body(session)
+}

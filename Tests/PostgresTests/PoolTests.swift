@@ -91,7 +91,7 @@ private let process = PostgresStatement(reading: "select pg_backend_pid()")
 
     @Test @ReactorActor func `a deferred constraint fails the statement whose commit it refuses`() async throws {
         let pool = try await pool()
-        try await pool.withSession(deadline: soon) { session throws(PostgresError) in
+        try await withSession(pool.configuration) { session in
             try await session.execute(
                 "create table t (a int constraint only_once unique deferrable initially deferred)",
                 deadline: soon
@@ -106,20 +106,20 @@ private let process = PostgresStatement(reading: "select pg_backend_pid()")
         pool.close()
     }
 
-    @Test @ReactorActor func `a prepared statement survives a change of the table and DISCARD ALL`() async throws {
+    @Test @ReactorActor func `a prepared statement survives a change of the table, and that the server forgets it`()
+        async throws
+    {
         let pool = try await pool()
         let all = PostgresStatement(reading: "select * from t")
-        try await pool.withSession(deadline: soon) { session throws(PostgresError) in
+        try await withSession(pool.configuration) { session in
             try await session.execute("create table t (a int); insert into t values (1)", deadline: soon)
         }
         #expect(try await pool.query(all, deadline: soon).columnCount == 1)
-        try await pool.withSession(deadline: soon) { session throws(PostgresError) in
+        try await withSession(pool.configuration) { session in
             try await session.execute("alter table t add b int", deadline: soon)
         }
         #expect(try await pool.query(all, deadline: soon).columnCount == 2)
-        try await pool.withSession(deadline: soon) { session throws(PostgresError) in
-            try await session.execute("DISCARD ALL", deadline: soon)
-        }
+        try await pool.query(PostgresStatement("deallocate all"), deadline: soon)
         #expect(try await pool.query(all, deadline: soon).columnCount == 2)
         #expect(pool.statistics.reconnects == 0)
         pool.close()

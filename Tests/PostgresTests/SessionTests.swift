@@ -13,13 +13,11 @@ private struct ChangeOfMind: Error, Equatable {}
 @Suite struct SessionTests {
     init() { loop }
 
-    /// A pool of one connection, so that whatever a session leaves behind is met by the next.
+    /// A pool that looks at a table from outside the session that changes it.
     @ReactorActor
     private func poolWithTable() async throws -> PostgresPool {
-        var configuration = try await database()
-        configuration.connections = 1
-        let pool = PostgresPool(configuration, logger: quiet)
-        try await pool.withSession(deadline: soon) { session throws(PostgresError) in
+        let pool = PostgresPool(try await database(), logger: quiet)
+        try await withSession(pool.configuration) { session in
             try await session.execute("create table t (a int check (a < 1000))", deadline: soon)
         }
         return pool
@@ -33,7 +31,7 @@ private struct ChangeOfMind: Error, Equatable {}
     @Test @ReactorActor func `a script of several statements is one transaction, and its error comes out`() async throws
     {
         let pool = try await poolWithTable()
-        try await pool.withSession(deadline: soon) { session throws(PostgresError) in
+        try await withSession(pool.configuration) { session in
             let result = try await session.execute(
                 "insert into t values (1); insert into t values (2); select 'last'",
                 deadline: soon
@@ -46,16 +44,17 @@ private struct ChangeOfMind: Error, Equatable {}
             #expect(refusal.sqlState == .checkViolation)
         }
         #expect(try await rows(in: pool) == 2)
-        #expect(pool.statistics.reconnects == 0)
         pool.close()
     }
 
     @Test @ReactorActor func `a transaction that returns is committed`() async throws {
         let pool = try await poolWithTable()
-        let value = try await pool.transaction(deadline: soon) { session throws(PostgresError) in
-            _ = try await session.query(insert, [1], deadline: soon)
-            _ = try await session.query(insert, [2], deadline: soon)
-            return "done"
+        let value = try await withSession(pool.configuration) { session in
+            try await session.transaction(deadline: soon) { session throws(PostgresError) in
+                _ = try await session.query(insert, [1], deadline: soon)
+                _ = try await session.query(insert, [2], deadline: soon)
+                return "done"
+            }
         }
         #expect(value == "done")
         #expect(try await rows(in: pool) == 2)
@@ -65,13 +64,14 @@ private struct ChangeOfMind: Error, Equatable {}
     @Test @ReactorActor func `a transaction that throws leaves nothing`() async throws {
         let pool = try await poolWithTable()
         await #expect(throws: PostgresTransactionError.body(ChangeOfMind())) {
-            try await pool.transaction(deadline: soon) { session throws(ChangeOfMind) in
-                _ = try? await session.query(insert, [1], deadline: soon)
-                throw ChangeOfMind()
+            try await withSession(pool.configuration) { session in
+                try await session.transaction(deadline: soon) { session throws(ChangeOfMind) in
+                    _ = try? await session.query(insert, [1], deadline: soon)
+                    throw ChangeOfMind()
+                }
             }
         }
         #expect(try await rows(in: pool) == 0)
-        #expect(pool.statistics.reconnects == 0)
         pool.close()
     }
 
@@ -80,9 +80,11 @@ private struct ChangeOfMind: Error, Equatable {}
         let pool = try await poolWithTable()
         await #expect(throws: PostgresTransactionError<Never>.database(.server(PostgresServerError(sqlState: "25P02"))))
         {
-            try await pool.transaction(deadline: soon) { session throws(Never) in
-                _ = try? await session.query(insert, [1], deadline: soon)
-                _ = try? await session.query(insert, [1000], deadline: soon)
+            try await withSession(pool.configuration) { session in
+                try await session.transaction(deadline: soon) { session throws(Never) in
+                    _ = try? await session.query(insert, [1], deadline: soon)
+                    _ = try? await session.query(insert, [1000], deadline: soon)
+                }
             }
         }
         #expect(try await rows(in: pool) == 0)
@@ -93,69 +95,23 @@ private struct ChangeOfMind: Error, Equatable {}
     {
         let pool = try await poolWithTable()
         await #expect(throws: PostgresTransactionError<PostgresError>.outcomeUnknown(.connectionLost)) {
-            try await pool.transaction(deadline: soon) { session throws(PostgresError) in
-                // Runs when the commit does, so that the server ends the connection in the middle of it.
-                try await session.execute(
-                    """
-                    create function pg_temp.die() returns trigger language plpgsql as
-                    $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$;
-                    create constraint trigger die after insert on t deferrable initially deferred
-                    for each row execute function pg_temp.die();
-                    insert into t values (1)
-                    """,
-                    deadline: soon
-                )
+            try await withSession(pool.configuration) { session in
+                try await session.transaction(deadline: soon) { session throws(PostgresError) in
+                    // Runs when the commit does, so that the server ends the connection in the middle of it.
+                    try await session.execute(
+                        """
+                        create function pg_temp.die() returns trigger language plpgsql as
+                        $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$;
+                        create constraint trigger die after insert on t deferrable initially deferred
+                        for each row execute function pg_temp.die();
+                        insert into t values (1)
+                        """,
+                        deadline: soon
+                    )
+                }
             }
         }
         #expect(try await rows(in: pool) == 0)
-        #expect(pool.statistics.reconnects == 1)
-        pool.close()
-    }
-
-    @Test @ReactorActor func `an open transaction does not come back into the pool`() async throws {
-        let pool = try await poolWithTable()
-        try await pool.withSession(deadline: soon) { session throws(PostgresError) in
-            try await session.execute("begin; insert into t values (1)", deadline: soon)
-        }
-        #expect(try await rows(in: pool) == 0)
-        #expect(pool.statistics.reconnects == 1)
-        pool.close()
-    }
-
-    @Test @ReactorActor func `a COPY that nobody ends does not hold the connection`() async throws {
-        let pool = try await poolWithTable()
-        try await pool.withSession(deadline: soon) { session throws(PostgresError) in
-            _ = try await session.copyIn("copy t from stdin", deadline: soon)
-        }
-        #expect(try await rows(in: pool) == 0)
-        #expect(pool.statistics.reconnects == 1)
-        pool.close()
-    }
-
-    @Test @ReactorActor func `others wait while a session has the only connection`() async throws {
-        let pool = try await poolWithTable()
-        let other = Promise<PostgresResult, PostgresError>()
-        try await pool.withSession(deadline: soon) { session throws(PostgresError) in
-            pool.query(count, deadline: soon) { other.settle($0) }
-            await Reactor.yield()
-            #expect(!other.isSettled)
-            #expect(pool.statistics.waiting == 1)
-            #expect(pool.statistics.lent == 1)
-            await #expect(throws: PostgresError.timedOut(wasSent: false)) {
-                try await pool.withSession(deadline: Reactor.now + .milliseconds(5)) { _ throws(PostgresError) in }
-            }
-            _ = try await session.query(insert, [1], deadline: soon)
-        }
-        #expect(try await other.value.int64(0, 0) == 1)
-        #expect(pool.statistics.lent == 0)
-        pool.close()
-    }
-
-    @Test @ReactorActor func `a session does not outlive its loan`() async throws {
-        let pool = try await poolWithTable()
-        var kept: PostgresSession?
-        try await pool.withSession(deadline: soon) { session throws(PostgresError) in kept = session }
-        await #expect(throws: PostgresError.unavailable) { try await kept?.query("select 1", deadline: soon) }
         pool.close()
     }
 
@@ -184,7 +140,7 @@ private struct ChangeOfMind: Error, Equatable {}
         let pool = try await poolWithTable()
         let rows = (0..<200_000).map { "\($0 % 1000)\n" }.joined()
         let bytes = Array(rows.utf8)
-        let copied = try await pool.withSession(deadline: soon) { session throws(PostgresError) in
+        let copied = try await withSession(pool.configuration) { session in
             let copy = try await session.copyIn("copy t from stdin", deadline: soon)
             for start in stride(from: 0, to: bytes.count, by: 65_536) {
                 try await copy.write(Array(bytes[start..<min(start + 65_536, bytes.count)]))
@@ -193,7 +149,6 @@ private struct ChangeOfMind: Error, Equatable {}
         }
         #expect(copied == 200_000)
         #expect(try await self.rows(in: pool) == 200_000)
-        #expect(pool.statistics.reconnects == 0)
         pool.close()
     }
 
@@ -201,7 +156,7 @@ private struct ChangeOfMind: Error, Equatable {}
         async throws
     {
         let pool = try await poolWithTable()
-        try await pool.withSession(deadline: soon) { session throws(PostgresError) in
+        try await withSession(pool.configuration) { session in
             let bad = try await session.copyIn("copy t from stdin", deadline: soon)
             try await bad.write(Array("1\nx\n".utf8))
             let error = await #expect(throws: PostgresError.self) { try await bad.finish() }
@@ -219,42 +174,6 @@ private struct ChangeOfMind: Error, Equatable {}
             await #expect(throws: PostgresError.self) { try await session.execute("copy t from stdin", deadline: soon) }
             #expect(try await session.query(count, deadline: soon).int64(0, 0) == 0)
         }
-        #expect(pool.statistics.reconnects == 0)
         pool.close()
-    }
-
-    // MARK: NOTIFY
-
-    @Test @ReactorActor func `notifications arrive, also after the listener's connection was killed`() async throws {
-        let configuration = try await database()
-        var begun = 0
-        var notes: [String] = []
-        let listener = PostgresListener(
-            configuration,
-            channels: ["plain", #"odd "name"#],
-            logger: quiet,
-            onListening: { begun += 1 },
-            onNotification: { notes.append("\($0): \($1)") }
-        )
-        let session = try await PostgresSession.open(configuration)
-        try await eventually("listening") { begun == 1 }
-        try await session.execute(#"notify plain, 'a'; notify "odd ""name", 'b'"#, deadline: soon)
-        try await eventually("the notification") { notes.count == 2 }
-        #expect(notes == ["plain: a", #"odd "name: b"#])
-
-        try await session.execute(
-            """
-            select pg_terminate_backend(pid) from pg_stat_activity
-            where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
-            """,
-            deadline: soon
-        )
-        try await eventually("listening") { begun == 2 }
-        try await session.execute("notify plain, 'c'", deadline: soon)
-        try await eventually("the notification") { notes.count == 3 }
-        #expect(notes.last == "plain: c")
-        listener.close()
-        #expect(!listener.isListening)
-        session.close()
     }
 }

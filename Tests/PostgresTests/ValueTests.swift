@@ -138,8 +138,4 @@ import Testing
         #expect(!PostgresParameter.utf8([0]).isEncodable)
         #expect(PostgresParameter.bytea([0]).isEncodable)
     }
-
-    @Test func `an identifier keeps every character`() {
-        #expect(#"we"ird"#.quotedIdentifier == #""we""ird""#)
-    }
 }
