@@ -70,14 +70,9 @@ public final class StreamConsumer {
         self.handler = handler
         self.logger = logger
         machine = StreamConsumerMachine(configuration.limits)
-        var membership = StreamMember.Configuration(
-            stream: configuration.stream,
-            group: configuration.group,
-            consumer: configuration.consumer,
-            lease: configuration.lease
-        )
+        var membership = configuration.member
         membership.batchLimit = configuration.limits.batchMax
-        member = StreamMember(membership, redis: redis, purpose: ":\(configuration.group)", logger: logger)
+        member = StreamMember(membership, redis: redis, purpose: ":\(membership.group)", logger: logger)
         member.room = { [unowned self] in isStopping || !canWork() ? 0 : machine.room }
         member.onDelivered = { [unowned self] in take($0) }
         member.groupStart = { [unowned self] in
@@ -90,7 +85,7 @@ public final class StreamConsumer {
     /// Begins.
     public func start() {
         member.start()
-        endings.scheduleRepeating(every: configuration.lease / 3)
+        endings.scheduleRepeating(every: configuration.member.lease / 3)
     }
 
     /// Takes nothing more, ends what is being handled, and gives the rest back.
@@ -148,7 +143,8 @@ public final class StreamConsumer {
     }
 
     private func acknowledge(_ ids: [StreamPosition]) {
-        let command: [RedisArgument] = ["XACK", .string(configuration.stream), .string(configuration.group)]
+        let member = configuration.member
+        let command: [RedisArgument] = ["XACK", .string(member.stream), .string(member.group)]
         redis.command(command + ids.map { .bytes($0.text) }) { [self] result in
             switch result {
             case .success: ended(ids)
@@ -173,7 +169,7 @@ public final class StreamConsumer {
             defer { isBurying = false }
             guard await handler.willBury(dead) else { return }
             var arguments: [RedisArgument] = [
-                .string(configuration.group), .integer(Int64(configuration.deadLettersMax)),
+                .string(configuration.member.group), .integer(Int64(configuration.deadLettersMax)),
             ]
             for letter in dead {
                 arguments += [
@@ -182,13 +178,13 @@ public final class StreamConsumer {
                 ]
                 for field in letter.entry.fields { arguments += [.string(field.name), .bytes(field.value)] }
             }
-            let keys = [configuration.stream, configuration.deadLetters]
+            let keys = [configuration.member.stream, configuration.deadLetters]
             guard (try? await StreamScripts.bury.run(on: redis, keys: keys, arguments)) != nil else { return }
             ownCounters.dead += dead.count
             logger.error(
                 "stream entries were given up",
                 metadata: [
-                    "stream": "\(configuration.stream)", "entries": "\(dead.count)", "reason": "\(dead[0].error)",
+                    "stream": "\(keys[0])", "entries": "\(dead.count)", "reason": "\(dead[0].error)",
                 ]
             )
             ended(dead.map(\.entry.id))

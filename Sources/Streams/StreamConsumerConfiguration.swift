@@ -19,27 +19,19 @@ public struct StreamConsumerLimits: Sendable {
 
 /// A consumer of a group.
 public struct StreamConsumerConfiguration: Sendable {
-    /// The key of the stream.
-    public var stream: String
-    /// The group, all of whose consumers share the entries.
-    public var group: String
+    /// Who it is, and in which group.
+    public var member: StreamMember.Configuration
     /// The key of the stream of entries that were given up.
     public var deadLetters: String
     /// Most dead letters that are kept, roughly; beyond it the oldest are dropped.
     public var deadLettersMax = 10_000
-    /// The name of this consumer; no other may have it at the same time.
-    public var consumer: String
-    /// How long entries stay with a consumer that shows no sign of life.
-    public var lease: Duration = .seconds(5)
     /// What it takes on.
     public var limits = StreamConsumerLimits()
 
     /// Names a consumer of a group.
     public init(stream: String, group: String, deadLetters: String, consumer: String) {
-        self.stream = stream
-        self.group = group
+        member = StreamMember.Configuration(stream: stream, group: group, consumer: consumer)
         self.deadLetters = deadLetters
-        self.consumer = consumer
     }
 }
 

@@ -23,16 +23,15 @@ public final class StreamMember {
         public var consumer: String
         /// How long entries stay with a member that shows no sign of life. It renews its leases every fifth of this
         /// time; others look every tenth, and take over what has not been renewed for 7 tenths of it.
-        public var lease: Duration
+        public var lease: Duration = .seconds(5)
         /// Most entries in one read, and in one take-over, which bounds the work of one turn of the loop.
         public var batchLimit = 256
 
         /// Names a member.
-        public init(stream: String, group: String, consumer: String, lease: Duration) {
+        public init(stream: String, group: String, consumer: String) {
             self.stream = stream
             self.group = group
             self.consumer = consumer
-            self.lease = lease
         }
 
         /// How often others' leases are looked at.

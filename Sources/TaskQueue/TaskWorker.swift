@@ -115,12 +115,12 @@ public final class TaskWorker {
             consumer: TaskID(unixTime: configuration.wallClock(), using: &generator).description,
             configuration: configuration
         )
-        let membership = StreamMember.Configuration(
+        var membership = StreamMember.Configuration(
             stream: identity.keys.stream,
             group: QueueKeys.group,
-            consumer: identity.consumer,
-            lease: configuration.lease
+            consumer: identity.consumer
         )
+        membership.lease = configuration.lease
         member = StreamMember(membership, redis: redis, purpose: ":tasks", logger: logger)
         probe = WriteProbe(redis, keys: identity.keys)
         upkeep = QueueUpkeep(identity, logger: logger)

@@ -77,7 +77,7 @@ final class StreamFixture {
             deadLetters: "\(name)-dlq",
             consumer: consumer
         )
-        configuration.lease = .milliseconds(600)
+        configuration.member.lease = .milliseconds(600)
         configuration.limits.firstDelay = .milliseconds(10)
         configuration.limits.delayCap = .milliseconds(50)
         let consumer = StreamConsumer(configuration, redis: redis, handler: handler ?? self.handler, logger: quiet)

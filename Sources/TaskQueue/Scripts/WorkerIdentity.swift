@@ -1,8 +1,10 @@
-internal import Basics
 internal import Reactor
 internal import Redis
 
 /// Who a worker is towards Redis: what every one of its scripts needs.
+///
+/// Scripts are Swift string literals rather than resource files, so that the program stays one file. All times in them
+/// are Redis' own (`TIME`): the clocks of the workers' machines never decide about leases or due times.
 @ReactorActor
 struct WorkerIdentity {
     let redis: RedisClient
@@ -10,16 +12,4 @@ struct WorkerIdentity {
     /// Its name in the consumer group, of this process alone.
     let consumer: String
     let configuration: TaskQueueConfiguration
-
-    /// The keys of a script that begins with ``ScriptPrelude``.
-    var endingKeys: [String] { [keys.stream, keys.delayed, keys.dead, keys.totals, keys.kept, keys.keptBytes] }
-
-    /// The arguments of a script that begins with ``ScriptPrelude``.
-    func appendPrelude(to command: inout RedisCommand) {
-        command.append(QueueKeys.group)
-        command.append(consumer)
-        command.append(keys.taskPrefix)
-        command.append(configuration.resultTimeToLive.wholeMilliseconds)
-        command.append(configuration.deadLetterLimit)
-    }
 }
