@@ -36,12 +36,6 @@ internal import CPostgres
     /// How many rows the statement inserted, updated, deleted, selected or copied; 0 where that makes no sense.
     public var affectedRows: Int { Int(unsafe String(cString: PQcmdTuples(result))) ?? 0 }
 
-    /// The name of a column.
-    public func columnName(_ column: Int) -> String {
-        precondition(column >= 0 && column < columnCount)
-        return unsafe String(cString: PQfname(result, CInt(column)))
-    }
-
     /// Whether a value is SQL `NULL`.
     public func isNull(_ row: Int, _ column: Int) -> Bool {
         checkBounds(row, column)

@@ -22,11 +22,6 @@ public struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Whether the other side answered that nobody listens there.
     public var isConnectionRefused: Bool { errno == ECONNREFUSED || errno == ENOENT }
 
-    /// Whether the process or the system has run out of descriptors or of memory for them.
-    public var isOutOfDescriptors: Bool {
-        errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM
-    }
-
     /// Whether the address is in use already.
     public var isAddressInUse: Bool { errno == EADDRINUSE }
 

@@ -106,40 +106,43 @@ public enum AverageFailure {
         message: "The arguments are not those of a request for averages.",
         isRetryable: false
     )
+    private static let away = TaskFailure(
+        .unavailable,
+        code: unavailable,
+        message: "The database is not available.",
+        isRetryable: true
+    )
+    private static let late = TaskFailure(
+        .timedOut,
+        code: timedOut,
+        message: "The database did not answer in time.",
+        isRetryable: true
+    )
+    private static let busy = TaskFailure(
+        .overloaded,
+        code: overloaded,
+        message: "The database has too much to do.",
+        isRetryable: true
+    )
+    private static let broken = TaskFailure(
+        code: internalError,
+        message: "The averages could not be computed.",
+        isRetryable: false
+    )
 
     static func failure(for error: PostgresError) -> TaskFailure {
         switch error {
-        case .unavailable, .connectionLost:
-            TaskFailure(.unavailable, code: unavailable, message: "The database is not available.", isRetryable: true)
-        case .overloaded:
-            TaskFailure(.overloaded, code: overloaded, message: "The database has too much to do.", isRetryable: true)
-        case .timedOut:
-            TaskFailure(.timedOut, code: timedOut, message: "The database did not answer in time.", isRetryable: true)
-        case .unencodable:
-            TaskFailure(code: internalError, message: "The averages could not be computed.", isRetryable: false)
-        case .server(let error):
-            failure(for: error.sqlState)
+        case .unavailable, .connectionLost: away
+        case .overloaded: busy
+        case .timedOut: late
+        case .unencodable: broken
+        case .server(let error): failure(for: error.sqlState)
         }
     }
 
     /// By the class of the SQLSTATE; PostgreSQL manual, appendix A. A schema that is missing comes with a migration.
     private static func failure(for state: SQLState) -> TaskFailure {
-        if state == .queryCanceled {
-            return TaskFailure(
-                .timedOut,
-                code: timedOut,
-                message: "The database did not answer in time.",
-                isRetryable: true
-            )
-        }
-        guard ["08", "53", "57"].contains(state.code.prefix(2)) || state.tellsOfMissingSchema else {
-            return TaskFailure(code: internalError, message: "The averages could not be computed.", isRetryable: false)
-        }
-        return TaskFailure(
-            .unavailable,
-            code: unavailable,
-            message: "The database is not available.",
-            isRetryable: true
-        )
+        if state == .queryCanceled { return late }
+        return ["08", "53", "57"].contains(state.code.prefix(2)) || state.tellsOfMissingSchema ? away : broken
     }
 }
