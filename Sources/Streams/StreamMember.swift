@@ -79,6 +79,7 @@ public final class StreamMember {
     private let logger: Logger
     private var machine = StreamMemberMachine()
     private var nextSweep = Instant.now
+    private var isClosed = false
     private lazy var patrolTimer = Timer { [unowned self] in
         patrol()
         advance()
@@ -114,6 +115,7 @@ public final class StreamMember {
 
     /// Does nothing more; what it has stays its own until the lease runs out.
     public func close() {
+        isClosed = true
         patrolTimer.cancel()
         renewalTimer.cancel()
         reader.close()
@@ -165,6 +167,7 @@ public final class StreamMember {
 
     /// Does what comes next. To be called when there may be room again.
     public func advance() {
+        guard !isClosed else { return }
         switch machine.next(isConnected: redis.isReady, canRead: reader.isReady, room: room()) {
         case .patrol?: patrol()
         case .reclaim?: reclaim()
@@ -320,7 +323,7 @@ public final class StreamMember {
 
     /// - Parameter staleAfter: When given, members are removed that have nothing and have been silent for so long.
     func patrol(removingMembersSilentFor staleAfter: Duration?) {
-        guard redis.isReady, machine.beginPatrol() else { return }
+        guard !isClosed, redis.isReady, machine.beginPatrol() else { return }
         StreamScripts.patrol.run(on: redis, keys: [configuration.stream]) { command in
             command.append(configuration.group)
             command.append(configuration.consumer)
