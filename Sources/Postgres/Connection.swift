@@ -2,7 +2,7 @@ internal import Reactor
 
 /// An open connection: libpq's socket on the loop, and ``Pipeline`` to say what each reply means.
 ///
-/// It is in pipeline mode, and leaves it for one ``Exchange`` at a time. Whatever goes wrong with the connection as
+/// It is in pipeline mode, and leaves it for one ``SimpleScript`` at a time. Whatever goes wrong with the connection as
 /// such ends in one place, ``lose(_:)``, after which it is closed and of no more use.
 @ReactorActor
 final class Connection {
@@ -28,7 +28,7 @@ final class Connection {
     private var libpq: Libpq?
     private var watcher: IOWatcher?
     private var pipeline = Pipeline<PendingQuery, PostgresOutcome>()
-    private var exchange: Exchange?
+    private var script: SimpleScript?
     /// Of the statements that were prepared anew because they were stale.
     private var renewedNames: [Int: (generation: Int, name: String)] = [:]
     private let silenceMax: Duration?
@@ -63,7 +63,7 @@ final class Connection {
     var load: Int { pipeline.statementsInFlight }
 
     /// Whether nothing is under way.
-    var isIdle: Bool { pipeline.isEmpty && exchange == nil }
+    var isIdle: Bool { pipeline.isEmpty && script == nil }
 
     /// Whether no transaction block is open. To be asked while idle.
     var isOutsideTransaction: Bool { libpq?.isOutsideTransaction ?? false }
@@ -79,7 +79,7 @@ final class Connection {
     /// Sends a statement, together with the turn's others, at the end of the turn.
     func submit(_ query: PendingQuery) {
         guard isOpen else { return query.finish(.failure(.unavailable)) }
-        precondition(exchange == nil, "a session takes one call at a time")
+        precondition(script == nil, "a session takes one call at a time")
         if pipeline.isEmpty { lastReplyAt = Reactor.now }
         var statement: Int?
         if case .prepared(let prepared) = query.text { statement = prepared.number }
@@ -134,7 +134,7 @@ final class Connection {
         switch libpq?.flush() {
         case .done:
             watcher?.watch(for: .read)
-            exchange?.outputDrained()
+            script?.outputDrained()
         case .pending:
             watcher?.watch(for: [.read, .write])
         case .failed:
@@ -164,19 +164,19 @@ final class Connection {
             _ = libpq.isBusy
             guard libpq.isAlive else { return lose(.closedByPeer) }
         }
-        startQueuedExchange()
+        startQueuedScript()
         onProgress()
     }
 
     private var awaitsReply: Bool {
         // While copying, libpq answers "copying" over and over again.
-        if let exchange, exchange.phase != .queued { exchange.phase == .running } else { !pipeline.isEmpty }
+        if let script, script.phase != .queued { script.phase == .running } else { !pipeline.isEmpty }
     }
 
     private func handle(_ reply: Libpq.Reply) {
         hasAnswered = true
         if case .failure(let error) = reply, error.endsConnection { return lose(.closedByPeer) }
-        if let exchange, exchange.phase != .queued { return handle(reply, for: exchange) }
+        if let script, script.phase != .queued { return handle(reply, for: script) }
         let action =
             switch reply {
             case .success(let result): pipeline.received(.success(.success(result)))
@@ -214,9 +214,9 @@ final class Connection {
             if query.deadline <= now { overdue.append(query) } else { deadlines?.fire(noLaterThan: query.deadline) }
         }
         for query in overdue { query.finish(.failure(.timedOut(wasSent: true))) }
-        if let exchange {
-            guard exchange.deadline > now else { return lose(.timedOut) }
-            deadlines?.fire(noLaterThan: exchange.deadline)
+        if let script {
+            guard script.deadline > now else { return lose(.timedOut) }
+            deadlines?.fire(noLaterThan: script.deadline)
         }
         if let silenceMax, !pipeline.isEmpty {
             guard lastReplyAt + silenceMax > now else { return lose(.silent) }
@@ -235,47 +235,47 @@ final class Connection {
         output?.cancel()
         deadlines?.cancel()
         let unanswered = pipeline.connectionLost().map(\.query)
-        let exchange = self.exchange
-        self.exchange = nil
+        let script = self.script
+        self.script = nil
         onLoss(loss, unanswered)
-        exchange?.finish(loss == .timedOut ? .timedOut(wasSent: true) : .connectionLost)
+        script?.finish(loss == .timedOut ? .timedOut(wasSent: true) : .connectionLost)
     }
 }
 
-// MARK: - Exchanges
+// MARK: - Simple protocol
 
 extension Connection {
-    /// Begins an exchange when everything that was sent before is answered. One at a time.
-    func begin(_ exchange: Exchange) {
-        guard isOpen else { return exchange.finish(.unavailable) }
-        precondition(self.exchange == nil, "a session takes one call at a time")
-        self.exchange = exchange
-        deadlines?.fire(noLaterThan: exchange.deadline)
-        startQueuedExchange()
+    /// Begins a script when everything that was sent before is answered. One at a time.
+    func begin(_ script: SimpleScript) {
+        guard isOpen else { return script.finish(.unavailable) }
+        precondition(self.script == nil, "a session takes one call at a time")
+        self.script = script
+        deadlines?.fire(noLaterThan: script.deadline)
+        startQueuedScript()
     }
 
-    private func startQueuedExchange() {
-        guard let exchange, exchange.phase == .queued, pipeline.isEmpty, let libpq else { return }
-        exchange.phase = .running
-        guard libpq.exitPipelineMode(), libpq.send(exchange.sql) else { return lose(.unsendable) }
+    private func startQueuedScript() {
+        guard let script, script.phase == .queued, pipeline.isEmpty, let libpq else { return }
+        script.phase = .running
+        guard libpq.exitPipelineMode(), libpq.send(script.sql) else { return lose(.unsendable) }
         output?.schedule()
     }
 
-    private func handle(_ reply: Libpq.Reply, for exchange: Exchange) {
+    private func handle(_ reply: Libpq.Reply, for script: SimpleScript) {
         switch reply {
         case .success(let result):
-            exchange.received(result)
+            script.received(result)
         case .failure(let error):
-            exchange.failed(error)
-        case .copyIn where exchange.isCopy:
-            exchange.beginCopying()
+            script.failed(error)
+        case .copyIn where script.isCopy:
+            script.beginCopying()
         case .copyIn:
             // Somebody's script contains a COPY without data: let the server refuse it.
             if libpq?.putCopyEnd(failing: "no data") != true { lose(.unsendable) }
         case .end:
-            self.exchange = nil
+            self.script = nil
             guard libpq?.enterPipelineMode() == true else { return lose(.unsendable) }
-            exchange.finish()
+            script.finish()
         case .aborted, .synchronized, .unusable:
             lose(.confused)
         }
@@ -285,19 +285,19 @@ extension Connection {
     ///
     /// - Parameter then: Called once, when the socket has taken them, or the connection is lost.
     func copy(_ bytes: [UInt8], then body: @escaping @ReactorActor () -> Void) {
-        guard let libpq, let exchange, exchange.phase == .copying else { return body() }
+        guard let libpq, let script, script.phase == .copying else { return body() }
         guard libpq.putCopy(bytes) else {
             lose(.unsendable)
             return body()
         }
-        exchange.waitUntilDrained(body)
+        script.waitUntilDrained(body)
         flush()
     }
 
-    /// Ends the rows of the running `COPY`; the exchange's completion tells what the server made of them.
+    /// Ends the rows of the running `COPY`; the script's completion tells what the server made of them.
     func endCopy(failing reason: String?) {
-        guard let libpq, let exchange, exchange.phase == .copying else { return }
-        exchange.phase = .running
+        guard let libpq, let script, script.phase == .copying else { return }
+        script.phase = .running
         guard libpq.putCopyEnd(failing: reason) else { return lose(.unsendable) }
         output?.schedule()
     }

@@ -19,13 +19,13 @@ public final class PostgresCopy {
     init(_ connection: Connection) { self.connection = connection }
 
     func begin(_ statement: String, deadline: Instant) async throws(PostgresError) {
-        let exchange = Exchange(
+        let script = SimpleScript(
             statement,
             deadline: deadline,
             copyStarted: { [started] in started.succeed(()) },
             then: { [weak self] in self?.ended($0) }
         )
-        connection.begin(exchange)
+        connection.begin(script)
         try await started.value
     }
 

@@ -87,7 +87,7 @@ public final class PostgresSession {
         guard !script.utf8.contains(0) else { throw .unencodable }
         guard let connection, connection.isOpen else { throw .unavailable }
         let promise = Promise<PostgresResult, PostgresError>()
-        connection.begin(Exchange(script, deadline: deadline) { promise.settle($0) })
+        connection.begin(SimpleScript(script, deadline: deadline) { promise.settle($0) })
         return try await promise.value
     }
 

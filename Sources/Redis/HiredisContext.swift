@@ -143,7 +143,7 @@ protocol HiredisContextDelegate: AnyObject {
         if readiness.contains(.write) { write() }
         if readiness.contains(.read), let context = unsafe context {
             unsafe receive(context)
-            settle()
+            report()
         }
     }
 
@@ -171,11 +171,11 @@ protocol HiredisContextDelegate: AnyObject {
         isFlushing = true
         unsafe redisAsyncHandleWrite(context)
         isFlushing = false
-        settle()
+        report()
     }
 
     /// Tells the delegate what a call into hiredis has changed.
-    private func settle() {
+    private func report() {
         if let fault {
             self.fault = nil
             return delegate.disconnected(fault)

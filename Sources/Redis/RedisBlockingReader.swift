@@ -11,7 +11,7 @@ public final class RedisBlockingReader {
     private static let interruptRetryDelay = Duration.milliseconds(10)
 
     private let configuration: RedisConfiguration
-    private let session: RedisSession
+    private let link: RedisLink
     private var observers: [(Bool) -> Void] = []
     /// Counts the reads, so that an interruption stops with the read that it was meant for.
     private var readCount = 0
@@ -25,26 +25,26 @@ public final class RedisBlockingReader {
     /// - Parameter purpose: Appended to the client name, to tell this connection apart in `CLIENT LIST`.
     public init(_ configuration: RedisConfiguration, purpose: String = ":reader", logger: Logger) {
         self.configuration = configuration
-        session = RedisSession(configuration, purpose: purpose, asksForID: true, logger: logger)
-        session.onOpened = { [unowned self] _ in announce(true) }
-        session.onLost = { [unowned self] in announce(false) }
+        link = RedisLink(configuration, purpose: purpose, asksForID: true, logger: logger)
+        link.onOpened = { [unowned self] _ in announce(true) }
+        link.onLost = { [unowned self] in announce(false) }
     }
 
     /// Starts connecting, and keeps trying.
-    public func start() { session.start() }
+    public func start() { link.start() }
 
     /// Closes the connection for good; a read that is under way fails.
     public func close() {
         let wasReady = isReady
-        session.close()
+        link.close()
         if wasReady { announce(false) }
     }
 
     /// Whether a read can be sent now.
-    public var isReady: Bool { session.connection != nil && !isReading }
+    public var isReady: Bool { link.connection != nil && !isReading }
 
     /// What the reader has done since it was made.
-    public var counters: RedisCounters { session.counters }
+    public var counters: RedisCounters { link.counters }
 
     /// Calls `observer` with true each time a connection was made and with false each time one was lost, for the life
     /// of the reader. Capture owners weakly.
@@ -65,7 +65,7 @@ public final class RedisBlockingReader {
         precondition(!isReading, "one blocking read at a time")
         isReading = true
         readCount += 1
-        session.send(&command, timeout: block + configuration.stallTimeout) { [weak self] outcome in
+        link.send(&command, timeout: block + configuration.stallTimeout) { [weak self] outcome in
             self?.isReading = false
             handler(outcome)
         }
@@ -76,7 +76,7 @@ public final class RedisBlockingReader {
     /// `client` asks Redis to unblock this connection. The two connections race: when the read has not yet reached
     /// Redis, there is nothing to unblock, so the question is repeated until the read has returned.
     public func interrupt(through client: RedisClient) {
-        guard isReading, let id = session.connection?.clientID else { return }
+        guard isReading, let id = link.connection?.clientID else { return }
         unblock(id, read: readCount, through: client)
     }
 

@@ -21,38 +21,38 @@ public final class RedisClient {
     /// How the client was configured.
     public let configuration: RedisConfiguration
     /// What the client has done since it was made.
-    public var counters: RedisCounters { session.counters }
+    public var counters: RedisCounters { link.counters }
     /// How long round trips took, one of the commands in flight being timed at a time.
-    public var latency: Histogram { session.latency }
-    private let session: RedisSession
+    public var latency: Histogram { link.latency }
+    private let link: RedisLink
     private var observers: [(Bool) -> Void] = []
 
     /// Makes a client that is not connecting yet.
     public init(_ configuration: RedisConfiguration, logger: Logger) {
         self.configuration = configuration
-        session = RedisSession(configuration, purpose: "", logger: logger)
-        session.onOpened = { [unowned self] _ in announce(true) }
-        session.onLost = { [unowned self] in announce(false) }
+        link = RedisLink(configuration, purpose: "", logger: logger)
+        link.onOpened = { [unowned self] _ in announce(true) }
+        link.onLost = { [unowned self] in announce(false) }
     }
 
     /// Starts connecting, and keeps trying.
-    public func start() { session.start() }
+    public func start() { link.start() }
 
     /// Closes the connection for good; pending commands fail.
     public func close() {
         let wasReady = isReady
-        session.close()
+        link.close()
         if wasReady { announce(false) }
     }
 
     /// Whether commands can be sent now.
-    public var isReady: Bool { session.connection != nil }
+    public var isReady: Bool { link.connection != nil }
 
     /// Why there is no connection, for operators; nil while there is one, and before the first try has ended.
-    public var fault: RedisFault? { session.fault }
+    public var fault: RedisFault? { link.fault }
 
     /// A number that is larger for each connection, so that what belongs to an earlier one can be told apart.
-    public var generation: Int { session.generation }
+    public var generation: Int { link.generation }
 
     /// Calls `observer` with true each time a connection was made and with false each time one was lost, for the life
     /// of the client. Capture owners weakly.
@@ -81,7 +81,7 @@ public final class RedisClient {
         timeout: Duration? = nil,
         then handler: @escaping RedisReplyHandler
     ) {
-        session.send(&command, timeout: timeout ?? configuration.commandTimeout, then: handler)
+        link.send(&command, timeout: timeout ?? configuration.commandTimeout, then: handler)
     }
 
     /// Sends a command and hands a copy of its reply to a callback.

@@ -10,7 +10,7 @@ public import Reactor
 /// connection never sends one; whoever needs other channels makes another subscriber.
 @ReactorActor
 public final class RedisSubscriber {
-    private let session: RedisSession
+    private let link: RedisLink
     private let channels: [String]
 
     /// Called after each (re)connect, when all channels are subscribed.
@@ -34,33 +34,33 @@ public final class RedisSubscriber {
     ) {
         precondition(!channels.isEmpty)
         self.channels = channels
-        session = RedisSession(configuration, purpose: purpose, logger: logger)
-        session.onOpened = { [unowned self] connection in
+        link = RedisLink(configuration, purpose: purpose, logger: logger)
+        link.onOpened = { [unowned self] connection in
             confirmed = 0
             connection.subscribe(to: channels)
         }
-        session.onLost = { [unowned self] in
+        link.onLost = { [unowned self] in
             confirmed = 0
             onLost()
         }
-        session.onPublished = { [unowned self] message in received(message) }
+        link.onPublished = { [unowned self] message in received(message) }
     }
 
     /// Starts connecting, and keeps trying.
-    public func start() { session.start() }
+    public func start() { link.start() }
 
     /// Gives the connection up and makes another: for owners who know that the server was lost. A connection that only
     /// listens finds out late.
-    public func reconnect() { session.connection?.abandon(.timedOut) }
+    public func reconnect() { link.connection?.abandon(.timedOut) }
 
     /// Closes the connection for good.
     public func close() {
         confirmed = 0
-        session.close()
+        link.close()
     }
 
     /// What the subscriber has done since it was made.
-    public var counters: RedisCounters { session.counters }
+    public var counters: RedisCounters { link.counters }
 
     /// Whether all channels are subscribed now.
     public var isSubscribed: Bool { confirmed == channels.count }

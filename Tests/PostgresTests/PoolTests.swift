@@ -119,7 +119,7 @@ private let process = PostgresStatement(reading: "select pg_backend_pid()")
             try await session.execute("alter table t add b int", deadline: soon)
         }
         #expect(try await pool.query(all, deadline: soon).columnCount == 2)
-        try await pool.query(PostgresStatement("deallocate all"), deadline: soon)
+        _ = try await pool.query(PostgresStatement("deallocate all"), deadline: soon)
         #expect(try await pool.query(all, deadline: soon).columnCount == 2)
         #expect(pool.statistics.reconnects == 0)
         pool.close()

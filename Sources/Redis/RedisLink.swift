@@ -17,7 +17,7 @@ public struct RedisCounters: Sendable, Equatable {
 /// Keeps one connection to Redis up: resolves, connects, and after a loss tries again with full-jitter back-off, for
 /// ever. ``RedisClient``, ``RedisBlockingReader`` and ``RedisSubscriber`` are thin layers over it.
 @ReactorActor
-final class RedisSession {
+final class RedisLink {
     /// A connection that lived shorter than this does not count as a success: a server that accepts and then refuses
     /// (read-only, loading) must not be met with the shortest delay for ever.
     private static let provenAfter = Duration.seconds(1)

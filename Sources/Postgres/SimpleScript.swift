@@ -2,7 +2,7 @@ internal import Reactor
 
 /// One use of the simple protocol, outside pipeline mode: several statements in one text, or a `COPY … FROM STDIN`.
 @ReactorActor
-final class Exchange {
+final class SimpleScript {
     /// Where it is.
     enum Phase: Equatable {
         /// Statements in the pipeline are to be answered first.
@@ -24,7 +24,7 @@ final class Exchange {
     private var drained: (() -> Void)?
 
     /// - Parameters:
-    ///   - copyStarted: Called when the server takes rows; nil for an exchange that is not a `COPY`.
+    ///   - copyStarted: Called when the server takes rows; nil for a script that is not a `COPY`.
     ///   - completion: Called once, when all is answered.
     init(
         _ sql: String,
