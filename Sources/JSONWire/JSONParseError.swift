@@ -24,8 +24,6 @@ public struct JSONParseError: Error, Hashable, Sendable {
         case invalidUTF8
         /// The object already has a member of this name; which of the two counts would be a guess.
         case duplicateName
-        /// The value is not the object that the caller asked for.
-        case notAnObject
     }
 
     /// What is wrong.
@@ -60,7 +58,6 @@ extension JSONParseError.Reason: CustomStringConvertible {
         case .loneSurrogate: "lone surrogate in a string"
         case .invalidUTF8: "invalid UTF-8"
         case .duplicateName: "duplicate member name"
-        case .notAnObject: "not an object"
         }
     }
 }

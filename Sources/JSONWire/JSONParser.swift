@@ -23,40 +23,6 @@ extension JSONValue {
     }
 }
 
-/// A parsed object that remembers where in its text the value of each member stands.
-///
-/// For an envelope whose content is to be passed on untouched:
-///
-///     let envelope = try JSONLocatedObject(parsing: text, limits: limits)
-///     if let range = envelope.range(of: "arguments") { writer.raw(text[range]) }
-public struct JSONLocatedObject: Sendable {
-    /// The members.
-    public let object: JSONObject
-    /// Offsets into the text; one for each member, in order.
-    private let ranges: [Range<Int>]
-
-    /// Parses a text that is one object, as strictly as ``JSONValue`` does.
-    public init(parsing text: Span<UInt8>, limits: JSONLimits) throws(JSONParseError) {
-        var parser = JSONParser(limits: limits, locatesMembers: true)
-        guard case .object(let object) = try parser.document(text) else { throw JSONParseError(.notAnObject, at: 0) }
-        self.object = object
-        self.ranges = parser.memberRanges
-    }
-
-    /// Parses a text that is one object, as strictly as ``JSONValue`` does.
-    public init(parsing text: [UInt8], limits: JSONLimits) throws(JSONParseError) {
-        try self.init(parsing: text.span, limits: limits)
-    }
-
-    /// The value of the member with that name.
-    public subscript(name: String) -> JSONValue? { object[name] }
-
-    /// Where in the text the value of the member with that name stands, without white space around it.
-    public func range(of name: String) -> Range<Int>? {
-        object.members.firstIndex { $0.name.hasSameBytes(as: name) }.map { ranges[$0] }
-    }
-}
-
 /// A parsed value of somebody else, who may have named a member twice, and is to be told of everything that is wrong.
 public struct JSONTolerantValue: Sendable {
     /// The value; of members of the same name, the first.
@@ -81,7 +47,6 @@ public struct JSONTolerantValue: Sendable {
 /// The text is an argument of each, because a `Span` cannot be stored.
 struct JSONParser {
     private let limits: JSONLimits
-    private let locatesMembers: Bool
     private let toleratesRepeats: Bool
 
     /// Bytes consumed.
@@ -90,17 +55,13 @@ struct JSONParser {
     /// Unescaped text of the string at hand; kept between strings for its memory.
     private var scratch: [UInt8] = []
 
-    /// Where the values of the outermost object's members stand, in order; filled when `locatesMembers`.
-    private(set) var memberRanges: [Range<Int>] = []
-
     /// Names of the outermost object's members with a repetition, or one inside; filled when `toleratesRepeats`.
     private(set) var repeatedNames: [String] = []
     /// Whether the outermost member at hand is there twice, or something in it is.
     private var hasRepeat = false
 
-    init(limits: JSONLimits, locatesMembers: Bool = false, toleratesRepeats: Bool = false) {
+    init(limits: JSONLimits, toleratesRepeats: Bool = false) {
         self.limits = limits
-        self.locatesMembers = locatesMembers
         self.toleratesRepeats = toleratesRepeats
     }
 
@@ -168,9 +129,7 @@ struct JSONParser {
             try expect(UInt8(ascii: ":"), text)
             position += 1
             skipWhitespace(text)
-            let valueOffset = position
             let value = try value(text, depth: depth)
-            if locatesMembers, depth == 1 { memberRanges.append(valueOffset..<position) }
             if !members.append(name, value) {
                 guard toleratesRepeats else { throw JSONParseError(.duplicateName, at: nameOffset) }
                 hasRepeat = true

@@ -190,21 +190,4 @@ private func parse(_ text: String) throws(JSONParseError) -> JSONValue {
         #expect(value["s"]?.bool == nil)
         #expect(value["n"]?.string == nil)
     }
-
-    @Test func `a member's bytes can be passed on untouched`() throws {
-        let text = Array(#" { "id" : "7" , "arguments" : { "price" : 1.50 } ,"x":[ ] } "#.utf8)
-        let envelope = try JSONLocatedObject(parsing: text, limits: limits)
-        #expect(envelope["id"]?.string == "7")
-        let range = try #require(envelope.range(of: "arguments"))
-        #expect(String(decoding: text[range], as: UTF8.self) == #"{ "price" : 1.50 }"#)
-        #expect(envelope.range(of: "x").map { String(decoding: text[$0], as: UTF8.self) } == "[ ]")
-        #expect(envelope.range(of: "price") == nil)
-    }
-
-    @Test(arguments: ["[1]", "1", "null", #""x""#])
-    func `an envelope must be an object`(text: String) {
-        #expect(throws: JSONParseError(.notAnObject, at: 0)) {
-            try JSONLocatedObject(parsing: Array(text.utf8), limits: limits)
-        }
-    }
 }
