@@ -63,7 +63,6 @@ def arguments():
     words = lambda text: text.split(",")  # noqa: E731
     option = parser.add_argument
     option("sections", nargs="*", metavar="SECTION", help="what to measure; default: all but the last three")
-    option("sections", nargs="*", metavar="SECTION", help="what to measure; default: all but the last two")
     option("--quick", action="store_true", help="one round of short samples: to see that all works")
     option("--contestants", type=words, default=CONTESTANTS, help=f"default: {','.join(CONTESTANTS)}")
     option("--connections", type=integers, help="default: 1,16,64,256; with --quick 1,64")
