@@ -134,6 +134,21 @@ extension EndToEndTests {
         }
 
         @Test(arguments: Role.allCases) @ReactorActor
+        func `a client with a position that there has never been is reset, and gets everything`(role: Role) async throws
+        {
+            let id = try #require(try await system.order(role).json?["id"]?.string)
+            for (target, first) in [("/orders/stream", nil), ("/orders/\(id)/stream", id)] {
+                let stream = try await system.stream(role, target, after: "9007199254740000")
+                defer { stream.close() }
+                let reset = try await stream.next()
+                #expect((reset.type, reset.id, reset.data) == ("reset", "0", "{}"))
+                let event = try await stream.next()
+                #expect(event.type == "order")
+                if let first { #expect(event.json?["order_id"]?.string == first) } else { #expect(event.position == 1) }
+            }
+        }
+
+        @Test(arguments: Role.allCases) @ReactorActor
         func `a client that reads slowly gets everything at its pace`(role: Role) async throws {
             try await system.storeOrders(20_000)
             let start = try await system.lastPosition() - 20_000

@@ -82,6 +82,11 @@ struct OrderReader {
         return result.int64(0, 0) ?? 0
     }
 
+    /// The highest position that there may ever have been; none that was told of is above it.
+    func lastPosition(deadline: Instant) async throws(PostgresError) -> Int64 {
+        try await database.query(Self.lastPosition, deadline: deadline).int64(0, 0) ?? 0
+    }
+
     // MARK: Statements
 
     /// Above every id.
@@ -91,6 +96,8 @@ struct OrderReader {
         id, (extract(epoch from created_at) * 1000)::bigint, type, side, instrument, limit_price, quantity, status,
         (extract(epoch from expires_at) * 1000)::bigint, filled_quantity
         """
+
+    private static let lastPosition = PostgresStatement(reading: "select last_value from order_event_positions")
 
     private static let one = PostgresStatement(reading: "select \(columns) from orders where id = $1")
 

@@ -19,6 +19,9 @@ final class OrderFeed {
     /// Most streams at a time. Each belongs to somebody, and has a connection of its own.
     private static let streamsMax = 5000
 
+    /// What a client has is not to be gone on from.
+    private static let reset = ServerSentEvent("reset", id: "0", data: "{}".utf8)
+
     private let reader: OrderReader
     private let logger: Logger
     private let streams = EventStreams(limit: streamsMax)
@@ -42,8 +45,11 @@ final class OrderFeed {
     /// There may be new events.
     func wake() { look() }
 
-    /// Answers a request with the events of one order, or of all, from behind a position on.
+    /// Answers a request with the events of one order, or of all, from behind a position on. A position that there has
+    /// never been is of another history: the client is told to begin anew, and gets everything.
     func serve(_ context: RequestContext, of id: OrderID?, after position: Int64) async throws(PostgresError) {
+        let last = position > 0 ? try await reader.lastPosition(deadline: context.deadline) : 0
+        let isKnown = position <= last
         if isIdle {
             let last = try await reader.settledPosition(deadline: context.deadline)
             // Another may have begun meanwhile, and been told of more since.
@@ -51,7 +57,8 @@ final class OrderFeed {
         }
         do throws(APIError) {
             guard let stream = try streams.open(context) else { return }
-            let subscriber = Subscriber(stream, of: id, after: position)
+            if !isKnown { stream.send(Self.reset.bytes) }
+            let subscriber = Subscriber(stream, of: id, after: isKnown ? position : 0)
             add(subscriber)
             stream.onEnd = { [self] in remove(subscriber) }
             await catchUp(subscriber)

@@ -36,7 +36,8 @@ struct OrderStreamQuestion: Sendable {
 extension OrderOperations {
     private static let details = """
         First what is stored after the position that `Last-Event-ID` names, or from the start if it names none, then \
-        what happens. The `id` of an event is its position.
+        what happens. The `id` of an event is its position. After a position that there has never been, an event of \
+        the type `reset` comes first, and then everything from the start.
         """
 
     private static let answer = RouteAnswer.events(
