@@ -239,7 +239,7 @@ let package = Package(
         tests(of: "HTTPClient", ["Reactor", "Metrics", "TestSupport", "HTTPWire"]),
         tests(
             of: "Proxy",
-            ["Reactor", "TestSupport", "HTTPServer", "HTTPWire", "WebAPI", logging]
+            ["Reactor", "Postgres", "TestSupport", "HTTPServer", "HTTPWire", "WebAPI", logging]
         ),
         tests(
             of: "Prices",
