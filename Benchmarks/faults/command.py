@@ -30,6 +30,9 @@ BEHAVIOUR = {
     "hang_rate": 0.01,
 }
 CALM = BEHAVIOUR | {"latency_ms": 50, "lost_answer_rate": 0, "garbled_rate": 0, "reset_rate": 0, "hang_rate": 0}
+# What it does to its own reports of executions; it tells all of them again by number.
+REPORTS = {"drop_rate": 0.03, "repeat_rate": 0.03, "swap_rate": 0.03, "correction_rate": 0.05}
+CALM_REPORTS = dict.fromkeys(REPORTS, 0)
 # Longest that an order may wait after the last fault.
 PATIENCE = 60
 
@@ -77,10 +80,13 @@ class Target:
         groups = json.loads((self.data / "run/targets.json").read_text())
         return next(f"http://{group['targets'][0]}" for group in groups if group["labels"]["job"] == "simulator")
 
-    def behave(self, behaviour):
+    def behave(self, behaviour, reports):
         """Tells the exchange what to do; whether it has heard."""
+        return self._put("behaviour", behaviour) and self._put("reports/behaviour", reports)
+
+    def _put(self, path, behaviour):
         request = urllib.request.Request(
-            f"{self.exchange}/exchange/behaviour", json.dumps(behaviour).encode(),
+            f"{self.exchange}/exchange/{path}", json.dumps(behaviour).encode(),
             {"Content-Type": "application/json"}, method="PUT",
         )
         try:
@@ -109,6 +115,14 @@ class Target:
             return float("inf")
         return json.loads(done.stdout.splitlines()[0])["waits_ms"] / 1000 if done.stdout.strip() else None
 
+    def behind(self):
+        """How many orders the exchange knows more of; None if that could not be found out."""
+        done = self.tool("check", "--json", "--ledger", self.exchange)
+        if done.returncode == 2 or not done.stdout.strip():
+            return None
+        findings = json.loads(done.stdout)
+        return findings["unsettled"] + findings["unreported"]
+
 
 async def fight(options, target, log):
     """Clients and faults at the same time."""
@@ -133,14 +147,14 @@ async def fight(options, target, log):
 async def keep_reminding(target):
     """An exchange that was killed behaves as its configuration says until it is told again."""
     while True:
-        await asyncio.to_thread(target.behave, BEHAVIOUR)
+        await asyncio.to_thread(target.behave, BEHAVIOUR, REPORTS)
         await asyncio.sleep(1)
 
 
 def settle(target):
-    """Waits until all is well and no order waits; returns how long that took."""
+    """Waits until all is well, no order waits and all is reported; returns how long each took."""
     start = time.monotonic()
-    while not (target.is_ready() and target.behave(CALM)):
+    while not (target.is_ready() and target.behave(CALM, CALM_REPORTS)):
         if time.monotonic() - start > PATIENCE:
             raise Failure("the system did not come back after the last fault")
         time.sleep(0.1)
@@ -149,7 +163,12 @@ def settle(target):
             lines = target.tool("stuck", "--limit", 20).stdout
             raise Failure(f"an order still waits, {oldest:.0f} s old, {PATIENCE} s after the last fault:\n{lines}")
         time.sleep(0.2)
-    return time.monotonic() - start
+    placed = time.monotonic() - start
+    while (behind := target.behind()) != 0:
+        if time.monotonic() - start > PATIENCE:
+            raise Failure(f"{behind} orders are known better at the exchange, {PATIENCE} s after the last fault")
+        time.sleep(0.5)
+    return placed, time.monotonic() - start
 
 
 def report(options, attacker, log, settled):
@@ -161,7 +180,7 @@ def report(options, attacker, log, settled):
     print(f"answers  {', '.join(f'{count} × {name}' for name, count in sorted(log.counts.items()))}")
     if latencies:
         print(f"a 201    took {quantile(0.5):.1f} ms at the median, {quantile(0.99):.0f} ms at the 99th percentile")
-    print(f"settled  {settled:.1f} s after the last order", flush=True)
+    print("settled  {:.1f} s after the last order, every report taken in {:.1f} s after it".format(*settled), flush=True)
 
 
 def run(options):
@@ -175,7 +194,7 @@ def run(options):
         # The account that runs PostgreSQL must be able to come here.
         folder.chmod(0o755)
         target = Target(scope, folder, program)
-        if not target.behave(BEHAVIOUR):
+        if not target.behave(BEHAVIOUR, REPORTS):
             raise Failure("the exchange does not answer")
         say(f"seed {options.seed}: {options.orders} orders in {options.minutes:g} minutes")
         log = Log(folder / "answers.jsonl")

@@ -192,8 +192,8 @@ public final class Relay {
         ask(Self.leaveStatement, [.text(owners[generation] ?? "")]) { _ in }
     }
 
-    /// A random UUID.
-    private static func newName() -> String {
+    /// A random UUID, for who holds a lease.
+    public static func newName() -> String {
         var digits = ""
         for _ in 0..<2 {
             let part = String(UInt64.random(in: 0 ... .max), radix: 16)

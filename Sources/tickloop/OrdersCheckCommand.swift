@@ -75,6 +75,9 @@ struct OrdersCheckCommand: ParsableCommand {
         if findings.unsettled > 0 {
             Terminal.say("pending  \(findings.unsettled) are in the ledger already, and their workers find out")
         }
+        if findings.unreported > 0 {
+            Terminal.say("behind   \(findings.unreported) are executed at the exchange, and a report will tell")
+        }
         for promise in OrderPromise.allCases {
             guard let ids = findings.broken[promise] else { continue }
             Terminal.say("BROKEN   \(ids.count) \(promise.words)")

@@ -132,10 +132,15 @@ import Testing
             let server = HTTPServer(handler: Ledger(rows))
             defer { server.close() }
             let endpoint = try await server.listen(on: .tcp(host: "127.0.0.1", port: 0))
-            let findings = try await orders.check(ledger: (endpoint, ""), log: nil)
+            let findings = try await orders.check(ledger: (endpoint, "/ledger"), log: nil)
             #expect(findings.broken == [.placedTwice: [id(0)], .notPlaced: [id(1)], .unknownOrder: [id(9)]])
             #expect(findings.executions == 4)
             #expect(findings.unsettled == 1)
+            #expect(findings.unreported == 0)
+            try await database.execute("update order_feed set taken_through = 2")
+            let later = try await orders.check(ledger: (endpoint, ""), log: nil)
+            #expect(later.broken[.executedOtherwise] == [id(0)])
+            #expect(later.unreported == 1)
             let elsewhere = Endpoint.unix(path: "/nowhere/ledger")
             do throws(OrderAdministrationError) {
                 _ = try await orders.check(ledger: (elsewhere, ""), log: nil)
@@ -147,7 +152,7 @@ import Testing
     }
 }
 
-/// A ledger in pages of two rows.
+/// A ledger in pages of two rows, and executions: of the first order two, of the second one with a later report.
 @ReactorActor
 private final class Ledger: HTTPHandler {
     private let rows: [String]
@@ -155,12 +160,19 @@ private final class Ledger: HTTPHandler {
     init(_ rows: [String]) { self.rows = rows }
 
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {
+        let executions = [
+            #"{"number":1,"order_id":"\#(rows[0])","execution_id":"a","quantity":2}"#,
+            #"{"number":2,"order_id":"\#(rows[0])","execution_id":"b","quantity":1}"#,
+            #"{"number":3,"order_id":"\#(TestDatabase.id(1))","execution_id":"c","quantity":1}"#,
+        ]
         let query = try? request.head.queryParameters(limit: 4).all
         let after = query?.first { $0.name == "after" }.flatMap { Int($0.value) } ?? 0
-        let page = rows.enumerated().dropFirst(after).prefix(2).map { index, id in
+        let accepted = rows.enumerated().map { index, id in
             #"{"number":\#(index + 1),"order_id":"\#(id)","instrument":"A","side":"buy","quantity":1}"#
         }
-        let next = after + page.count < rows.count ? "\(after + page.count)" : "null"
+        let all = request.head.target.contains("executions") ? executions : accepted
+        let page = all.dropFirst(after).prefix(2)
+        let next = after + page.count < all.count ? "\(after + page.count)" : "null"
         let body = #"{"executions":[\#(page.joined(separator: ","))],"next":\#(next)}"#
         exchange.respond(
             HTTPResponse(.ok, fields: ["Content-Type": "application/json"], body: .bytes(Array(body.utf8)))

@@ -68,6 +68,27 @@ import Testing
         #expect(Self.broken(.placed, log: [#"{"ended":"A"}"#]) == [.notEnded])
     }
 
+    @Test func `what is executed is compared as far as reports were taken in`() {
+        func broken(_ filled: Int, _ there: OrderAudit.Fill?, through: Int, isMoving: Bool = false) -> [OrderPromise] {
+            let fills = OrderAudit.Fills(
+                before: there.map { [Self.a: $0] } ?? [:],
+                meanwhile: isMoving ? [Self.a] : [],
+                takenThrough: through
+            )
+            var audit = OrderAudit(ledger: OrderAudit.Ledger(before: [Self.a: 1]), fills: fills, log: nil)
+            audit.look(at: Self.a, .partiallyFilled, filled: filled, hasMessage: false)
+            audit.finish()
+            #expect((audit.unreported > 0) == (!isMoving && (there?.lastReport ?? 0) > through))
+            return audit.broken.keys.sorted { $0.rawValue < $1.rawValue }
+        }
+        #expect(broken(4, OrderAudit.Fill(quantity: 4, lastReport: 9), through: 9) == [])
+        #expect(broken(3, OrderAudit.Fill(quantity: 4, lastReport: 9), through: 8) == [])
+        #expect(broken(3, OrderAudit.Fill(quantity: 4, lastReport: 9), through: 9, isMoving: true) == [])
+        #expect(broken(3, OrderAudit.Fill(quantity: 4, lastReport: 9), through: 9) == [.executedOtherwise])
+        #expect(broken(3, nil, through: 0) == [.executedOtherwise])
+        #expect(broken(0, nil, through: 0) == [])
+    }
+
     @Test func `two orders of one key are found`() {
         let log = [#"{"taken":"B","key":"k"}"#, #"{"taken":"A","key":"k"}"#]
         var read = ClientLog()

@@ -10,6 +10,8 @@ package enum OrderPromise: String, CaseIterable, Sendable {
     case endedAndPlaced = "ended_and_placed"
     /// Said to be placed, and not in the ledger.
     case notPlaced = "not_placed"
+    /// Another quantity is executed at the exchange than here, though all of its reports were taken in.
+    case executedOtherwise = "executed_otherwise"
     /// Pending, without the message that has it placed.
     case forgotten
     /// A message to place what is no order, or one that has ended.
@@ -32,6 +34,7 @@ package enum OrderPromise: String, CaseIterable, Sendable {
         case .unknownOrder: "in the ledger, and not among the orders"
         case .endedAndPlaced: "in the ledger, though cancelled, expired or rejected here"
         case .notPlaced: "placed here, and not in the ledger"
+        case .executedOtherwise: "executed here otherwise than at the exchange"
         case .forgotten: "pending, without a message that has them placed"
         case .strayMessage: "ended or not there, with a message that has them placed"
         case .differs: "stored otherwise than their events add up to: tickloop orders rebuild"
@@ -53,16 +56,34 @@ struct OrderAudit {
         func count(_ id: OrderID) -> Int { before[id, default: 0] + meanwhile[id, default: 0] }
     }
 
+    /// How much of an order is executed at the exchange, and the number of the report that said so last.
+    struct Fill {
+        var quantity = 0
+        var lastReport = 0
+    }
+
+    /// How much is executed at the exchange; read before the orders, and again for what came meanwhile.
+    struct Fills {
+        var before: [OrderID: Fill] = [:]
+        var meanwhile: Set<OrderID> = []
+        /// Up to which report all were taken in when the orders were read.
+        var takenThrough = 0
+    }
+
     private(set) var broken: [OrderPromise: [String]] = [:]
     private(set) var counts: [String: Int] = [:]
     /// Pending here and in the ledger, with the message that will tell: the answer was lost, or is on its way.
     private(set) var unsettled = 0
+    /// Executed at the exchange, and the report was not taken in yet.
+    private(set) var unreported = 0
     private let ledger: Ledger?
+    private let fills: Fills?
     private let log: ClientLog?
     private var known: Set<OrderID> = []
 
-    init(ledger: Ledger?, log: ClientLog?) {
+    init(ledger: Ledger?, fills: Fills? = nil, log: ClientLog?) {
         self.ledger = ledger
+        self.fills = fills
         self.log = log
     }
 
@@ -73,8 +94,9 @@ struct OrderAudit {
     ///
     /// - Parameters:
     ///   - status: nil if there is only a message.
+    ///   - filled: How much of it is executed.
     ///   - hasMessage: Whether there is a message that has it placed.
-    mutating func look(at id: OrderID, _ status: Order.Status?, hasMessage: Bool) {
+    mutating func look(at id: OrderID, _ status: Order.Status?, filled: Int = 0, hasMessage: Bool) {
         guard let status else { return found(.strayMessage, id.description) }
         known.insert(id)
         counts[status.rawValue, default: 0] += 1
@@ -91,8 +113,19 @@ struct OrderAudit {
             if hasMessage { found(.strayMessage, id.description) }
             if let placed, placed > 0 { found(.endedAndPlaced, id.description) }
         }
+        compare(id, filled: filled)
         if log?.ended.contains(id) == true, status != .cancelled, status != .expired {
             found(.notEnded, id.description)
+        }
+    }
+
+    private mutating func compare(_ id: OrderID, filled: Int) {
+        guard let fills, !fills.meanwhile.contains(id) else { return }
+        let fill = fills.before[id] ?? Fill()
+        if fill.lastReport > fills.takenThrough {
+            unreported += 1
+        } else if fill.quantity != filled {
+            found(.executedOtherwise, id.description)
         }
     }
 

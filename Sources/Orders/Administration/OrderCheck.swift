@@ -16,6 +16,8 @@ package struct OrderFindings: Sendable {
     package let taken: Int?
     /// Orders that are pending here and in the ledger, with a message that will tell.
     package let unsettled: Int
+    /// Orders that are executed at the exchange, and whose report was not taken in yet.
+    package let unreported: Int
 
     /// Whether every promise is kept.
     package var isWhole: Bool { broken.isEmpty }
@@ -33,6 +35,7 @@ package struct OrderFindings: Sendable {
             if let executions { writer.member("executions", executions) }
             if let taken { writer.member("taken", taken) }
             writer.member("unsettled", unsettled)
+            writer.member("unreported", unreported)
             writer.key("broken")
             writer.object { writer in
                 for promise in OrderPromise.allCases {
@@ -71,6 +74,7 @@ extension OrderAdministration {
         // Before there is a snapshot: see sql/0013_outbox_rotation.sql.
         _ = try await query("lock table outbox in access share mode")
         let rows = try await readOrders()
+        let feed = try await query("select taken_through from order_feed")
         let events = Int(try await query("select count(*) from order_events").int64(0, 0) ?? 0)
         let differing = try await query("select id from order_differences()")
         let gaps = try await query(
@@ -78,12 +82,23 @@ extension OrderAdministration {
         )
         _ = try await query("commit")
         var books: OrderAudit.Ledger?
-        if let reader, let before { books = OrderAudit.Ledger(before: before, meanwhile: try await reader.readOn()) }
+        var fills: OrderAudit.Fills?
+        if let reader, let before {
+            let meanwhile = try await reader.readOn()
+            books = OrderAudit.Ledger(before: before.accepted, meanwhile: meanwhile.accepted)
+            fills = before.fills.map { before in
+                OrderAudit.Fills(
+                    before: before,
+                    meanwhile: Set(meanwhile.fills?.keys.map { $0 } ?? []),
+                    takenThrough: Int(feed.int64(0, 0) ?? 0)
+                )
+            }
+        }
 
-        var audit = OrderAudit(ledger: books, log: log)
+        var audit = OrderAudit(ledger: books, fills: fills, log: log)
         for row in 0..<differing.count { audit.found(.differs, differing.text(row, 0) ?? "") }
         for row in 0..<gaps.count { audit.found(.gap, gaps.text(row, 0) ?? "") }
-        for row in rows { audit.look(at: row.id, row.status, hasMessage: row.hasMessage) }
+        for row in rows { audit.look(at: row.id, row.status, filled: row.filled, hasMessage: row.hasMessage) }
         audit.finish()
         return OrderFindings(
             broken: audit.broken,
@@ -91,7 +106,8 @@ extension OrderAdministration {
             events: events,
             executions: books.map { $0.before.values.reduce(0, +) + $0.meanwhile.values.reduce(0, +) },
             taken: log?.taken.count,
-            unsettled: audit.unsettled
+            unsettled: audit.unsettled,
+            unreported: audit.unreported
         )
     }
 
@@ -99,13 +115,14 @@ extension OrderAdministration {
         let id: OrderID
         let status: Order.Status?
         let hasMessage: Bool
+        let filled: Int
     }
 
     private func readOrders() async throws(OrderAdministrationError) -> [Row] {
         _ = try await query(
             """
             declare audited no scroll cursor for
-            select coalesce(o.id, m.key), o.status, m.key is not null
+            select coalesce(o.id, m.key), o.status, m.key is not null, o.filled_quantity
             from orders as o
             full join (select key from outbox where destination = 'exchange') as m on m.key = o.id
             """
@@ -117,7 +134,8 @@ extension OrderAdministration {
             for row in 0..<result.count {
                 guard let id = result.text(row, 0).flatMap({ OrderID($0) }) else { continue }
                 let status = result.text(row, 1).flatMap { Order.Status(rawValue: $0) }
-                rows.append(Row(id: id, status: status, hasMessage: result.bool(row, 2) ?? false))
+                let filled = Int(result.int64(row, 3) ?? 0)
+                rows.append(Row(id: id, status: status, hasMessage: result.bool(row, 2) ?? false, filled: filled))
             }
         } while !result.isEmpty
         return rows

@@ -6,11 +6,13 @@ public import Reactor
 internal import Redis
 public import Service
 
-/// Places orders, on connections of its own, so that its lease does not wait for somebody's query.
+/// Places orders and takes in what the exchange reports of them, on connections of its own, so that no lease waits for
+/// somebody's query.
 @ReactorActor
 public struct OrderPlacer {
     private let database: PostgresPool
     private let placement: OrderPlacement
+    private let reports: ReportFollower
 
     /// Begins at once.
     ///
@@ -18,11 +20,10 @@ public struct OrderPlacer {
     public init(_ environment: ServiceEnvironment) throws(StartupError) {
         let settings = environment.configuration[ExchangeSettings.table]
         var databaseConfiguration = try PostgresConfiguration(environment.configuration, name: "worker placing orders")
-        databaseConfiguration.connections = 2
+        databaseConfiguration.connections = 3
         database = PostgresPool(databaseConfiguration, logger: environment.logger)
-        var configuration = OrderPlacement.Configuration(
-            base: settings.baseURL.resolved(simulator: environment.configuration[SimulatorSettings.table].url)
-        )
+        let exchange = settings.baseURL.resolved(simulator: environment.configuration[SimulatorSettings.table].url)
+        var configuration = OrderPlacement.Configuration(base: exchange)
         configuration.tls = try environment.tls.client(for: configuration.base)
         configuration.timeout = settings.timeout
         configuration.limits.inFlightMax = settings.inFlight
@@ -34,11 +35,19 @@ public struct OrderPlacer {
             redis: RedisConfiguration(environment.configuration, name: "worker"),
             logger: environment.logger
         )
+        reports = ReportFollower(
+            database,
+            exchange: exchange,
+            tls: configuration.tls,
+            logger: environment.logger
+        )
         environment.metrics.register(placement.relay, ("destination", "exchange"))
+        environment.metrics.register(reports)
     }
 
     /// Ends: what is under way has until the deadline.
     public func end(by deadline: Instant) async {
+        await reports.drain()
         await placement.drain(until: deadline)
         database.close()
     }

@@ -8,12 +8,18 @@ internal import WebAPI
 /// A stock exchange that fails: some calls at once, others in ways that leave their outcome unknown.
 @ReactorActor
 final class Exchange {
-    var behaviour: ExchangeBehaviour
+    var behaviour: ExchangeBehaviour {
+        didSet { fills.isOn = behaviour.fills }
+    }
     let ledger: Ledger
+    let fills: Fills
+    let streams: ReportStreams
 
     init(_ behaviour: ExchangeBehaviour) throws(Ledger.Failure) {
         self.behaviour = behaviour
         ledger = try Ledger(behaviour.ledger)
+        fills = Fills(ledger, isOn: behaviour.fills)
+        streams = ReportStreams(ledger)
     }
 
     /// Whether a call is one of those that are never answered.
@@ -45,13 +51,10 @@ final class Exchange {
             case .none: break
             }
         }
-        let execution = ledger.accept(
-            order.id,
-            instrument: order.instrument,
-            side: order.side,
-            quantity: order.quantity
-        )
-        guard let execution else { return .told(.internalServerError, "LEDGER", "The ledger cannot be written") }
+        guard let execution = ledger.accept(order) else {
+            return .told(.internalServerError, "LEDGER", "The ledger cannot be written")
+        }
+        fills.execute(order.id)
         if isDrawn(behaviour.lostAnswerRate) { return .cut }
         if isDrawn(behaviour.garbledRate) { return HTTPResponse(json: Array("{\"order_id\": \u{1}".utf8)) }
         return .accepted(execution, status: .created)
@@ -66,6 +69,8 @@ struct ExchangeOrder: Sendable {
     let instrument: String
     let side: String
     let quantity: Int
+    /// The text of a number; nil for a market order.
+    let limitPrice: String?
 }
 
 extension HTTPResponse {

@@ -7,10 +7,12 @@ internal import WebAPI
 
 extension Exchange {
     /// What a ledger's page holds at most.
-    private static let pageMax = 10_000
-    private static let group = RouteGroup("Exchange", "A stand-in for a stock exchange.")
+    static let pageMax = 10_000
+    static let group = RouteGroup("Exchange", "A stand-in for a stock exchange.")
 
-    var routes: [Route] { [placing, lookingUp, pages, readingBehaviour, changingBehaviour] }
+    var routes: [Route] {
+        [placing, lookingUp, pages, readingBehaviour, changingBehaviour] + reportRoutes
+    }
 
     // MARK: Orders
 
@@ -76,7 +78,7 @@ extension Exchange {
             var fields = try Fields(context.content)
             let id = fields.read(Self.orderID)
             _ = fields.read(Self.kind)
-            _ = fields.read(Self.limitPrice)
+            let price = fields.read(Self.limitPrice)
             let side = fields.read(Self.side)
             let instrument = fields.read(Self.instrument)
             let quantity = fields.read(Self.quantity)
@@ -88,7 +90,13 @@ extension Exchange {
                 throw .unavailable
             }
             return await place(
-                ExchangeOrder(id: order.0, instrument: order.2, side: order.1, quantity: order.3)
+                ExchangeOrder(
+                    id: order.0,
+                    instrument: order.2,
+                    side: order.1,
+                    quantity: order.3,
+                    limitPrice: price?.description
+                )
             )
         }
     }
@@ -109,13 +117,13 @@ extension Exchange {
         }
     }
 
-    private static let after = Field.query(
+    static let after = Field.query(
         "after",
         .wholeNumber(in: 0 ... .max),
         "The number before the page.",
         example: 0
     )
-    private static let limit = Field.query("limit", .wholeNumber(in: 1...pageMax), "How many.", example: 1000)
+    static let limit = Field.query("limit", .wholeNumber(in: 1...pageMax), "How many.", example: 1000)
 
     private var pages: Route {
         Route(
@@ -236,7 +244,7 @@ extension Exchange {
 
 extension Field<Double> {
     /// A share of calls.
-    fileprivate static func rate(_ name: String, _ meaning: String) -> Field {
+    static func rate(_ name: String, _ meaning: String) -> Field {
         .member(
             name,
             FieldRule("must be a number from 0 to 1", schema: .number(from: "0", to: "1", stepping: "0.000001")) {
