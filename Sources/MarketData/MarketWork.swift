@@ -15,17 +15,20 @@ public final class MarketWork {
     private let store: QuoteStore
     private let events: PriceEventProcessor
     private let poller: Poller
+    private let rawAnswers: RawAnswerUpkeep
     private var figures: PostgresResult?
 
     /// Begins at once.
     ///
     /// - Parameters:
     ///   - storage: For prices that are stored, with one connection; see ``QuoteStore``.
+    ///   - rawDays: For how many the answers of providers are kept; 0 for ever.
     ///   - provider: The provider of a name, or the one to be asked where a job names none.
     public init(
         _ database: PostgresPool,
         storage: PostgresPool,
         redis: RedisClient,
+        keepingRawDays rawDays: Int,
         logger: Logger,
         provider: @escaping @ReactorActor (String?) -> (any QuoteProvider)?
     ) {
@@ -35,11 +38,13 @@ public final class MarketWork {
         self.events = events
         store.onCommitted = { events.wake() }
         poller = Poller(database, store: store, logger: logger, provider: provider)
+        rawAnswers = RawAnswerUpkeep(database, keepingDays: rawDays, logger: logger)
     }
 
     /// Begins nothing new, and ends what is under way.
     public func stop(within limit: Duration) async {
         let deadline = Reactor.now + limit
+        rawAnswers.stop()
         await poller.stop(within: limit)
         await events.stop(within: max(.zero, deadline - Reactor.now))
     }

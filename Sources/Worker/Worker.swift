@@ -17,7 +17,7 @@ extension ConfigurationSchema {
         [
             ServerSettings.table(port: 8010).section, DatabaseSettings.table.section, RedisSettings.table.section,
             QueueSettings.consumer.section, PriceSettings.table.section, SimulatorSettings.table.section,
-            ExchangeSettings.table.section, StatisticsSettings.table.section,
+            ExchangeSettings.table.section, StatisticsSettings.table.section, RawAnswerSettings.table.section,
         ] + ConfigurationSection.common,
         tables: [ProviderSettings.table.section]
     )
@@ -89,7 +89,13 @@ private struct MarketParts {
         storage = PostgresPool(storageConfiguration, logger: environment.logger)
         let providers = try Providers(environment, redis: redis, database: database)
         self.providers = providers
-        let work = MarketWork(database, storage: storage, redis: redis, logger: environment.logger) { name in
+        let work = MarketWork(
+            database,
+            storage: storage,
+            redis: redis,
+            keepingRawDays: environment.configuration[RawAnswerSettings.table].retentionDays,
+            logger: environment.logger
+        ) { name in
             providers.provider(named: name)
         }
         self.work = work

@@ -111,6 +111,37 @@ import Testing
         try await market.system.stop()
     }
 
+    @Test @ReactorActor func `several processes that miss one price at a time make one call`() async throws {
+        let market = try await Market()
+        let environment = UpEnvironment(market.system.environmentFile)
+        let other = Endpoint.tcp(host: "127.0.0.1", port: try FreePort.choose())
+        var settings = ["TICKLOOP_SERVER_LISTEN": other.description]
+        for name in ["TICKLOOP_DATABASE_URL", "TICKLOOP_REDIS_URL", "TICKLOOP_SIMULATOR_URL"] {
+            settings[name] = environment[name]
+        }
+        let process = try TickloopProcess(["api"], environment: settings, folder: packageFolder)
+        try await eventually("another API", within: .seconds(60)) {
+            (try? await request("GET", "/ready", on: other).status) == 200
+        }
+        try await market.behave(#"{"latency_ms":300}"#)
+        let endpoints = [market.system.endpoint(.api), other]
+        for round in 1...3 {
+            let answers = (0..<20).map { number in
+                let answer = Promise<TestResponse?, Never>()
+                Reactor.spawn {
+                    let target = "/prices/latest?symbol=ROUND\(round)"
+                    answer.succeed(try? await request("GET", target, on: endpoints[number % 2]))
+                }
+                return answer
+            }
+            for answer in answers { #expect(await answer.result.get()?.status == 200) }
+            #expect(try await market.calls("ROUND\(round)") == 1)
+        }
+        process.send(15)
+        _ = try await process.waitForEnd(within: .seconds(60))
+        try await market.system.stop()
+    }
+
     @Test @ReactorActor func `several symbols are answered one by one`() async throws {
         let market = try await Market()
         try await market.behave(#"{"symbols":{"BAD":"unknown","ODD":"page"}}"#)
