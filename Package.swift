@@ -26,13 +26,16 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A module of the project, in `Sources/NAME`; a README beside its sources is for readers.
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+///
+/// - Parameter embedded: Files that are compiled in, as `PackageResources.NAME_TYPE`.
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], embedded: [String] = []) -> Target {
     let readme = Context.packageDirectory + "/Sources/\(name)/README.md"
     let hasReadme = FileManager.default.fileExists(atPath: readme)
     return .target(
         name: name,
         dependencies: dependencies,
         exclude: hasReadme ? ["README.md"] : [],
+        resources: embedded.map { .embedInCode($0) },
         swiftSettings: strict
     )
 }
@@ -147,7 +150,8 @@ let package = Package(
             [
                 "Basics", "Reactor", "Configuration", "Postgres", "Redis", "Streams", "Metrics", "Tracing",
                 "HTTPClient", "HTTPServer", "HTTPWire", "JSONWire", "TLS", "WebAPI", "Prices", "Service", logging,
-            ]
+            ],
+            embedded: ["Live/live.html", "Live/live.css", "Live/live.js"]
         ),
         module(
             "Conversations",

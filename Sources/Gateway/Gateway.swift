@@ -63,6 +63,8 @@ extension Role {
         environment.metrics.register(api.client, ("upstream", "api"))
         environment.metrics.register(averages, ("cache", "averages"))
         environment.metrics.register(conversations, ("cache", "conversations"))
+        let live = PriceStreamRoutes.relayed(by: api)
+        environment.metrics.register(live)
         let redis = RedisClient(RedisConfiguration(configuration, name: "gateway"), logger: environment.logger)
         redis.start()
         let limited = try limit(
@@ -73,7 +75,8 @@ extension Role {
                     rangeDaysMax: configuration[AverageLimitSettings.table].rangeDaysMax
                 ),
                 LatestRoutes.relayed(by: api),
-            ] + PriceReadingRoutes.relayed(by: api) + PollingRoutes.relayed(by: api)
+                live.route,
+            ] + LivePage.routes + PriceReadingRoutes.relayed(by: api) + PollingRoutes.relayed(by: api)
                 + ConversationRoutes.relayed(by: api, cache: conversations) + OrderRoutes.relayed(by: api)
                 + StatisticsRoutes.relayed(by: api),
             configuration,
@@ -92,6 +95,7 @@ extension Role {
                 proxy.replaceRoutes(try ProxyRoute.configured(by: configuration))
             },
             stop: { deadline in
+                live.close()
                 api.close()
                 proxy.close()
                 await statistics.drain(until: deadline)

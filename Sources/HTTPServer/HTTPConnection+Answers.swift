@@ -35,6 +35,8 @@ extension HTTPConnection {
                 finish(exchange, keepsAlive: keepsAlive)
             case .streamed(let writer):
                 guard write(writer, to: exchange) else { return }
+            case .pushed(let push):
+                return begin(push, of: exchange)
             }
         }
         guard case .open = phase, exchanges.isEmpty, held == nil else { return }
@@ -100,6 +102,18 @@ extension HTTPConnection {
         guard writer.isComplete else { return false }
         finish(exchange, keepsAlive: writer.keepsAlive)
         return true
+    }
+
+    /// Writes the head; once it is sent, the socket is given up, see ``turnEnds()``.
+    private func begin(_ push: HTTPPush, of exchange: HTTPExchange) {
+        guard !push.isHeadWritten else { return }
+        push.isHeadWritten = true
+        // Whatever else the client says will not be answered.
+        ignoresInput = true
+        unparsed = []
+        let framing = push.isChunked ? BodyFraming.chunked : .untilClose
+        let response = HTTPResponse(.ok, fields: push.fields)
+        appendHead(response, of: exchange, framing: framing, keepsAlive: false)
     }
 
     private func finish(_ exchange: HTTPExchange, keepsAlive: Bool) {

@@ -156,6 +156,7 @@ final class HTTPConnection {
         resumeParsing()
         let wasPaused = isPaused
         flush()
+        if giveUpSocket() { return }
         settle()
         // What was waiting for room in the output has it now, and no event would come to say so.
         if wasPaused, !isPaused { mark() }
@@ -367,6 +368,20 @@ final class HTTPConnection {
     }
 
     // MARK: End
+
+    /// Gives the socket to the answer that goes on without a connection, once its head is sent.
+    ///
+    /// - Returns: Whether it has.
+    private func giveUpSocket() -> Bool {
+        guard case .open = phase, isAllSent, case .pushed(let push)? = exchanges.first?.answer, push.isHeadWritten
+        else { return false }
+        let exchange = exchanges.removeFirst()
+        server.pushBegan(push)
+        push.begin(stream.take(), server)
+        exchange.detach()
+        close()
+        return true
+    }
 
     /// Ends the connection at once, whatever its state.
     func close() {

@@ -12,6 +12,7 @@ public final class HTTPExchange {
         case none
         case whole(HTTPResponse)
         case streamed(HTTPResponseWriter)
+        case pushed(HTTPPush)
     }
 
     /// The request.
@@ -112,6 +113,21 @@ public final class HTTPExchange {
         return writer
     }
 
+    /// Begins an answer of 200 that goes on for as long as the client wants, and for which nothing of the connection is
+    /// kept: it ends with it.
+    ///
+    /// - Parameter source: Has something to say; kept until the end.
+    /// - Returns: nil if there is an answer or the connection is closed.
+    public func startPush(fields: HTTPFields, source: any HTTPPushSource) -> HTTPPush? {
+        guard isUnanswered, let connection else { return nil }
+        let isChunked = request.head.version == .http11
+        let push = HTTPPush(fields, isChunked: isChunked, source: source, on: connection)
+        isOpenEnded = true
+        answer = .pushed(push)
+        connection.answered(self)
+        return push
+    }
+
     /// Passes an interim response (1xx) on that another server gave; without effect once there is an answer, and for a
     /// client that does not know them.
     public func sendInterim(_ status: HTTPStatus, fields: HTTPFields) {
@@ -147,7 +163,7 @@ public final class HTTPExchange {
     var heldBytes: Int {
         let waitingAnswer =
             switch answer {
-            case .none: 0
+            case .none, .pushed: 0
             case .whole(let response): if case .bytes(let bytes) = response.body { bytes.count } else { 0 }
             case .streamed(let writer): writer.heldBytes
             }
@@ -164,7 +180,11 @@ public final class HTTPExchange {
 
     /// The server drains: who writes without end is asked to end.
     func drainBegan() {
-        if case .streamed(let writer) = answer { writer.drainBegan() }
+        switch answer {
+        case .streamed(let writer): writer.drainBegan()
+        case .pushed(let push): push.end()
+        case .none, .whole: break
+        }
     }
 
     /// Its connection is gone.
@@ -181,6 +201,10 @@ public final class HTTPExchange {
         connection = nil
         onClientGone = nil
         answerFields = nil
-        if case .streamed(let writer) = answer { writer.detach() }
+        switch answer {
+        case .streamed(let writer): writer.detach()
+        case .pushed(let push): push.connectionEnded()
+        case .none, .whole: break
+        }
     }
 }

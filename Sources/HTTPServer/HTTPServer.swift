@@ -50,7 +50,9 @@ public final class HTTPServer {
 
     private var listeners: [Listener] = []
     private var connections: [ObjectIdentifier: HTTPConnection] = [:]
-    /// How many of them are beyond the limit.
+    /// Answers that go on without a connection.
+    private var pushes: Set<HTTPPush> = []
+    /// How many of the connections are beyond the limit.
     private var refusedConnections = 0
     private var idle: IdleQueue
     private var handshakes = Handshakes()
@@ -124,7 +126,7 @@ public final class HTTPServer {
         }
     }
 
-    private var servedConnections: Int { connections.count - refusedConnections }
+    private var servedConnections: Int { connections.count + pushes.count - refusedConnections }
 
     /// Whether there is neither a place for a newcomer nor one to be told so.
     private var isFull: Bool {
@@ -182,12 +184,13 @@ public final class HTTPServer {
         }
         isDraining = true
         for connection in connections.values { connection.drainBegan() }
+        for push in Array(pushes) { push.finish() }
         // A client whose connection the kernel is completing at this moment believes that it is connected: closing the
         // listener under it would be a reset. So the listeners go on for a moment.
         try? await Reactor.sleep(for: min(limit, Self.lastAcceptTime))
         for listener in listeners { acceptConnections(from: listener, atMost: .max) }
         stopListening()
-        guard !connections.isEmpty else { return }
+        guard !isEmpty else { return }
 
         let drained = Promise<Void, Never>()
         self.drained = drained
@@ -213,6 +216,7 @@ public final class HTTPServer {
     private func cutConnections() {
         let all = Array(connections.values)
         for connection in all { connection.close() }
+        for push in Array(pushes) { push.end() }
     }
 
     // MARK: The connections' side
@@ -285,10 +289,30 @@ public final class HTTPServer {
         connections[ObjectIdentifier(connection)] = nil
         if connection.isRefused { refusedConnections -= 1 }
         counters.openConnections -= 1
+        placeAppeared()
+    }
+
+    private var isEmpty: Bool { connections.isEmpty && pushes.isEmpty }
+
+    private func placeAppeared() {
         if !isDraining { resumeAccepting() }
-        guard connections.isEmpty else { return }
-        handshakes = Handshakes()
-        drained?.succeed(())
+        if connections.isEmpty { handshakes = Handshakes() }
+        if isEmpty { drained?.succeed(()) }
+    }
+
+    // MARK: Pushed answers
+
+    /// An answer takes the place of its connection.
+    func pushBegan(_ push: HTTPPush) {
+        pushes.insert(push)
+        counters.openConnections += 1
+    }
+
+    func pushEnded(_ push: HTTPPush) {
+        pushes.remove(push)
+        counters.openConnections -= 1
+        counters.openStreams -= 1
+        placeAppeared()
     }
 
     /// Has `connection.turnEnds()` called at the end of this turn.

@@ -9,7 +9,7 @@ public struct HTTPServerConfiguration: Sendable {
 
     /// Most connections that are served at a time. For a newcomer beyond it, the one that has waited longest for a
     /// request is closed; where none waits, the newcomer gets a 503 for its first request.
-    public var connectionLimit = 10_000
+    public var connectionLimit = 12_000
 
     /// Most connections that have not completed their TLS handshake. For a newcomer beyond it, the oldest of them is
     /// closed: a handshake is what costs a server most, and costs who only begins it nothing.

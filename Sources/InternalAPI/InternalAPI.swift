@@ -102,6 +102,7 @@ private struct MarketParts {
     private let redis: RedisClient
     private let storage: PostgresPool
     private let providers: Providers
+    private let live: LivePrices
     let routes: [Route]
 
     init(
@@ -125,8 +126,15 @@ private struct MarketParts {
             database: database,
             logger: logger
         )
+        let live = PriceStreamRoutes.answered(
+            from: database,
+            redis: RedisConfiguration(configuration, name: "api"),
+            logger: logger
+        )
+        self.live = live
+        environment.metrics.register(live)
         routes =
-            [latest.route] + PriceReadingRoutes.answered(from: database)
+            [latest.route, live.route, live.routeOfAll] + PriceReadingRoutes.answered(from: database)
             + PollingRoutes.answered(
                 from: database,
                 maximum: configuration[PollingSettings.table].jobsMax
@@ -138,6 +146,7 @@ private struct MarketParts {
     }
 
     func close() {
+        live.close()
         providers.close()
         redis.close()
         storage.close()

@@ -38,6 +38,25 @@ public struct ByteStream: ~Copyable {
         tls = session
     }
 
+    private init(number: CInt, _ descriptor: consuming FileDescriptor?, _ tls: TLSSession?) {
+        self.number = number
+        self.descriptor = consume descriptor
+        self.tls = tls
+    }
+
+    /// A stream that was closed: to hold the place of one.
+    public static var closed: ByteStream { ByteStream(number: -1, nil, nil) }
+
+    /// Gives the socket to another owner. What is done here afterwards fails, as if it were closed.
+    public mutating func take() -> ByteStream {
+        let taken = ByteStream(number: number, descriptor.take(), tls)
+        tls = nil
+        return taken
+    }
+
+    /// Lets the kernel keep no more for the other side than so many bytes beyond those that are on their way to it.
+    public func limitUnsent(_ byteCount: Int) { Sockets.limitUnsent(number, byteCount) }
+
     /// Closes the socket. What is read and written afterwards fails.
     public mutating func close() {
         descriptor = nil

@@ -112,6 +112,14 @@ public enum Sockets {
     /// Says that no more bytes will be sent; the other side may still send.
     public static func shutdownWrite(_ descriptor: CInt) { _ = shutdown(descriptor, CInt(SHUT_WR)) }
 
+    /// Lets the kernel take no more than so many bytes beyond those that are on their way; `TCP_NOTSENT_LOWAT` in
+    /// tcp(7). Without effect on a Unix-domain socket.
+    public static func limitUnsent(_ descriptor: CInt, _ byteCount: Int) {
+        var value = CInt(clamping: byteCount)
+        let size = socklen_t(MemoryLayout<CInt>.size)
+        _ = unsafe setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NOTSENT_LOWAT, &value, size)
+    }
+
     private static func address(
         _ descriptor: CInt,
         _ call: SystemCall,

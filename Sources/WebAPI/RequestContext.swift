@@ -107,6 +107,16 @@ public final class RequestContext: HTTPAnswerFields {
         return exchange.startResponse(.ok, fields: fields, length: nil, isOpenEnded: true)
     }
 
+    /// Begins an answer of 200 for which nothing is kept of the request and its connection; see
+    /// `HTTPExchange.startPush`.
+    ///
+    /// - Returns: nil if the request is answered already, or the client gone.
+    func beginPush(fields: HTTPFields, source: any HTTPPushSource) -> HTTPPush? {
+        guard let service = service.take() else { return nil }
+        service.answered(self, HTTPResponse(.ok, fields: fields))
+        return exchange.startPush(fields: fields, source: source)
+    }
+
     /// Begins an answer whose body is written piece by piece.
     ///
     /// - Parameters:

@@ -17,7 +17,7 @@ struct LatestQuestion: Sendable {
 
     private static let symbol = Field.query(
         "symbol",
-        .symbols,
+        .symbolList,
         "A symbol, or up to \(symbolsMax) of them, separated by commas.",
         isRequired: true,
         example: "AAPL"
@@ -110,7 +110,7 @@ struct LatestQuestion: Sendable {
 
 extension FieldRule<[Symbol]> {
     /// Symbols, separated by commas.
-    fileprivate static let symbols = FieldRule(
+    static let symbolList = FieldRule(
         "must be 1 to \(LatestQuestion.symbolsMax) symbols, separated by commas, each of 1 to \(Symbol.lengthMax) "
             + "characters of A-Z a-z 0-9 . ^ = - _ : &",
         schema: .string(

@@ -11,10 +11,13 @@ final class AverageUpdater: StreamHandler {
 
     private let database: PostgresPool
     private let logger: Logger
+    private let onChanged: @ReactorActor () -> Void
 
-    init(_ database: PostgresPool, logger: Logger) {
+    /// - Parameter onChanged: Called when averages have changed.
+    init(_ database: PostgresPool, logger: Logger, onChanged: @escaping @ReactorActor () -> Void = {}) {
         self.database = database
         self.logger = logger
+        self.onChanged = onChanged
     }
 
     // MARK: Effects
@@ -59,6 +62,7 @@ final class AverageUpdater: StreamHandler {
             ],
             deadline: Reactor.now + Self.timeout
         )
+        onChanged()
     }
 
     // MARK: What was lost, and what is given up

@@ -43,7 +43,7 @@ public final class PriceEventProcessor {
                 consumer: name
             ),
             redis: redis,
-            handler: AverageUpdater(database, logger: logger),
+            handler: AverageUpdater(database, logger: logger) { PriceChange.hint(by: redis) },
             logger: logger
         )
         consumer.canWork = { database.isReady }

@@ -17,7 +17,7 @@ public final class Relay {
     public let client: HTTPClient
     /// Asks for streams, which keep their connections for hours and have no end of their own.
     let streams: HTTPClient
-    private let authority: String
+    let authority: String
     private let logger: Logger
 
     /// - Parameters:

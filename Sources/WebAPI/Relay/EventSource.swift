@@ -1,0 +1,102 @@
+public import HTTPClient
+public import HTTPWire
+public import Reactor
+
+/// A stream of events of the next hop that is kept open: when it ends, it is asked for again, from the last event on.
+@ReactorActor
+public final class EventSource {
+    /// Longest silence; the next hop says something every 15 s.
+    private static let silenceMax = Duration.seconds(45)
+    /// Longest time until the head of the answer.
+    private static let patience = Duration.seconds(10)
+
+    /// Called with each event.
+    public var onEvent: @ReactorActor (ReceivedEvent) -> Void = { _ in }
+    /// Whether the next hop tells its events now.
+    public private(set) var isOpen = false
+    /// How often it was asked for.
+    public private(set) var connects = 0
+
+    private let relay: Relay
+    private let target: String
+    private var reader = ServerSentEventReader()
+    private var lastID = ""
+    private var exchange: HTTPClientExchange?
+    private var isWanted = false
+    private var backoff = Backoff(first: .milliseconds(100), cap: .seconds(3))
+    private var timer: Timer?
+
+    /// - Parameter target: Path and query, of ASCII.
+    public init(_ relay: Relay, target: String) {
+        self.relay = relay
+        self.target = target
+        timer = Timer { [unowned self] in connect() }
+    }
+
+    /// Asks for the stream, and keeps it open.
+    public func start() {
+        guard !isWanted else { return }
+        isWanted = true
+        connect()
+    }
+
+    /// Ends it, and forgets how far it was.
+    public func stop() {
+        isWanted = false
+        isOpen = false
+        timer?.cancel()
+        lastID = ""
+        exchange.take()?.cancel()
+    }
+
+    private func connect() {
+        guard isWanted, exchange == nil else { return }
+        connects += 1
+        reader = ServerSentEventReader()
+        var fields: HTTPFields = ["Accept": RelayedRoute.eventStream]
+        if !lastID.isEmpty { fields.append("Last-Event-ID", lastID) }
+        let request = HTTPClientRequest(.get, target: target, authority: relay.authority, fields: fields)
+        exchange = relay.streams.open(request, deadline: Reactor.now + Self.patience, receiver: self)
+    }
+
+    private func ended() {
+        exchange = nil
+        isOpen = false
+        if isWanted { timer?.schedule(after: backoff.next()) }
+    }
+}
+
+extension EventSource: HTTPClientReceiver {
+    /// The stream begins, if it is one.
+    public func responseBegan(_ head: ResponseHead) {
+        guard head.status == .ok, RelayedRoute.isOf(RelayedRoute.eventStream, head) else {
+            exchange.take()?.cancel()
+            return ended()
+        }
+        isOpen = true
+        exchange?.moveDeadline(to: Reactor.now + Self.silenceMax)
+    }
+
+    /// Events, or parts of them.
+    public func responseBodyReceived(_ bytes: Span<UInt8>) {
+        exchange?.moveDeadline(to: Reactor.now + Self.silenceMax)
+        backoff.reset()
+        var events: [ReceivedEvent] = []
+        do throws(ServerSentEventReader.TooLong) {
+            try reader.read(bytes) { events.append($0) }
+        } catch {
+            exchange.take()?.cancel()
+            ended()
+        }
+        for event in events {
+            if !event.id.isEmpty { lastID = event.id }
+            onEvent(event)
+        }
+    }
+
+    /// It has ended, in order or not.
+    public func responseEnded(_ failure: HTTPClientError?) { ended() }
+
+    /// A request without a body.
+    public func requestBodyWanted() {}
+}
