@@ -44,8 +44,12 @@ public final class Promise<Value: Sendable, Failure: Error> {
             if case .settled(let result) = state { return result }
             // Unsafe, because a checked continuation allocates, and this class already makes sure of "exactly once".
             return await unsafe withUnsafeContinuation { continuation in
-                guard case .empty = state else { preconditionFailure("a promise has one waiter") }
-                unsafe state = .waiting(continuation)
+                switch state {
+                case .empty: unsafe state = .waiting(continuation)
+                // Between the look and the wait, where something lies between them.
+                case .settled(let result): unsafe continuation.resume(returning: result)
+                case .waiting: preconditionFailure("a promise has one waiter")
+                }
             }
         }
     }
