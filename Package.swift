@@ -165,7 +165,7 @@ let package = Package(
             "Proxy",
             [
                 "Basics", "Reactor", "TLS", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI", "Tracing",
-                "Metrics", "TaskQueue", "Postgres", "Configuration", "Service", logging,
+                "Metrics", "TaskQueue", "Postgres", "Redis", "Configuration", "Service", logging,
             ]
         ),
 
@@ -203,7 +203,7 @@ let package = Package(
                 "Basics",
                 "Gateway", "InternalAPI", "Worker", "Simulator", "Service", "Configuration", "Logs",
                 "Migrations", "Supervision", "MarketData", "Streams", "Prices", "Orders", "Conversations", "TaskQueue",
-                "Postgres", "Redis",
+                "Postgres", "Proxy", "Redis",
                 "HTTPClient",
                 "HTTPWire",
                 "Reactor",
@@ -243,7 +243,10 @@ let package = Package(
         tests(of: "HTTPClient", ["Reactor", "Metrics", "TestSupport", "HTTPWire"]),
         tests(
             of: "Proxy",
-            ["Reactor", "Postgres", "TestSupport", "HTTPServer", "HTTPWire", "WebAPI", logging]
+            [
+                "Reactor", "Postgres", "TestSupport", "HTTPServer", "HTTPWire", "TLS", "Redis", "Supervision", "WebAPI",
+                logging,
+            ]
         ),
         tests(
             of: "Prices",

@@ -141,7 +141,7 @@ def ours(program, cache=True):
     def command(folder, port, upstream):
         file = folder / "gateway.toml"
         # A gateway of its own needs no broker for this: what it counts is dropped.
-        file.write_text(OURS.format(port=port, upstream=upstream, extra=""))
+        file.write_text(OURS.format(port=port, upstream=upstream, extra="cache = true" if cache else ""))
         return [program, "gateway", "--config", file]
 
     return command

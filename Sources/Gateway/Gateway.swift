@@ -21,7 +21,7 @@ extension ConfigurationSchema {
             ServerSettings.table(port: 8080).section, TrustedProxies.table.section, AverageLimitSettings.table.section,
             LimitSettings.table.section, UpstreamSettings.table.section, SimulatorSettings.table.section,
             RedisSettings.table.section, QueueSettings.feeder.section, AverageCacheSettings.table.section,
-            DocumentationSettings.table.section,
+            ProxyCacheSettings.table.section, DocumentationSettings.table.section,
         ] + ConfigurationSection.common,
         tables: [RateLimitSettings.table.section, ProxySettings.table.section]
     )
@@ -56,6 +56,7 @@ extension Role {
         let statistics = StatisticsRecorder(queue, logger: environment.logger)
         let proxy = Proxy(
             try ProxyRoute.configured(by: configuration),
+            cacheBytes: configuration[ProxyCacheSettings.table].byteLimit,
             statistics: statistics,
             logger: environment.logger
         )
@@ -67,6 +68,8 @@ extension Role {
         environment.metrics.register(live)
         let redis = RedisClient(RedisConfiguration(configuration, name: "gateway"), logger: environment.logger)
         redis.start()
+        let purges = CachePurges(proxy.cache, redis: redis, logger: environment.logger)
+        if proxy.isCaching { purges.start() }
         let limited = try limit(
             [
                 AverageRoutes.relayed(
@@ -93,6 +96,7 @@ extension Role {
             reservedDescriptors: client.connections,
             reload: { configuration throws(StartupError) in
                 proxy.replaceRoutes(try ProxyRoute.configured(by: configuration))
+                if proxy.isCaching { purges.start() }
             },
             stop: { deadline in
                 live.close()
@@ -100,6 +104,7 @@ extension Role {
                 proxy.close()
                 await statistics.drain(until: deadline)
                 queue.close()
+                purges.close()
                 redis.close()
             }
         )

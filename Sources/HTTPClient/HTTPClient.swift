@@ -35,6 +35,7 @@ public final class HTTPClient {
 
     private var pool: ConnectionPool
     private var breaker: CircuitBreaker
+    private var retries: RetryBudget
     private var connectors: [ConnectionID: Connector] = [:]
     private var connections: [ClientConnection?]
     private var waiting: [RequestID: HTTPClientExchange] = [:]
@@ -56,6 +57,7 @@ public final class HTTPClient {
         self.configuration = configuration
         pool = ConnectionPool(configuration)
         breaker = CircuitBreaker(configuration.circuitBreaker)
+        retries = RetryBudget(connections: configuration.connections)
         connections = Array(repeating: nil, count: configuration.connections)
         sweeps = DeadlineTimer { [unowned self] in sweep() }
         notices = EndOfTurn { [unowned self] in giveNotice() }
@@ -162,6 +164,7 @@ extension HTTPClient {
             switch breaker.requestArrived(now: now) {
             case .admit: break
             case .probe: isProbe = true
+            case .refuse where request.insists: break
             case .refuse(let retryAfter): refusal = .circuitOpen(retryAfter: retryAfter)
             }
         }
@@ -203,6 +206,7 @@ extension HTTPClient {
 
     private func start(_ exchange: HTTPClientExchange, on connection: ClientConnection, _ now: Instant) {
         exchange.sentAt = now
+        retries.requestSent()
         connection.start(exchange)
     }
 
@@ -389,7 +393,7 @@ extension HTTPClient {
 
     func connectionLost(_ connection: ClientConnection, _ exchange: HTTPClientExchange, isBeforeFirstByte: Bool) {
         drop(connection)
-        if isBeforeFirstByte, exchange.mayBeSentAgain {
+        if isBeforeFirstByte, exchange.mayBeSentAgain, !exchange.hasSentBytes || retries.take() {
             statistics.retries += 1
             exchange.isRetried = true
             exchange.rewind()

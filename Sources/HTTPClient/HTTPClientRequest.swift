@@ -15,6 +15,8 @@ public struct HTTPClientRequest: Sendable {
     /// Whether ``bytes`` ask for another protocol. If the upstream agrees with a 101, the body of its response is what
     /// it says in that protocol, until the connection ends, and what is written to the exchange is what it is told.
     public var asksForUpgrade = false
+    /// Whether it is sent though the circuit is open, because its sender has nobody else to ask.
+    public var insists = false
 
     /// Takes bytes that were written by the caller, who vouches for their framing.
     ///

@@ -9,12 +9,48 @@ public enum HTTPDate {
         return text.span.text
     }
 
+    private static let monthNames = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    /// The seconds after 1970 that a date means: in the form above, or one of the two old ones (`Sunday, 06-Nov-94
+    /// 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`); nil for anything else, and for what was before 1970.
+    ///
+    /// - Parameter currentYear: A year of two digits is the one with that ending that is at most 50 years ahead of it.
+    public static func parse(_ text: String, currentYear: Int = 2026) -> Int? {
+        let words = text.split { $0 == " " || $0 == "," || $0 == "-" }
+        switch words.count {
+        case 6 where words[5] == "GMT" && text.contains(","):
+            return seconds(words[1], words[2], year(words[3], currentYear), words[4])
+        case 5 where !text.contains(","):
+            return seconds(words[2], words[1], Int(words[4]), words[3])
+        default: return nil
+        }
+    }
+
+    private static func year(_ text: Substring, _ current: Int) -> Int? {
+        guard let number = Int(text), number >= 0 else { return nil }
+        guard text.utf8.count == 2 else { return text.utf8.count == 4 ? number : nil }
+        let year = current / 100 * 100 + number
+        return year > current + 50 ? year - 100 : year
+    }
+
+    private static func seconds(_ day: Substring, _ month: Substring, _ year: Int?, _ time: Substring) -> Int? {
+        let parts = time.split(separator: ":", omittingEmptySubsequences: false)
+        guard let year, year >= 1970, let month = monthNames.firstIndex(of: String(month)), (1...2).contains(day.count),
+            let day = Int(day), let date = CivilDay(year: year, month: month + 1, day: day),
+            parts.count == 3, parts.allSatisfy({ $0.utf8.count == 2 }),
+            let hour = Int(parts[0]), let minute = Int(parts[1]), let second = Int(parts[2]),
+            (0...23).contains(hour), (0...59).contains(minute), (0...60).contains(second)
+        else { return nil }
+        return date.daysSince1970 * 86_400 + hour * 3600 + minute * 60 + second
+    }
+
     static func append(unixSeconds: Int, to buffer: inout [UInt8]) {
         precondition((0..<253_402_300_800).contains(unixSeconds), "years 1970 to 9999")
         let (days, second) = unixSeconds.quotientAndRemainder(dividingBy: 86_400)
         let date = CivilDay(daysSince1970: days)
         let dayNames = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
-        let monthNames = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         buffer.append(utf8: dayNames[days % 7])
         buffer.append(utf8: ", ")
         appendTwoDigits(date.day, to: &buffer)

@@ -35,6 +35,8 @@ extension HTTPStatus {
     public static var accepted: Self { Self(rawValue: 202) }
     /// 204 No Content.
     public static var noContent: Self { Self(rawValue: 204) }
+    /// 206 Partial Content.
+    public static var partialContent: Self { Self(rawValue: 206) }
     /// 301 Moved Permanently.
     public static var movedPermanently: Self { Self(rawValue: 301) }
     /// 302 Found.

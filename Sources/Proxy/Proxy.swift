@@ -25,13 +25,23 @@ public final class Proxy: PathFallback {
     /// By prefix; kept when routes change, because what is counted only grows.
     private(set) var figures: [String: ProxyFigures] = [:]
     let statistics: StatisticsRecorder?
+    /// What routes with a cache share.
+    public let cache: ResponseCache
     private let logger: Logger
 
     /// Takes the routes, of which the longest prefix wins.
     ///
-    /// - Parameter statistics: Is told of each request; nil for nobody.
-    public init(_ routes: [ProxyRoute], statistics: StatisticsRecorder? = nil, logger: Logger) {
+    /// - Parameters:
+    ///   - cacheBytes: Most bytes that the routes with a cache keep together.
+    ///   - statistics: Is told of each request; nil for nobody.
+    public init(
+        _ routes: [ProxyRoute],
+        cacheBytes: Int = 64 * 1024 * 1024,
+        statistics: StatisticsRecorder? = nil,
+        logger: Logger
+    ) {
         self.statistics = statistics
+        cache = ResponseCache(byteLimit: cacheBytes)
         self.logger = logger
         finder = RouteFinder([])
         retirement = Timer { [unowned self] in retire() }
@@ -40,7 +50,10 @@ public final class Proxy: PathFallback {
 
     /// Takes other routes for the requests that come from now on. Those on their way end as they began.
     public func replaceRoutes(_ routes: [ProxyRoute]) {
+        // What is kept was asked of others, perhaps.
+        if !paths.map(\.route).elementsEqual(routes, by: { $0.asksAs($1) }) { cache.removeAll() }
         retired += paths.flatMap(\.group.upstreams)
+        for upstream in retired { upstream.stopChecking() }
         paths = routes.map { route in
             let figures = figures[route.prefix] ?? ProxyFigures()
             self.figures[route.prefix] = figures
@@ -49,6 +62,9 @@ public final class Proxy: PathFallback {
         finder = RouteFinder(routes.map(\.prefix))
         retire()
     }
+
+    /// Whether a route keeps answers.
+    public var isCaching: Bool { paths.contains { $0.route.isCached } }
 
     private func retire() {
         for upstream in retired where upstream.isUnused { upstream.client.close() }
@@ -69,7 +85,10 @@ public final class Proxy: PathFallback {
     /// Ends whatever is under way.
     public func close() {
         retirement?.cancel()
-        for upstream in retired + paths.flatMap(\.group.upstreams) { upstream.client.close() }
+        for upstream in retired + paths.flatMap(\.group.upstreams) {
+            upstream.stopChecking()
+            upstream.client.close()
+        }
         retired = []
     }
 
@@ -85,20 +104,27 @@ public final class Proxy: PathFallback {
         case .ambiguous: context.fail(Self.ambiguousPath)
         case .route(let index):
             let path = paths[index]
-            let request = ProxiedRequest(context, path.route, path.group) { [self] request, outcome in
-                ended(context, path, request.upstream, outcome)
-            }
-            request.start()
+            if path.route.isCached { lookUp(context, path) } else { pass(context, path, startedAt: Reactor.now) }
         }
     }
 
-    private func ended(_ context: RequestContext, _ path: Path, _ upstream: Upstream, _ outcome: ProxiedOutcome) {
+    private func pass(_ context: RequestContext, _ path: Path, _ task: CacheTask? = nil, startedAt: Instant) {
+        let request = ProxiedRequest(context, path.route, path.group, task: task, startedAt: startedAt) {
+            [self] request, outcome in
+            ended(context, path, request.upstream, outcome)
+        }
+        request.start()
+    }
+
+    /// - Parameter upstream: Who was asked; nil for nobody.
+    private func ended(_ context: RequestContext, _ path: Path, _ upstream: Upstream?, _ outcome: ProxiedOutcome) {
+        let upstream = upstream ?? path.group.upstreams[0]
         path.figures.count(outcome)
         statistics?.record(
             CarriedRequest(
                 unixTime: Reactor.unixTime - outcome.duration,
                 route: path.route.prefix,
-                origin: "http://\(upstream.url.authority)",
+                origin: upstream.url.origin,
                 path: upstream.url.basePath + path.route.forwarded(context.head.path),
                 status: outcome.status,
                 duration: outcome.duration
@@ -113,6 +139,65 @@ public final class Proxy: PathFallback {
             )
         }
     }
+
+    // MARK: The cache
+
+    /// - Parameter waitedSince: When a request came that has waited for another one in vain; nil for one that is new.
+    private func lookUp(_ context: RequestContext, _ path: Path, waitedSince: Instant? = nil) {
+        let startedAt = waitedSince ?? Reactor.now
+        let key = ResponseCache.key(context.head)
+        switch CachedRoute(cache: cache).decide(context.head, key, mayWait: waitedSince == nil) {
+        case .give(let answer, let cacheStatus, let refreshes):
+            // The request is made while the client is there, who is gone once it has its answer.
+            let refresh = refreshes ? prepareRefresh(of: answer, context, path, key) : nil
+            give(answer, to: context, path, cacheStatus, startedAt)
+            refresh?()
+        case .wait(let flight):
+            CacheWaiter(context, flight).start { [self] outcome in
+                switch outcome {
+                case .shared(let answer)? where answer.answers(context.head):
+                    cache.note(.merged)
+                    give(answer, to: context, path, "tickloop; fwd=uri-miss; collapsed", startedAt)
+                case .shared?, .alone?: lookUp(context, path, waitedSince: startedAt)
+                case nil: ended(context, path, nil, ProxiedOutcome(.abandoned, since: startedAt))
+                }
+            }
+        case .ask(let task): pass(context, path, task, startedAt: startedAt)
+        case .fail:
+            context.fail(Self.notCached, fields: ["Cache-Status": "tickloop; fwd=request; detail=only-if-cached"])
+            ended(context, path, nil, ProxiedOutcome(.answered(.gatewayTimeout), since: startedAt))
+        }
+    }
+
+    private func give(
+        _ answer: CachedAnswer,
+        to context: RequestContext,
+        _ path: Path,
+        _ cacheStatus: String,
+        _ startedAt: Instant
+    ) {
+        CachedDelivery.give(answer, to: context, status: cacheStatus, now: Clock.seconds) { [self] status, isWhole in
+            ended(context, path, nil, ProxiedOutcome(isWhole ? .answered(status) : .abandoned, since: startedAt))
+        }
+    }
+
+    private func prepareRefresh(
+        of answer: CachedAnswer,
+        _ context: RequestContext,
+        _ path: Path,
+        _ key: String
+    ) -> (() -> Void)? {
+        guard context.head.method == .get, cache.beginRefresh(key) else { return nil }
+        let task = CacheTask(cache, key, context.head, kept: answer, reason: "stale")
+        let upstream = path.group.choose()
+        var bytes: [UInt8] = []
+        ForwardedHead.append(context, path.route, to: upstream, framing: .none, task: task, &bytes)
+        let request = HTTPClientRequest(.get, bytes: bytes)
+        let refresh = CacheRefresh(task, idleTimeout: path.route.idleTimeout) { [cache] in cache.endRefresh(key) }
+        return { refresh.start(request, on: upstream.client, deadline: Reactor.now + path.route.timeout) }
+    }
+
+    private static let notCached = APIError(.upstreamTimeout, "Nothing is kept that would answer this request.")
 
     private static let ambiguousPath = APIError(
         .malformedRequest,

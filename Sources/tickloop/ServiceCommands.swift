@@ -2,9 +2,12 @@ import Basics
 import ArgumentParser
 import Configuration
 import Gateway
+import Glibc
 import InternalAPI
+import Proxy
 import Service
 import Simulator
+import Supervision
 import Worker
 
 /// `--config FILE`, the same for every command that reads a service's configuration.
@@ -59,10 +62,37 @@ extension ServiceCommand {
 struct GatewayCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway",
-        abstract: "The public gateway: validates and forwards to the internal API."
+        abstract: "The public gateway: validates and forwards to the internal API.",
+        subcommands: [GatewayReloadCommand.self]
     )
     static var role: Role { .gateway }
     @OptionGroup var options: ConfigurationOption
+}
+
+struct GatewayReloadCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reload",
+        abstract: "Makes the gateways that `tickloop up` runs take proxy routes and certificates from their files."
+    )
+    @OptionGroup var options: ConfigurationOption
+    @Option(help: "The folder of `tickloop up`.") var data = ".tickloop"
+
+    func run() throws {
+        // Looked at first: what is wrong is said here, and not only in a log.
+        let configuration = try options.load(.gateway)
+        do { _ = try ProxyRoute.configured(by: configuration) } catch {
+            Terminal.complain(error.description)
+            throw ExitCode(78)  // EX_CONFIG of sysexits.h
+        }
+        let names = Files.entries(ofFolder: "\(data)/run").filter { $0.hasPrefix("gateway-") && $0.hasSuffix(".pid") }
+        let pids = names.compactMap { Files.text("\(data)/run/\($0)").flatMap { CInt($0.prefix { $0.isNumber }) } }
+        let told = pids.filter { kill($0, SIGHUP) == 0 }
+        guard !told.isEmpty else {
+            Terminal.complain("No gateway runs in \(data).")
+            throw ExitCode(69)  // EX_UNAVAILABLE of sysexits.h
+        }
+        Terminal.say("told \(told.count) \(told.count == 1 ? "gateway" : "gateways"); their logs say what they took")
+    }
 }
 
 struct APICommand: ServiceCommand {

@@ -19,7 +19,8 @@ struct Tickloop: ParsableCommand {
             CommandGroup(
                 name: "Operation",
                 subcommands: [
-                    HealthCommand.self, QueueCommand.self, EventsCommand.self, OrdersCommand.self, ConfigCommand.self,
+                    HealthCommand.self, QueueCommand.self, CacheCommand.self, EventsCommand.self, OrdersCommand.self,
+                    ConfigCommand.self,
                 ]
             ),
         ]

@@ -1,6 +1,13 @@
+import HTTPServer
+import HTTPWire
+import Logging
 import Reactor
+import Redis
+import Supervision
+import TLS
 import TestSupport
 import Testing
+import WebAPI
 
 @testable import Proxy
 
@@ -23,6 +30,142 @@ import Testing
                 #expect(answer.body == "\(number)")
             }
         }
+    }
+
+    @Test @ReactorActor func `one of several that are all gone is asked as soon as it is back`() async throws {
+        let first = try TestListener()
+        let port = try #require(first.endpoint.port)
+        first.close()
+        try await withProxy(
+            route: {
+                guard let url = try? UpstreamURL(parsing: "http://127.0.0.1:\(port)") else { return }
+                $0.targets = [ProxyRoute.Target(url), ProxyRoute.Target(url)]
+            }
+        ) { proxy in
+            let client = try await proxy.connect()
+            // Often enough that both circuits are open for seconds.
+            for _ in 1...40 {
+                client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                let answer = try await client.takeResponse()
+                #expect(answer.status == 502)
+            }
+            let back = try TestListener(port: port)
+            defer { back.close() }
+            Reactor.spawn {
+                let server = try? await back.accept()
+                while let head = try? await server?.take(through: "\r\n\r\n"), !head.isEmpty {
+                    server?.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                }
+            }
+            // Not after the circuits' seconds, but as soon as it is tried to connect, which is every 100 ms.
+            try await eventually("an answer", within: .seconds(2)) {
+                client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                return try await client.takeResponse().status == 200
+            }
+        }
+    }
+
+    @Test @ReactorActor func `who fails its checks is left out until it passes one`() async throws {
+        let other = try TestListener()
+        defer { other.close() }
+        let url = try UpstreamURL(parsing: "http://\(other.address)")
+        try await withProxy(
+            route: {
+                $0.targets.append(ProxyRoute.Target(url, weight: 1000))
+                $0.checkPath = "/up"
+                $0.checkInterval = .milliseconds(20)
+            }
+        ) { proxy in
+            var otherStatus = 500
+            // Both answer what they are asked for as long as the test runs.
+            for (listener, name) in [(proxy.upstream, "first"), (other, "other")] {
+                Reactor.spawn {
+                    while let socket = try? await listener.accept() {
+                        Reactor.spawn {
+                            while let head = try? await socket.take(through: "\r\n\r\n") {
+                                let isCheck = head.hasPrefix("GET /up ")
+                                let status = isCheck && name == "other" ? otherStatus : 200
+                                socket.send("HTTP/1.1 \(status) X\r\nContent-Length: 5\r\n\r\n\(name)")
+                            }
+                        }
+                    }
+                }
+            }
+            let client = try await proxy.connect()
+            @ReactorActor func isAnswered(by name: String, times: Int) async throws -> Bool {
+                for _ in 0..<times {
+                    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                    let answer = try await client.takeResponse()
+                    if answer.body != name { return false }
+                }
+                return true
+            }
+            try await eventually("the other to be left out") { try await isAnswered(by: "first", times: 20) }
+            otherStatus = 200
+            try await eventually("the other to be back") { try await !isAnswered(by: "first", times: 20) }
+        }
+    }
+
+    @Test(arguments: [true, false]) @ReactorActor func `an upstream over https has to prove who it is`(isTrusted: Bool)
+        async throws
+    {
+        let certificates = try await TestCertificates.get()
+        let pair = try await certificates.certificate(for: "DNS:localhost")
+        let web = WebService(
+            routes: [],
+            fallback: Echo(),
+            requestTimeout: .seconds(30),
+            takesDeadlineFromCaller: false
+        )
+        let server = HTTPServer(handler: web)
+        server.tls = try TLSServerContext(identities: [TLSIdentity(certificate: pair.certificate, key: pair.key)])
+        defer { server.close() }
+        let endpoint = try await server.listen(on: Endpoint(parsing: "127.0.0.1:0"), isSecure: true)
+        let port = try #require(endpoint.port)
+        let url = try UpstreamURL(parsing: "https://localhost:\(port)")
+        let tls = try TLSClientContext(authorities: isTrusted ? certificates.authority : nil)
+        try await withProxy(
+            route: {
+                $0.targets = [ProxyRoute.Target(url)]
+                $0.tls = tls
+            }
+        ) { proxy in
+            let answer = try await request("GET", "/secret", on: proxy.endpoint)
+            #expect(answer.status == (isTrusted ? 200 : 502))
+            #expect(isTrusted ? answer.body == "/secret" : answer["proxy-status"]?.contains("tls_certificate") == true)
+        }
+    }
+
+    @Test @ReactorActor func `every gateway hears of a purge, and one that missed it keeps nothing`() async throws {
+        let address = try await TestServers.redisDatabase()
+        let configuration = RedisConfiguration(
+            endpoint: .tcp(host: "127.0.0.1", port: address.port),
+            database: address.database
+        )
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let redis = RedisClient(configuration, logger: logger)
+        redis.start()
+        defer { redis.close() }
+        try #require(await redis.waitUntilReady(within: .seconds(60)))
+        let cache = ResponseCache(byteLimit: 1 << 20)
+        let purges = CachePurges(cache, redis: redis, logger: logger)
+        purges.start()
+        defer { purges.close() }
+        var told = 0
+        try await eventually("somebody who listens") {
+            told = try await CachePurges.purge("a/", isPrefix: true, redis: redis)
+            return told == 1
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("http://Shop.test/a?b", "shop.test/a?b"), ("https://shop.test", "shop.test/"), ("shop.test/a", nil),
+            ("http:///a", nil), ("http://a?b", "a/?b"),
+        ]
+    )
+    func `what a URL is kept under`(url: String, target: String?) {
+        #expect(ResponseCache.target(ofURL: url) == target)
     }
 
     @Test @ReactorActor func `routes change for the next request, and the one on its way ends as it began`()
@@ -55,4 +198,20 @@ import Testing
             #expect(gone.status == 404)
         }
     }
+}
+
+/// Answers every path with itself.
+@ReactorActor
+private final class Echo: PathFallback {
+    nonisolated init() {}
+
+    func streamsBody(of head: RequestHead) -> Bool { false }
+
+    func handle(_ context: RequestContext, isOwn: (String) -> Bool) {
+        context.respond(HTTPResponse(.ok, body: .bytes(Array(context.head.path.utf8))))
+    }
+}
+
+extension Endpoint {
+    fileprivate var port: UInt16? { if case .tcp(_, let port) = self { port } else { nil } }
 }

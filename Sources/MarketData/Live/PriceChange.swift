@@ -7,7 +7,7 @@ internal import WebAPI
 /// A symbol's newest price and moving average, as clients of a stream get them.
 ///
 /// Their number is that of the change that made them, over all symbols: whoever sees one sees all before it, see
-/// `sql/0016_price_changes.sql`.
+/// `sql/0017_price_changes.sql`.
 enum PriceChange {
     /// The Redis channel on which workers say that something has changed. A hint: who misses it looks later.
     static let channel = "price-changes"

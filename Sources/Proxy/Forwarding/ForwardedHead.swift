@@ -11,13 +11,16 @@ enum ForwardedHead {
 
     /// Appends the head of the request of `context`.
     ///
-    /// - Parameter upgrade: The protocol that the client would rather speak; nil for none.
+    /// - Parameters:
+    ///   - upgrade: The protocol that the client would rather speak; nil for none.
+    ///   - task: What the cache asks, in the place of what the client does.
     static func append(
         _ context: RequestContext,
         _ route: ProxyRoute,
         to upstream: Upstream,
         framing: BodyFraming,
-        upgrade: String?,
+        upgrade: String? = nil,
+        task: CacheTask? = nil,
         _ bytes: inout [UInt8]
     ) {
         let head = context.head
@@ -34,6 +37,10 @@ enum ForwardedHead {
             // one of ours.
             head.fields.appendEndToEnd(to: &lines, announcesTrailers: framing == .chunked) { name in
                 FieldNames.isWrittenByProxy(name) || !head.expectsContinue && name.isIgnoringCase("expect")
+                    || task?.replaces(name) ?? false
+            }
+            for field in task?.conditions ?? HTTPFields() {
+                HeadWriter.appendField(field.name, to: &lines) { $0.append(utf8: field.value) }
             }
             appendOwn(context, &lines)
             appendHop(head, upgrade, &lines)

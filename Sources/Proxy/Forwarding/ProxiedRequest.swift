@@ -25,7 +25,11 @@ final class ProxiedRequest: HTTPClientReceiver {
     private var wholeBody: [UInt8] = []
     private var hasFailedOver = false
     private let onEnd: @ReactorActor (ProxiedRequest, ProxiedOutcome) -> Void
-    private let startedAt = Reactor.now
+    /// What its answer means for the cache; nil on a route without one.
+    private let task: CacheTask?
+    /// Whether the client gets its answer from the cache, perhaps while it comes.
+    private var isDelivered = false
+    private let startedAt: Instant
     private let framing: BodyFraming
     /// What the client would rather speak; nil once that is settled.
     private var upgrade: String?
@@ -42,8 +46,12 @@ final class ProxiedRequest: HTTPClientReceiver {
         _ context: RequestContext,
         _ route: ProxyRoute,
         _ group: UpstreamGroup,
+        task: CacheTask?,
+        startedAt: Instant,
         onEnd: @escaping @ReactorActor (ProxiedRequest, ProxiedOutcome) -> Void
     ) {
+        self.task = task
+        self.startedAt = startedAt
         self.context = context
         self.route = route
         self.group = group
@@ -76,7 +84,7 @@ final class ProxiedRequest: HTTPClientReceiver {
         let isComplete = upgrade == nil && (!framing.hasBytes || !wholeBody.isEmpty)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(1024 + wholeBody.count)
-        ForwardedHead.append(context, route, to: upstream, framing: framing, upgrade: upgrade, &bytes)
+        ForwardedHead.append(context, route, to: upstream, framing: framing, upgrade: upgrade, task: task, &bytes)
         bytes += wholeBody
         let method = context.head.method
         var request = HTTPClientRequest(
@@ -85,6 +93,7 @@ final class ProxiedRequest: HTTPClientReceiver {
             isIdempotent: upgrade == nil && method.isIdempotent || context.head.fields.contains("idempotency-key")
         )
         request.asksForUpgrade = upgrade != nil
+        request.insists = group.insists(on: upstream)
         exchange = upstream.client.open(
             request,
             isComplete: isComplete,
@@ -160,10 +169,20 @@ final class ProxiedRequest: HTTPClientReceiver {
         status = head.status
         continueTimer?.cancel()
         exchange?.moveDeadline(to: Reactor.now + route.idleTimeout)
-        let fields = head.fields.endToEnd(announcesTrailers: head.framing == .chunked) { FieldNames.isForProxy($0) }
+        var fields = head.fields.endToEnd(announcesTrailers: head.framing == .chunked) { FieldNames.isForProxy($0) }
         if upgrade.take() != nil {
             if head.status == .switchingProtocols { return beginTunnel(head, fields) }
             exchange?.finishRequest()
+        }
+        if let verdict = task?.began(head, fields) {
+            switch verdict {
+            case .pass(let cacheStatus): fields.append("Cache-Status", cacheStatus)
+            case .fill(let answer, let cacheStatus): return deliver(answer, cacheStatus)
+            case .give(let answer, let cacheStatus):
+                // Of an error that is not given nobody reads the rest; a 304 has none.
+                if head.status != .notModified { exchange.take()?.cancel() }
+                return deliver(answer, cacheStatus)
+            }
         }
         if context.head.method == .head || head.status.forbidsBody {
             return context.respond(
@@ -172,6 +191,20 @@ final class ProxiedRequest: HTTPClientReceiver {
         }
         let length: Int? = if case .length(let count) = head.framing { count } else { nil }
         writer = context.startResponse(head.status, fields: fields, length: length)
+    }
+
+    /// Gives what the cache has, or gets from here.
+    private func deliver(_ answer: CachedAnswer, _ cacheStatus: String) {
+        isDelivered = true
+        CachedDelivery.give(answer, to: context, status: cacheStatus, now: Clock.seconds) { [self] status, isWhole in
+            if isWhole {
+                end(.answered(status))
+            } else if answer.progress == .cut {
+                end(.cut(status, .connectionLost(mayHaveBeenProcessed: true)))
+            } else {
+                abandon()
+            }
+        }
     }
 
     private func beginTunnel(_ head: ResponseHead, _ fields: HTTPFields) {
@@ -188,6 +221,7 @@ final class ProxiedRequest: HTTPClientReceiver {
 
     func responseBodyReceived(_ bytes: Span<UInt8>) {
         if let tunnel { return tunnel.received(bytes) }
+        if isDelivered { return fill(bytes) }
         guard let writer else { return }
         writer.write(bytes)
         guard !writer.hasRoom, !writer.isClosed else {
@@ -204,10 +238,22 @@ final class ProxiedRequest: HTTPClientReceiver {
         }
     }
 
+    /// Gives a piece to the cache, from where the client gets it.
+    private func fill(_ bytes: Span<UInt8>) {
+        exchange?.moveDeadline(to: Reactor.now + route.idleTimeout)
+        guard let task, let answer = task.filling else { return }
+        task.append(bytes)
+        // What is kept is taken at the upstream's pace, whoever reads it: it is small.
+        guard answer.whenRoom({ [self] in exchange?.resume() }) else { return }
+        exchange?.pause()
+        exchange?.moveDeadline(to: .distantFuture)
+    }
+
     func responseEnded(_ failure: HTTPClientError?) {
         let trailers = exchange?.trailers
         exchange = nil
         if let tunnel { return tunnel.upstreamEnded(failure) }
+        if isDelivered { return task?.ended(isWhole: failure == nil) ?? () }
         guard let failure else {
             writer?.finish(trailers: trailers)
             return end(.answered(status ?? .ok))
@@ -217,6 +263,8 @@ final class ProxiedRequest: HTTPClientReceiver {
             // Without its end, so that nobody takes the part for the whole.
             writer?.abort()
             end(.cut(status, failure))
+        } else if case .give(let answer, let cacheStatus)? = task?.failed() {
+            deliver(answer, cacheStatus)
         } else {
             let error = failure.proxyError
             context.fail(error, fields: failure.proxyStatus)
@@ -237,7 +285,9 @@ final class ProxiedRequest: HTTPClientReceiver {
 
     /// The client has left, or the server has answered it.
     private func abandon() {
-        exchange.take()?.cancel()
+        // What is kept is of use to the next one, who will ask soon: it is small, and comes at its own pace.
+        let isKept = task?.filling != nil && !(task?.isDetached ?? false)
+        if !isKept { exchange.take()?.cancel() }
         context.abandon()
         end(.abandoned)
     }
@@ -252,7 +302,9 @@ final class ProxiedRequest: HTTPClientReceiver {
         continueTimer?.cancel()
         continueTimer = nil
         context.onClientGone = nil
-        onEnd(self, ProxiedOutcome(result: result, duration: Reactor.now - startedAt))
+        // While the answer still comes, its end is told when it is there.
+        if exchange == nil { task?.ended(isWhole: false) }
+        onEnd(self, ProxiedOutcome(result, since: startedAt))
     }
 }
 
@@ -280,4 +332,11 @@ struct ProxiedOutcome {
     }
     /// From the complete head of the request to the last byte of the answer.
     let duration: Duration
+
+    /// - Parameter start: When the head of the request was complete.
+    @ReactorActor
+    init(_ result: Result, since start: Instant) {
+        self.result = result
+        duration = Reactor.now - start
+    }
 }

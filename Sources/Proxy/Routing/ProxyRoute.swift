@@ -1,3 +1,5 @@
+public import TLS
+
 /// Where requests go whose path begins with a prefix.
 public struct ProxyRoute: Sendable {
     /// One of those that answer.
@@ -23,6 +25,8 @@ public struct ProxyRoute: Sendable {
     public var rewrite = ""
     /// Whether `Host` says what the client said.
     public var keepsHost = false
+    /// Whether answers are kept and given again, as the upstream's `Cache-Control` says.
+    public var isCached = false
     /// From the request's last byte to the head of the answer; then 504.
     public var timeout = Duration.seconds(30)
     /// Without progress of a body, either way; then the answer is cut.
@@ -32,12 +36,24 @@ public struct ProxyRoute: Sendable {
     /// How long one attempt to connect may take.
     public var connectTimeout = Duration.seconds(1)
 
+    /// Whom `https` upstreams are proven by.
+    public var tls: TLSClientContext?
+    /// What upstreams are asked now and then, to learn whether they answer; nil for nothing.
+    public var checkPath: String?
+    /// How often.
+    public var checkInterval = Duration.seconds(5)
+
     /// A route with the default times.
     public init(prefix: String, targets: [Target]) {
         precondition(prefix.hasPrefix("/"), "a prefix begins with a slash")
         precondition(!targets.isEmpty, "somebody answers")
         self.prefix = prefix
         self.targets = targets
+    }
+
+    /// Whether another route asks the same of the same upstreams.
+    func asksAs(_ other: ProxyRoute) -> Bool {
+        prefix == other.prefix && targets == other.targets && rewrite == other.rewrite && keepsHost == other.keepsHost
     }
 
     /// What an upstream is asked for in the place of a path, or of a path with its query.

@@ -1,5 +1,6 @@
 public import Configuration
 internal import HTTPClient
+internal import TLS
 public import Service
 
 /// `[[proxy]]`: where requests go whose path is none of the gateway's own.
@@ -28,6 +29,14 @@ public struct ProxySettings: Sendable {
     public var host = Host.replace
     /// What stands in the place of the prefix; empty for the prefix itself.
     public var rewrite = ""
+    /// Whether answers are kept.
+    public var isCached = false
+    /// File of the authorities that `https` upstreams are proven by; empty for those of the system.
+    public var trust = ""
+    /// What upstreams are asked now and then; empty for nothing.
+    public var check = ""
+    /// How often.
+    public var checkInterval = Duration.seconds(5)
 
     /// The rows.
     public static let table = RepeatedTable.listed(
@@ -49,7 +58,7 @@ public struct ProxySettings: Sendable {
             "upstreams",
             \.upstreams,
             count: 1...32,
-            form: "http://HOST:PORT [weight=N] or \"simulator\"",
+            form: "http[s]://HOST[:PORT][/PATH] [weight=N] or \"simulator\"",
             "Who answers; the less loaded of two drawn by weight"
         ) { isUpstream($0) ? $0 : nil }
         .required
@@ -70,10 +79,26 @@ public struct ProxySettings: Sendable {
             form: "a path that begins and ends with a slash",
             "Takes the place of the prefix; empty for none"
         ) { $0.hasPrefix("/") && $0.hasSuffix("/") }
+        Key("cache", \.isCached, "Keeps answers as their Cache-Control says, and gives them again")
+        Key(
+            "trust",
+            \.trust,
+            length: 0...4096,
+            form: "a path",
+            "PEM file of the authorities that prove https upstreams; empty for those of the system"
+        ) { _ in true }
+        Key(
+            "check",
+            \.check,
+            length: 0...1024,
+            form: "a path that begins with a slash",
+            "Path asked of each upstream, to see if it answers; empty for none"
+        ) { $0.hasPrefix("/") }
+        Key("check_interval_ms", \.checkInterval, in: 100...3_600_000, "Time between two of these")
     }
 
     private static func isUpstream(_ text: String) -> Bool {
-        text == "simulator" || text.hasPrefix("simulator ") || text.hasPrefix("http://")
+        text == "simulator" || ["simulator ", "http://", "https://"].contains { text.hasPrefix($0) }
     }
 }
 
@@ -105,6 +130,16 @@ extension ProxyRoute {
             route.connectTimeout = values.connectTimeout
             route.idleTimeout = values.idleTimeout
             route.tunnelTimeout = values.tunnelTimeout
+            route.isCached = values.isCached
+            route.checkPath = values.check.isEmpty ? nil : values.check
+            route.checkInterval = values.checkInterval
+            if targets.contains(where: \.url.isSecure) {
+                do throws(TLSSetupError) {
+                    route.tls = try TLSClientContext(authorities: values.trust.isEmpty ? nil : values.trust)
+                } catch {
+                    throw StartupError(row.problem(with: "trust", "is of no use: \(error)").description)
+                }
+            }
             routes.append(route)
         }
         return routes

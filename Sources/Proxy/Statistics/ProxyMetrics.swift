@@ -59,6 +59,20 @@ final class ProxyFigures {
 }
 
 extension Proxy: Measured {
+    private static let cacheRequests = Metric.counter(
+        "tickloop_proxy_cache_requests_total",
+        "Requests of routes with a cache, by what it did for them.",
+        labels: "outcome"
+    )
+    private static let cacheBytes = Metric.gauge("tickloop_proxy_cache_bytes", "Bytes that the cache keeps.")
+    private static let cacheTargets = Metric.gauge(
+        "tickloop_proxy_cache_targets",
+        "Targets of which answers are kept."
+    )
+    private static let cacheEvictions = Metric.counter(
+        "tickloop_proxy_cache_evictions_total",
+        "Targets that were dropped to make room."
+    )
     private static let statisticsRows = Metric.counter(
         "tickloop_proxy_statistics_total",
         "Requests whose row was taken, or dropped because there was no room for it.",
@@ -69,6 +83,12 @@ extension Proxy: Measured {
         for (route, figures) in figures.sorted(by: { $0.key < $1.key }) {
             page.labelled("route", route) { figures.collect(into: &$0) }
         }
+        for outcome in CacheOutcome.allCases {
+            page.add(Self.cacheRequests, cache.counts[outcome] ?? 0, [outcome.rawValue])
+        }
+        page.add(Self.cacheBytes, cache.byteCount)
+        page.add(Self.cacheTargets, cache.count)
+        page.add(Self.cacheEvictions, cache.evictions)
         page.add(Self.statisticsRows, statistics?.recorded ?? 0, ["recorded"])
         page.add(Self.statisticsRows, statistics?.dropped ?? 0, ["dropped"])
         for (name, client) in clients { page.labelled("upstream", name) { client.collect(into: &$0) } }

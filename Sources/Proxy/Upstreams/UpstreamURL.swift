@@ -1,8 +1,10 @@
 internal import HTTPWire
 public import Reactor
 
-/// The base URL of an upstream, as `http://host:port/base`.
+/// The base URL of an upstream, as `http://host:port/base`, or the same with `https`.
 public struct UpstreamURL: Hashable, Sendable, CustomStringConvertible {
+    /// Whether it is `https`.
+    public let isSecure: Bool
     /// Where it is.
     public let endpoint: Endpoint
     /// `host` or `host:port`, as it stands in the URL: what `Host` says.
@@ -17,7 +19,7 @@ public struct UpstreamURL: Hashable, Sendable, CustomStringConvertible {
         /// What was expected instead.
         public var description: String {
             switch self {
-            case .notHTTP: "an upstream is a URL that begins with http://"
+            case .notHTTP: "an upstream is a URL that begins with http:// or https://"
             case .invalidHost: "the URL of an upstream has a host, perhaps a port, and no user"
             case .invalidWeight: "a weight is a whole number from 1 to 1000"
             case .invalidPath: "the path of an upstream is plain, without a query"
@@ -27,13 +29,15 @@ public struct UpstreamURL: Hashable, Sendable, CustomStringConvertible {
 
     /// Parses a URL.
     public init(parsing text: String) throws(ParseError) {
-        guard text.hasPrefix("http://") else { throw .notHTTP }
-        let rest = text.dropFirst("http://".count)
+        guard let scheme = ["http://", "https://"].first(where: { text.hasPrefix($0) }) else { throw .notHTTP }
+        isSecure = scheme == "https://"
+        let rest = text.dropFirst(scheme.count)
         let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         let path = rest.dropFirst(authority.count)
         guard HeadWriter.isAuthority(String(authority)) else { throw .invalidHost }
         let hasPort = authority.last != "]" && authority.split(separator: "]").last?.contains(":") == true
-        guard let endpoint = try? Endpoint(parsing: hasPort ? String(authority) : "\(authority):80") else {
+        guard let endpoint = try? Endpoint(parsing: hasPort ? String(authority) : "\(authority):\(isSecure ? 443 : 80)")
+        else {
             throw .invalidHost
         }
         guard path.utf8.allSatisfy({ Self.isPlain($0) }) else { throw .invalidPath }
@@ -43,7 +47,10 @@ public struct UpstreamURL: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The URL as it was given, without a slash at its end.
-    public var description: String { "http://\(authority)\(basePath)" }
+    public var description: String { "\(origin)\(basePath)" }
+
+    /// The URL without its path.
+    var origin: String { "\(isSecure ? "https" : "http")://\(authority)" }
 
     private static func isPlain(_ byte: UInt8) -> Bool {
         switch byte {

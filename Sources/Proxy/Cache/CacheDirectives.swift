@@ -1,0 +1,126 @@
+internal import HTTPWire
+
+/// What `Cache-Control` says in a request or an answer (RFC 9111 §5.2).
+///
+/// A directive that is not understood is passed over. One whose number cannot be read is the strict reading of it: an
+/// age of 0, and no leave to be stale.
+struct CacheDirectives: Equatable, Sendable {
+    var noStore = false
+    /// Also with names of fields: the whole answer is meant then.
+    var noCache = false
+    /// Also with names of fields.
+    var isPrivate = false
+    var isPublic = false
+    var mustRevalidate = false
+    var proxyRevalidate = false
+    var mustUnderstand = false
+    var onlyIfCached = false
+    var maxAge: Int?
+    var sharedMaxAge: Int?
+    var staleWhileRevalidate: Int?
+    var staleIfError: Int?
+    var minFresh: Int?
+    /// How stale a client would take an answer; `.max` for any age.
+    var maxStale: Int?
+
+    init() {}
+
+    /// Reads all lines of `Cache-Control`, or `Pragma` where there is none (RFC 9111 §5.4).
+    init(_ fields: HTTPFields, isRequest: Bool) {
+        let lines = fields.values("cache-control")
+        if lines.isEmpty, isRequest, fields.list("pragma", contains: "no-cache") { noCache = true }
+        for line in lines {
+            for member in Self.members(of: line) { take(member.name, member.argument) }
+        }
+    }
+
+    private mutating func take(_ name: String, _ argument: String?) {
+        switch name {
+        case "no-store": noStore = true
+        case "no-cache": noCache = true
+        case "private": isPrivate = true
+        case "public": isPublic = true
+        case "must-revalidate": mustRevalidate = true
+        case "proxy-revalidate": proxyRevalidate = true
+        case "must-understand": mustUnderstand = true
+        case "only-if-cached": onlyIfCached = true
+        // Of several the smallest, so that nobody gets more than was promised.
+        case "max-age": maxAge = Self.least(maxAge, argument)
+        case "s-maxage": sharedMaxAge = Self.least(sharedMaxAge, argument)
+        case "stale-while-revalidate": staleWhileRevalidate = Self.least(staleWhileRevalidate, argument)
+        case "stale-if-error": staleIfError = Self.least(staleIfError, argument)
+        case "min-fresh": minFresh = max(minFresh ?? 0, argument.flatMap(DeltaSeconds.parse) ?? .max)
+        case "max-stale": maxStale = argument == nil ? .max : Self.least(maxStale, argument)
+        default: break
+        }
+    }
+
+    private static func least(_ other: Int?, _ argument: String?) -> Int {
+        min(other ?? .max, argument.flatMap(DeltaSeconds.parse) ?? 0)
+    }
+
+    /// `name`, `name=token` and `name="text"`, between commas that stand in no text.
+    private static func members(of line: String) -> [(name: String, argument: String?)] {
+        var members: [(name: String, argument: String?)] = []
+        for part in QuotedList.members(of: line) {
+            guard let mark = part.firstIndex(of: "=") else {
+                members.append((part.lowercased(), nil))
+                continue
+            }
+            var argument = part[part.index(after: mark)...]
+            if argument.count >= 2, argument.first == "\"", argument.last == "\"" {
+                argument = argument.dropFirst().dropLast()
+            }
+            members.append((part[..<mark].lowercased(), String(argument)))
+        }
+        return members
+    }
+}
+
+/// Seconds as they stand in a directive and in `Age` (RFC 9111 §1.2.2).
+enum DeltaSeconds {
+    /// What is larger is this large: some 68 years.
+    static let largest = Int(Int32.max)
+
+    /// nil for anything but digits.
+    static func parse(_ text: String) -> Int? {
+        guard !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+            return nil
+        }
+        return min(Int(text) ?? largest, largest)
+    }
+}
+
+/// A list whose members may hold text in quotes (RFC 9110 §5.6.1).
+enum QuotedList {
+    /// The members without the space around them, empty ones left out.
+    static func members(of line: String) -> [Substring] {
+        var members: [Substring] = []
+        var start = line.startIndex
+        var isQuoted = false
+        var isEscaped = false
+        for index in line.indices {
+            let mark = line[index]
+            if isEscaped {
+                isEscaped = false
+            } else if isQuoted {
+                isEscaped = mark == "\\"
+                if mark == "\"" { isQuoted = false }
+            } else if mark == "\"" {
+                isQuoted = true
+            } else if mark == "," {
+                members.append(line[start..<index])
+                start = line.index(after: index)
+            }
+        }
+        members.append(line[start...])
+        return members.map(trimmed).filter { !$0.isEmpty }
+    }
+
+    private static func trimmed(_ text: Substring) -> Substring {
+        var text = text
+        while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
+        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
+        return text
+    }
+}

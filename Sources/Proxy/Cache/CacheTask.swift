@@ -1,0 +1,179 @@
+internal import HTTPClient
+internal import HTTPWire
+internal import Reactor
+
+/// What one request to an upstream means for the cache: what it asks besides, and what its answer is good for.
+@ReactorActor
+final class CacheTask {
+    /// What is done with an answer whose head has come.
+    enum Verdict {
+        /// It is the client's alone.
+        case pass(cacheStatus: String)
+        /// It is kept; its body goes to it and from there to whoever reads.
+        case fill(CachedAnswer, cacheStatus: String)
+        /// What is kept is given in its place.
+        case give(CachedAnswer, cacheStatus: String)
+    }
+
+    private let cache: ResponseCache
+    private let key: String
+    private let head: RequestHead
+    private let asked: CacheDirectives
+    /// What is kept and no longer fresh.
+    private let kept: CachedAnswer?
+    /// Whether the answer may be kept; if not, what is kept may be wrong afterwards.
+    private let mayStore: Bool
+    /// What `Cache-Status` says of why the upstream was asked.
+    private let reason: String
+    private let requestedAt = Clock.seconds
+    private var flight: CacheFlight?
+    private(set) var filling: CachedAnswer?
+    /// Whether ``filling`` has grown too large: it is passed to its one reader only.
+    private(set) var isDetached = false
+    /// Of ``filling``, what the cache counts.
+    private var countedBytes = 0
+
+    /// A request whose answer may be kept.
+    ///
+    /// - Parameter flight: Those who wait for this one's answer.
+    init(
+        _ cache: ResponseCache,
+        _ key: String,
+        _ head: RequestHead,
+        kept: CachedAnswer? = nil,
+        flight: CacheFlight? = nil,
+        mayStore: Bool = true,
+        reason: String
+    ) {
+        self.cache = cache
+        self.key = key
+        self.head = head
+        self.kept = kept
+        self.flight = flight
+        self.mayStore = mayStore
+        self.reason = reason
+        asked = CacheDirectives(head.fields, isRequest: true)
+    }
+
+    /// What the upstream is asked besides, in the place of what the client asked.
+    var conditions: HTTPFields? { kept?.conditions }
+
+    /// Whether a field of the client is left out, because its answer is made here.
+    func replaces(_ name: Span<UInt8>) -> Bool {
+        guard kept != nil else { return false }
+        return ["if-none-match", "if-modified-since", "if-match", "if-unmodified-since", "if-range", "range"]
+            .contains { name.isIgnoringCase($0) }
+    }
+
+    // MARK: The answer
+
+    /// - Parameter fields: Those of the answer that are passed on.
+    func began(_ response: ResponseHead, _ fields: HTTPFields) -> Verdict {
+        let now = Clock.seconds
+        let status = "tickloop; fwd=\(reason); fwd-status=\(response.status.code)"
+        guard mayStore else {
+            if CacheRules.invalidates(head.method, response.status) { invalidate(fields) }
+            cache.note(.passed)
+            return .pass(cacheStatus: status)
+        }
+        if let kept {
+            if response.status == .notModified { return validated(kept, fields, now) }
+            if CacheRules.isError(response.status), let given = failed() { return given }
+        }
+        let isStored = CacheRules.mayStore(head, response.status, fields) && cache.mayFill(response)
+        guard isStored else {
+            if response.status.code < 500, kept != nil { cache.invalidate(key) }
+            cache.note(.passed)
+            settle(.alone)
+            return .pass(cacheStatus: status)
+        }
+        let answer = CachedAnswer(response, fields, to: head, requestedAt: requestedAt, receivedAt: now)
+        filling = answer
+        count(answer.length ?? 0)
+        cache.note(.stored)
+        // Who waits may read along where it is known that all of it will be kept.
+        if answer.length != nil { settle(.shared(answer)) }
+        return .fill(answer, cacheStatus: "\(status); stored")
+    }
+
+    /// What a request changed is not known any more, nor what it says that it changed on the same host (RFC 9111 §4.4).
+    private func invalidate(_ fields: HTTPFields) {
+        cache.invalidate(key)
+        let host = (head.authority ?? "").lowercased()
+        for place in fields.values("location") + fields.values("content-location") {
+            if place.hasPrefix("/"), !place.hasPrefix("//") {
+                cache.invalidate(host + place)
+            } else if let scheme = ["http://", "https://"].first(where: { place.hasPrefix($0) }) {
+                let rest = place.dropFirst(scheme.count)
+                if rest.lowercased().hasPrefix(host + "/") { cache.invalidate(host + rest.dropFirst(host.count)) }
+            }
+        }
+    }
+
+    private func validated(_ kept: CachedAnswer, _ fields: HTTPFields, _ now: Int) -> Verdict {
+        kept.freshen(fields, requestedAt: requestedAt, receivedAt: now)
+        cache.keep(kept, under: key)
+        cache.note(.validated)
+        settle(.shared(kept))
+        return .give(kept, cacheStatus: "tickloop; fwd=stale; fwd-status=304; stored")
+    }
+
+    /// There is no answer, or it is an error: what is kept may do.
+    func failed() -> Verdict? {
+        guard let kept, CacheRules.mayServeOnError(kept.freshness, asked: asked, now: Clock.seconds) else {
+            settle(.alone)
+            return nil
+        }
+        cache.note(.staleOnError)
+        settle(.shared(kept))
+        return .give(kept, cacheStatus: "tickloop; hit; ttl=\(kept.ttl); detail=stale-if-error")
+    }
+
+    /// A piece of the body.
+    func append(_ bytes: Span<UInt8>) {
+        guard let filling else { return }
+        filling.append(bytes)
+        guard filling.length == nil, !isDetached else { return }
+        count(bytes.count)
+        guard filling.body.count > cache.answerBytesMax else { return }
+        isDetached = true
+        filling.detach()
+        count(-countedBytes)
+        settle(.alone)
+    }
+
+    /// The answer is complete, or will not be. Called once at the end, also when nothing was kept.
+    func ended(isWhole: Bool) {
+        if let filling = filling.take() {
+            count(-countedBytes)
+            filling.end(isWhole ? .complete : .cut)
+            if isWhole, !isDetached {
+                cache.keep(filling, under: key)
+                settle(.shared(filling))
+            }
+            filling.tellReaders()
+        }
+        settle(.alone)
+    }
+
+    private func count(_ bytes: Int) {
+        countedBytes += bytes
+        cache.fillingChanged(by: bytes)
+    }
+
+    private func settle(_ outcome: CacheFlight.Outcome) {
+        guard let flight = flight.take() else { return }
+        cache.endFlight(key, flight)
+        flight.settle(outcome)
+    }
+}
+
+extension CachedAnswer {
+    /// Seconds that it is still fresh; less than 0 since it is not.
+    var ttl: Int { freshness.lifetime - freshness.age(now: Clock.seconds) }
+}
+
+/// The time of day, to the second, as HTTP's dates have it.
+enum Clock {
+    @ReactorActor static var seconds: Int { Int(Reactor.unixTime / .seconds(1)) }
+}

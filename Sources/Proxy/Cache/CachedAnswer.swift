@@ -1,0 +1,159 @@
+internal import HTTPServer
+internal import HTTPWire
+internal import Reactor
+internal import WebAPI
+
+/// An answer that is kept, or is about to be: its head, and its body as far as it has come.
+@ReactorActor
+final class CachedAnswer {
+    enum Progress {
+        case filling
+        case complete
+        /// The upstream's answer broke off, so that nobody may take this one for whole.
+        case cut
+    }
+
+    /// Of a body that is not kept, what waits for its reader before the upstream is paused.
+    private static let windowBytes = 256 * 1024
+
+    let status: HTTPStatus
+    private(set) var fields: HTTPFields
+    private(set) var freshness: Freshness
+    private(set) var progress = Progress.filling
+    private(set) var body: [UInt8] = []
+    /// What `Content-Length` said; nil if it is not known before the end.
+    let length: Int?
+    private let vary: CacheVariant
+    /// Whether it has become too large to be kept: it has one reader, and what that one has read is dropped.
+    private var isDetached = false
+    /// How many bytes of the body are not in ``body`` any more.
+    private(set) var droppedBytes = 0
+    /// How far the one who read last has come.
+    private var readBytes = 0
+    /// The upstream, while it must not send more.
+    private var onRead: (() -> Void)?
+    /// Those who have read everything that has come.
+    private var readers: [() -> Void] = []
+    /// Fields with `Age`, of one second: most requests of a second find them made.
+    private var served: (second: Int, fields: HTTPFields)?
+
+    init(_ head: ResponseHead, _ fields: HTTPFields, to request: RequestHead, requestedAt: Int, receivedAt: Int) {
+        status = head.status
+        self.fields = fields
+        freshness = Freshness(fields, requestedAt: requestedAt, receivedAt: receivedAt)
+        length = if case .length(let count) = head.framing { count } else { head.framing == .none ? 0 : nil }
+        vary = CacheVariant(fields, of: request)
+        if let length { body.reserveCapacity(length) }
+    }
+
+    /// Whether a request asks for the same as the one that this answered (RFC 9111 §4.1).
+    func answers(_ request: RequestHead) -> Bool { vary.matches(request) }
+
+    /// Whether the two would be asked for by the same requests.
+    func isVariantOf(_ other: CachedAnswer) -> Bool { vary == other.vary }
+
+    /// What it weighs.
+    var bytes: Int {
+        (length ?? body.count) + fields.reduce(256) { $0 + $1.name.utf8.count + $1.value.utf8.count + 32 }
+    }
+
+    // MARK: Filling
+
+    func append(_ bytes: Span<UInt8>) {
+        body.append(copying: bytes)
+        tellReaders()
+    }
+
+    /// Nothing more comes. Those who read learn it by ``tellReaders()``.
+    func end(_ progress: Progress) { self.progress = progress }
+
+    func tellReaders() {
+        var told: [() -> Void] = []
+        swap(&told, &readers)
+        for reader in told { reader() }
+    }
+
+    /// It will not be kept.
+    func detach() { isDetached = true }
+
+    /// Its only reader has written so many bytes of a body that is not kept.
+    func dropRead(upTo position: Int) {
+        readBytes = position
+        guard isDetached else { return }
+        // Half at a time, so that each byte is moved at most once on average.
+        if (position - droppedBytes) * 2 >= body.count {
+            body.removeFirst(position - droppedBytes)
+            droppedBytes = position
+        }
+        if unreadBytes < Self.windowBytes { onRead.take()?() }
+    }
+
+    private var unreadBytes: Int { droppedBytes + body.count - readBytes }
+
+    /// Whether a body that is not kept must wait for its reader, who then is told of by a call.
+    func whenRoom(_ then: @escaping @ReactorActor () -> Void) -> Bool {
+        guard isDetached, unreadBytes >= Self.windowBytes else { return false }
+        onRead = then
+        return true
+    }
+
+    /// Calls once when there is more, or no more comes.
+    func whenMore(_ then: @escaping @ReactorActor () -> Void) { readers.append(then) }
+
+    // MARK: Validation
+
+    /// Takes what a 304 says (RFC 9111 §3.2); what describes the body stays.
+    func freshen(_ update: HTTPFields, requestedAt: Int, receivedAt: Int) {
+        var merged = fields
+        for name in Set(update.map { $0.name.lowercased() }) where !name.hasPrefix("content-") { merged.remove(name) }
+        merged.remove("age")
+        for field in update where !field.name.lowercased().hasPrefix("content-") {
+            merged.append(field.name, field.value)
+        }
+        fields = merged
+        freshness = Freshness(fields, requestedAt: requestedAt, receivedAt: receivedAt)
+        served = nil
+    }
+
+    /// What asks an upstream whether it is still right; nil if it has nothing to ask with.
+    var conditions: HTTPFields? {
+        var conditions = HTTPFields()
+        if let tag = fields["etag"] { conditions.append("If-None-Match", tag) }
+        if let time = fields["last-modified"] { conditions.append("If-Modified-Since", time) }
+        return conditions.isEmpty ? nil : conditions
+    }
+
+    // MARK: Giving
+
+    /// The fields for a client, with its age.
+    func fields(now: Int) -> HTTPFields {
+        if let served, served.second == now { return served.fields }
+        var aged = fields
+        aged["Age"] = "\(freshness.age(now: now))"
+        served = (now, aged)
+        return aged
+    }
+}
+
+/// What a request said in the fields that an answer names in `Vary`.
+struct CacheVariant: Hashable, Sendable {
+    private let names: [String]
+    private let values: [String]
+
+    init(_ answer: HTTPFields, of request: RequestHead) {
+        let named = answer.values("vary").flatMap { QuotedList.members(of: $0) }.map { $0.lowercased() }
+        names = Set(named).sorted()
+        values = names.map { Self.value($0, of: request) }
+    }
+
+    func matches(_ request: RequestHead) -> Bool {
+        names.isEmpty || zip(names, values).allSatisfy { Self.value($0, of: request) == $1 }
+    }
+
+    /// Several lines are one list, and space around its commas means nothing.
+    private static func value(_ name: String, of request: RequestHead) -> String {
+        let lines = request.fields.values(name)
+        guard !lines.isEmpty else { return "\0" }
+        return lines.flatMap { QuotedList.members(of: $0) }.joined(separator: ",")
+    }
+}

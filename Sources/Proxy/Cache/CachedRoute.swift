@@ -1,0 +1,70 @@
+internal import HTTPWire
+internal import Reactor
+internal import WebAPI
+
+/// Decides for each request of a route with a cache: given from it, waited for, or asked for.
+@ReactorActor
+struct CachedRoute {
+    enum Decision {
+        /// Given as it is.
+        case give(CachedAnswer, cacheStatus: String, refreshes: Bool)
+        /// Somebody asks the same: to be told of the answer.
+        case wait(CacheFlight)
+        /// Asked for.
+        case ask(CacheTask)
+        /// The client wants only what is kept, and nothing is.
+        case fail
+    }
+
+    /// How long a request waits for another one's answer; then it asks for itself.
+    static let patience = Duration.seconds(5)
+
+    let cache: ResponseCache
+
+    /// - Parameter mayWait: Whether the request has not waited yet.
+    func decide(_ head: RequestHead, _ key: String, mayWait: Bool) -> Decision {
+        let asked = CacheDirectives(head.fields, isRequest: true)
+        guard head.method == .get || head.method == .head else { return bystander(head, key, "method") }
+        guard !head.framing.hasBytes, !asked.noStore else { return bystander(head, key, "request") }
+        let isAuthorized = head.fields.contains("authorization")
+        guard let kept = cache.answer(to: head, key), !isAuthorized || CacheRules.isForAll(kept.freshness.said) else {
+            guard !asked.onlyIfCached else { return .fail }
+            guard head.method == .get else { return bystander(head, key, "uri-miss") }
+            // What only a part or a condition is asked for may come to nothing that others could use.
+            let isPlain = !head.fields.contains("range") && !ClientConditions.arePresent(head)
+            return ask(head, key, nil, asked, mayMerge: mayWait && !isAuthorized && isPlain)
+        }
+        switch CacheRules.use(kept.freshness, asked: asked, now: Clock.seconds) {
+        case .serve:
+            cache.note(.hit)
+            return .give(kept, cacheStatus: "tickloop; hit; ttl=\(kept.ttl)", refreshes: false)
+        case .serveAndRefresh:
+            cache.note(.stale)
+            return .give(kept, cacheStatus: "tickloop; hit; ttl=\(kept.ttl)", refreshes: true)
+        case .validate:
+            guard !asked.onlyIfCached else { return .fail }
+            guard head.method == .get else { return bystander(head, key, "stale") }
+            return ask(head, key, kept, asked, mayMerge: mayWait && !isAuthorized)
+        }
+    }
+
+    /// Its answer is not kept.
+    private func bystander(_ head: RequestHead, _ key: String, _ reason: String) -> Decision {
+        .ask(CacheTask(cache, key, head, mayStore: false, reason: reason))
+    }
+
+    private func ask(
+        _ head: RequestHead,
+        _ key: String,
+        _ kept: CachedAnswer?,
+        _ asked: CacheDirectives,
+        mayMerge: Bool
+    ) -> Decision {
+        // Who wants it anew gets it anew.
+        let merges = mayMerge && !asked.noCache && asked.maxAge == nil
+        if merges, let flight = cache.flight(key) { return .wait(flight) }
+        let flight = merges ? cache.beginFlight(key) : nil
+        let reason = kept == nil ? "uri-miss" : "stale"
+        return .ask(CacheTask(cache, key, head, kept: kept, flight: flight, reason: reason))
+    }
+}

@@ -1,0 +1,21 @@
+public import Configuration
+
+/// `[proxycache]`: what the routes of the proxy with `cache = true` keep together.
+public struct ProxyCacheSettings: Sendable {
+    /// Bytes kept.
+    public var byteLimit = 64 * 1024 * 1024
+
+    /// The keys.
+    public static let table = ConfigurationTable(
+        "proxycache",
+        "Answers that routes of [[proxy]] with a cache keep together",
+        Self()
+    ) {
+        Key(
+            "max_bytes",
+            \.byteLimit,
+            in: 65_536...17_179_869_184,
+            "Size of all of them at most, in bytes; of one a sixteenth of it"
+        )
+    }
+}

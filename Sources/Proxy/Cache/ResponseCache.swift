@@ -1,0 +1,151 @@
+internal import HTTPClient
+internal import HTTPWire
+public import Reactor
+
+/// The answers that the routes with `cache = true` share; see README.md.
+@ReactorActor
+public final class ResponseCache {
+    /// Answers of one target that differ by what `Vary` names; the oldest goes when there are more.
+    private static let variantsMax = 16
+
+    /// Most bytes of one answer: no answer drives out many others.
+    let answerBytesMax: Int
+    private var store: ScanResistantStore<[CachedAnswer]>
+    /// Requests under way whose answers others wait for, by what they ask.
+    private var flights: [String: CacheFlight] = [:]
+    /// Targets that are asked for anew beside their use.
+    private var refreshing: Set<String> = []
+    /// Bytes that are coming in, and are in no entry yet.
+    private var fillingBytes = 0
+
+    /// By what became of requests; for metrics.
+    private(set) var counts: [CacheOutcome: Int] = [:]
+
+    /// - Parameter byteLimit: Most bytes that are kept.
+    public init(byteLimit: Int) {
+        answerBytesMax = byteLimit / 16
+        store = ScanResistantStore(byteLimit: byteLimit)
+    }
+
+    /// Bytes that are kept.
+    public var byteCount: Int { store.byteCount }
+    /// Targets of which something is kept.
+    public var count: Int { store.count }
+    /// Targets that were dropped to make room.
+    public var evictions: Int { store.evictions }
+
+    func note(_ outcome: CacheOutcome) { counts[outcome, default: 0] += 1 }
+
+    // MARK: Looking
+
+    /// What a target is kept under: whoever is asked under another name may answer something else.
+    static func key(_ head: RequestHead) -> String {
+        "\((head.authority ?? "").lowercased())\(head.pathAndQuery)"
+    }
+
+    func answer(to head: RequestHead, _ key: String) -> CachedAnswer? { store.value(key)?.last { $0.answers(head) } }
+
+    // MARK: Keeping
+
+    /// Whether there is room for an answer that begins.
+    ///
+    /// Not for one that ends with its connection: nobody can tell whether that is its end.
+    func mayFill(_ head: ResponseHead) -> Bool {
+        guard head.framing != .untilClose else { return false }
+        let bytes = if case .length(let count) = head.framing { count } else { 0 }
+        return bytes <= answerBytesMax && fillingBytes + bytes <= store.byteLimit / 2
+    }
+
+    func fillingChanged(by bytes: Int) { fillingBytes += bytes }
+
+    func keep(_ answer: CachedAnswer, under key: String) {
+        var variants = (store.value(key) ?? []).filter { !$0.isVariantOf(answer) }
+        variants.append(answer)
+        if variants.count > Self.variantsMax { variants.removeFirst() }
+        store.insert(variants, bytes: variants.reduce(0) { $0 + $1.bytes }, for: key)
+    }
+
+    /// Forgets what is kept under a target.
+    func invalidate(_ key: String) { store.remove(key) }
+
+    // MARK: Merging
+
+    func flight(_ key: String) -> CacheFlight? { flights[key] }
+
+    /// Makes those who ask the same wait for this request's answer.
+    func beginFlight(_ key: String) -> CacheFlight {
+        let flight = CacheFlight()
+        flights[key] = flight
+        return flight
+    }
+
+    /// From now on others ask for themselves.
+    func endFlight(_ key: String, _ flight: CacheFlight) {
+        if flights[key] === flight { flights[key] = nil }
+    }
+
+    /// Whether this one is to ask for a target anew; others are doing it if not.
+    func beginRefresh(_ key: String) -> Bool { refreshing.insert(key).inserted }
+
+    func endRefresh(_ key: String) { refreshing.remove(key) }
+
+    // MARK: Purging
+
+    /// Forgets a target, or all whose beginning is given.
+    ///
+    /// - Parameter target: `host/path?query`, without a scheme.
+    /// - Returns: How many targets were forgotten.
+    @discardableResult
+    public func purge(_ target: String, isPrefix: Bool) -> Int {
+        guard isPrefix else { return store.remove(target) ? 1 : 0 }
+        let found = store.keys.filter { $0.hasPrefix(target) }
+        for key in found { store.remove(key) }
+        return found.count
+    }
+
+    /// Forgets everything: what other routes answer may be something else.
+    public func removeAll() { store.removeAll() }
+}
+
+/// What became of a request on a route with a cache; for metrics and `Cache-Status`.
+enum CacheOutcome: String, CaseIterable {
+    /// Given as it was kept.
+    case hit
+    /// Given though stale, and asked for anew beside it.
+    case stale
+    /// Given because the upstream failed.
+    case staleOnError = "stale_on_error"
+    /// Kept, and found right by the upstream.
+    case validated
+    /// Waited for somebody else's answer.
+    case merged
+    /// Asked for, and kept.
+    case stored
+    /// Asked for, and not kept.
+    case passed
+}
+
+/// A request whose answer others wait for.
+@ReactorActor
+final class CacheFlight {
+    enum Outcome {
+        /// The answer is for everybody, though perhaps not complete.
+        case shared(CachedAnswer)
+        /// It is not, or came to nothing: each asks for itself.
+        case alone
+    }
+
+    private var waiting: [(Outcome) -> Void] = []
+    private var isSettled = false
+
+    /// Calls once.
+    func wait(_ then: @escaping @ReactorActor (Outcome) -> Void) { waiting.append(then) }
+
+    func settle(_ outcome: Outcome) {
+        guard !isSettled else { return }
+        isSettled = true
+        var told: [(Outcome) -> Void] = []
+        swap(&told, &waiting)
+        for waiter in told { waiter(outcome) }
+    }
+}

@@ -1,0 +1,251 @@
+import HTTPWire
+import Reactor
+import TestSupport
+import Testing
+
+@testable import Proxy
+
+/// Routes with a cache, on the wire.
+@Suite struct CachingTests {
+    init() { Reactor.runInBackground() }
+
+    /// Runs `body` with a proxy whose route keeps answers.
+    @ReactorActor
+    private func withCache(_ body: @ReactorActor (ProxyFixture) async throws -> Void) async throws {
+        try await withProxy(route: { $0.isCached = true }, body)
+    }
+
+    private static let get = "GET /x HTTP/1.1\r\nHost: a\r\n"
+
+    /// Answers the next request on a connection of the upstream.
+    @ReactorActor
+    private func answer(_ server: TestSocket, _ lines: [String], _ body: String) async throws -> String {
+        let head = try await server.take(through: "\r\n\r\n")
+        let fields = (lines + ["Content-Length: \(body.utf8.count)"]).map { "\($0)\r\n" }.joined()
+        server.send("HTTP/1.1 200 OK\r\n\(fields)\r\n\(body)")
+        return head
+    }
+
+    @Test @ReactorActor func `a fresh answer is given again, with its age, to GET, HEAD and for a part`() async throws {
+        try await withCache { proxy in
+            let client = try await proxy.connect()
+            client.send(Self.get + "\r\n")
+            let server = try await proxy.upstream.accept()
+            _ = try await answer(server, ["Cache-Control: max-age=60", "Age: 7", "ETag: \"v\""], "hello")
+            let first = try await client.takeResponse()
+            #expect(first.body == "hello")
+            #expect(first["cache-status"] == "tickloop; fwd=uri-miss; fwd-status=200; stored")
+            client.send(Self.get + "\r\n")
+            let second = try await client.takeResponse()
+            #expect(second.body == "hello")
+            #expect(second["cache-status"]?.hasPrefix("tickloop; hit; ttl=5") == true)
+            #expect(second["age"].flatMap { Int($0) }.map { $0 >= 7 } == true)
+            client.send("HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n")
+            let head = try await client.takeResponse(to: "HEAD")
+            #expect(head["content-length"] == "5")
+            client.send(Self.get + "Range: bytes=1-2\r\n\r\n")
+            let part = try await client.takeResponse()
+            #expect(part.status == 206)
+            #expect(part.body == "el")
+            #expect(part["content-range"] == "bytes 1-2/5")
+            client.send(Self.get + "If-None-Match: \"v\"\r\n\r\n")
+            let unchanged = try await client.takeResponse()
+            #expect(unchanged.status == 304)
+            client.send("GET /x HTTP/1.1\r\nHost: b\r\nCache-Control: only-if-cached\r\n\r\n")
+            let other = try await client.takeResponse()
+            #expect(other.status == 504)
+            #expect(proxy.upstream.acceptedCount == 1)
+        }
+    }
+
+    @Test @ReactorActor func `a stale answer is asked for with its tag, and a 304 makes it fresh`() async throws {
+        try await withCache { proxy in
+            let client = try await proxy.connect()
+            client.send(Self.get + "\r\n")
+            let server = try await proxy.upstream.accept()
+            _ = try await answer(server, ["Cache-Control: max-age=60", "Age: 60", "ETag: \"v\"", "X: 1"], "hello")
+            _ = try await client.takeResponse()
+            client.send(Self.get + "If-None-Match: \"own\"\r\n\r\n")
+            let asked = try await server.take(through: "\r\n\r\n")
+            #expect(asked.contains("\r\nIf-None-Match: \"v\"\r\n"))
+            #expect(!asked.contains("own"))
+            server.send("HTTP/1.1 304 Not Modified\r\nCache-Control: max-age=70\r\nX: 2\r\n\r\n")
+            let validated = try await client.takeResponse()
+            #expect(validated.status == 200)
+            #expect(validated.body == "hello")
+            #expect(validated["x"] == "2")
+            client.send(Self.get + "\r\n")
+            let hit = try await client.takeResponse()
+            #expect(hit["cache-status"]?.hasPrefix("tickloop; hit") == true)
+        }
+    }
+
+    @Test @ReactorActor func `who asks the same meanwhile gets the same answer, while it comes`() async throws {
+        try await withCache { proxy in
+            let first = try await proxy.connect()
+            first.send(Self.get + "\r\n")
+            let server = try await proxy.upstream.accept()
+            _ = try await server.take(through: "\r\n\r\n")
+            let others = [try await proxy.connect(), try await proxy.connect()]
+            for client in others { client.send(Self.get + "\r\n") }
+            await Reactor.yield()
+            server.send("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 10\r\n\r\nhello")
+            _ = try await first.take(through: "\r\n\r\nhello")
+            for client in others { _ = try await client.take(through: "\r\n\r\nhello") }
+            // Who began it may leave.
+            first.close()
+            server.send("world")
+            for client in others { #expect(try await client.take(5) == Array("world".utf8)) }
+            let late = try await proxy.connect()
+            late.send(Self.get + "\r\n")
+            let answer = try await late.takeResponse()
+            #expect(answer.body == "helloworld")
+            #expect(proxy.upstream.acceptedCount == 1)
+        }
+    }
+
+    @Test @ReactorActor func `an answer that is not for everybody is shared by nobody, and nobody queues for it`()
+        async throws
+    {
+        try await withCache { proxy in
+            var clients: [TestSocket] = []
+            for _ in 1...3 {
+                let client = try await proxy.connect()
+                client.send(Self.get + "\r\n")
+                clients.append(client)
+            }
+            let server = try await proxy.upstream.accept()
+            _ = try await server.take(through: "\r\n\r\n")
+            server.send("HTTP/1.1 200 OK\r\nCache-Control: private\r\nContent-Length: 1\r\n\r\n")
+            // The others are asked for at once, while the first answer still comes.
+            for number in 2...3 {
+                let other = try await proxy.upstream.accept()
+                _ = try await answer(other, ["Cache-Control: private"], "\(number)")
+            }
+            server.send("1")
+            var bodies: Set<String> = []
+            for client in clients { bodies.insert(try await client.takeResponse().body) }
+            #expect(bodies == ["1", "2", "3"])
+        }
+    }
+
+    @Test @ReactorActor func `a stale answer is given at once where that is allowed, and one request makes it fresh`()
+        async throws
+    {
+        try await withCache { proxy in
+            let client = try await proxy.connect()
+            client.send(Self.get + "\r\n")
+            let server = try await proxy.upstream.accept()
+            let lines = ["Cache-Control: max-age=60, stale-while-revalidate=60"]
+            _ = try await answer(server, lines + ["Age: 61"], "old")
+            _ = try await client.takeResponse()
+            for _ in 1...3 {
+                client.send(Self.get + "\r\n")
+                let stale = try await client.takeResponse()
+                #expect(stale.body == "old")
+            }
+            _ = try await answer(server, lines, "new")
+            try await eventually("the new answer") {
+                client.send(Self.get + "\r\n")
+                return try await client.takeResponse().body == "new"
+            }
+            #expect(proxy.upstream.acceptedCount == 1)
+            #expect(server.received.isEmpty)
+        }
+    }
+
+    @Test @ReactorActor func `a stale answer stands in for an error where that is allowed`() async throws {
+        try await withCache { proxy in
+            let client = try await proxy.connect()
+            client.send(Self.get + "\r\n")
+            let server = try await proxy.upstream.accept()
+            _ = try await answer(server, ["Cache-Control: max-age=60, stale-if-error=60", "Age: 61"], "old")
+            _ = try await client.takeResponse()
+            client.send(Self.get + "\r\n")
+            _ = try await server.take(through: "\r\n\r\n")
+            server.send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\ndown")
+            let first = try await client.takeResponse()
+            #expect(first.status == 200)
+            #expect(first.body == "old")
+            proxy.upstream.close()
+            client.send(Self.get + "\r\n")
+            let second = try await client.takeResponse()
+            #expect(second.body == "old")
+        }
+    }
+
+    @Test @ReactorActor func `what changes a target makes what is kept of it void`() async throws {
+        try await withCache { proxy in
+            let client = try await proxy.connect()
+            client.send(Self.get + "\r\n")
+            let server = try await proxy.upstream.accept()
+            _ = try await answer(server, ["Cache-Control: max-age=60"], "old")
+            _ = try await client.takeResponse()
+            client.send("POST /y HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+            _ = try await answer(server, ["Location: http://a/x"], "")
+            _ = try await client.takeResponse()
+            client.send(Self.get + "\r\n")
+            _ = try await answer(server, ["Cache-Control: max-age=60"], "new")
+            #expect(try await client.takeResponse().body == "new")
+        }
+    }
+
+    @Test @ReactorActor func `what breaks off, or has no certain end, is not kept`() async throws {
+        try await withCache { proxy in
+            for framing in ["Content-Length: 100", "Transfer-Encoding: chunked", "X: y"] {
+                let client = try await proxy.connect()
+                client.send(Self.get + "\r\n")
+                let server = try await proxy.upstream.accept()
+                _ = try await server.take(through: "\r\n\r\n")
+                server.send("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\(framing)\r\n\r\n4\r\nhalf\r\n")
+                _ = try await client.take(through: "half\r\n")
+                server.close()
+                // What ends with its connection is passed on in chunks.
+                _ = framing == "X: y" ? try await client.take(through: "\r\n0\r\n\r\n") : try await client.takeAll()
+            }
+            #expect(proxy.proxy.cache.count == 0)
+        }
+    }
+
+    @Test @ReactorActor func `what grows too large to be kept passes all the same, at its reader's pace`() async throws
+    {
+        try await withCache { proxy in
+            let client = try await proxy.connect()
+            client.setReading(false)
+            client.send(Self.get + "\r\n")
+            let server = try await proxy.upstream.accept()
+            _ = try await server.take(through: "\r\n\r\n")
+            let piece = [UInt8](repeating: 0x78, count: 0x100000)
+            server.send("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for _ in 1...64 {
+                server.send("100000\r\n")
+                server.send(piece)
+                server.send("\r\n")
+            }
+            server.send("0\r\n\r\n")
+            await Reactor.yield()
+            #expect(!server.isSent)
+            client.setReading(true)
+            let answer = try await client.takeResponse()
+            #expect(answer.body.utf8.count == 64 * piece.count)
+            #expect(proxy.proxy.cache.count == 0)
+        }
+    }
+
+    @Test @ReactorActor func `purging forgets a target, or all that begin alike`() async throws {
+        try await withCache { proxy in
+            let client = try await proxy.connect()
+            var server: TestSocket?
+            for path in ["/a/1", "/a/2", "/b"] {
+                client.send("GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+                if server == nil { server = try await proxy.upstream.accept() }
+                if let server { _ = try await answer(server, ["Cache-Control: max-age=60"], path) }
+                _ = try await client.takeResponse()
+            }
+            #expect(proxy.proxy.cache.count == 3)
+            #expect(proxy.proxy.cache.purge("a/b", isPrefix: false) == 1)
+            #expect(proxy.proxy.cache.purge("a/a/", isPrefix: true) == 2)
+            #expect(proxy.proxy.cache.byteCount == 0)
+        }
+    }
+}
