@@ -140,9 +140,8 @@ let package = Package(
         module(
             "Orders",
             [
-                "Reactor", "TLS", "Postgres", "Redis", "Metrics", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire",
-                "WebAPI",
-                "Outbox", "Configuration", "Service", logging,
+                "Basics", "Reactor", "TLS", "Postgres", "Redis", "Metrics", "HTTPServer", "HTTPClient", "HTTPWire",
+                "JSONWire", "WebAPI", "Outbox", "Configuration", "Service", logging,
             ]
         ),
         module(
@@ -259,7 +258,8 @@ let package = Package(
         tests(
             of: "Orders",
             [
-                "Reactor", "Supervision", "TestSupport", "HTTPServer", "HTTPWire", "JSONWire", "Postgres", "WebAPI",
+                "Basics", "Reactor", "Supervision", "TestSupport", "HTTPServer", "HTTPWire", "JSONWire", "Postgres",
+                "WebAPI",
                 logging,
             ]
         ),

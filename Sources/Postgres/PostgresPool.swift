@@ -56,6 +56,8 @@ public final class PostgresPool {
     /// Whether the server shuts down, and each connection is given up as soon as it is idle.
     private var isLeaving = false
     private var lastNews = News.none
+    /// Of the server being away, until it is back.
+    private var outage = Reminder()
     private var counters = Statistics()
 
     /// Begins to connect, in the background.
@@ -227,6 +229,7 @@ public final class PostgresPool {
         logger.debug("postgres_connection_open", metadata: ["server_process": "\(connection.serverProcess ?? 0)"])
         if lastNews != .ready { logger.info("postgres_ready") }
         lastNews = .ready
+        outage.reset()
         serveWaiters()
     }
 
@@ -245,7 +248,10 @@ public final class PostgresPool {
 
     private func lost(_ loss: Connection.Loss, _ unanswered: [PendingQuery]) {
         if !isClosed { counters.reconnects += 1 }
-        if !isLeaving { logger.warning("postgres_connection_lost", metadata: ["reason": "\(loss.rawValue)"]) }
+        if !isLeaving {
+            let level: Logger.Level = isClosed ? .debug : .warning
+            logger.log(level: level, "postgres_connection_lost", metadata: ["reason": "\(loss.rawValue)"])
+        }
         for query in unanswered {
             guard query.isAwaited else { continue }
             if query.isRepeatable, !isClosed {
@@ -259,7 +265,7 @@ public final class PostgresPool {
     }
 
     private func connectingFailed(_ failure: PostgresConnectError) {
-        if !isReady, lastNews != .unavailable {
+        if !isReady, outage.isDue(at: Reactor.now) != nil {
             lastNews = .unavailable
             logger.warning("postgres_unavailable", metadata: ["reason": "\(failure.debugDescription)"])
         }

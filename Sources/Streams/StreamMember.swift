@@ -77,6 +77,8 @@ public final class StreamMember {
     private let redis: RedisClient
     private let reader: RedisBlockingReader
     private let logger: Logger
+    private var refusedReads = Reminder()
+    private var failedPatrols = Reminder()
     private var machine = StreamMemberMachine()
     private var nextSweep = Instant.now
     private var isClosed = false
@@ -231,7 +233,9 @@ public final class StreamMember {
         if error.mayHaveHappened { machine.distrust() }
         // A connection that is gone comes back and goes on from here; what was refused is tried again by a patrol.
         guard case .refused = error else { return }
-        logger.warning("reading a stream failed", metadata: ["error": "\(error)"])
+        if let unsaid = refusedReads.isDue(at: Reactor.now) {
+            logger.warning("reading a stream failed", metadata: ["error": "\(error)", "unsaid": "\(unsaid)"])
+        }
         if error.isNoGroup { makeGroup() }
     }
 
@@ -341,7 +345,12 @@ public final class StreamMember {
             case .failed(let error):
                 machine.endPatrol(succeeded: false)
                 guard !error.isNoGroup else { return makeGroup() }
-                logger.warning("looking after a group failed", metadata: ["error": "\(error)"])
+                if let unsaid = failedPatrols.isDue(at: Reactor.now) {
+                    logger.warning(
+                        "looking after a group failed",
+                        metadata: ["error": "\(error)", "unsaid": "\(unsaid)"]
+                    )
+                }
             }
         }
     }

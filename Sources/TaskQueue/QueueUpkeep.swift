@@ -8,6 +8,7 @@ internal import Redis
 final class QueueUpkeep {
     private let worker: WorkerIdentity
     private let logger: Logger
+    private var failures = Reminder()
     private let subscriber: RedisSubscriber
     private lazy var timer = Timer { [unowned self] in
         due = nil
@@ -86,7 +87,12 @@ final class QueueUpkeep {
                 run(within: min(report.nextDue ?? interval, interval))
                 onReport()
             case .failure(let error):
-                logger.warning("looking after the queue failed", metadata: ["error": "\(error)"])
+                if let unsaid = failures.isDue(at: Reactor.now) {
+                    logger.warning(
+                        "looking after the queue failed",
+                        metadata: ["error": "\(error)", "unsaid": "\(unsaid)"]
+                    )
+                }
                 run(within: interval)
             }
         }

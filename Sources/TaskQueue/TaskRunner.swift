@@ -17,6 +17,7 @@ final class TaskRunner {
     private let configuration: TaskQueueConfiguration
     private let tracer: Tracer?
     private let logger: Logger
+    private var outage = Reminder()
     private var registrations: [String: Registration] = [:]
     /// What was started and that its handler has not finished.
     private var running: [ObjectIdentifier: TaskContext] = [:]
@@ -115,7 +116,10 @@ final class TaskRunner {
     private func end(_ task: HeldTask, _ span: TraceSpan?, _ result: TaskResult) {
         span?.end(with: result)
         if case .failure(let failure) = result {
-            logger.warning(
+            // One outage makes thousands of them fail.
+            let isDue = !failure.isOfSurroundings || outage.isDue(at: Reactor.now) != nil
+            logger.log(
+                level: isDue ? .warning : .debug,
                 "task failed",
                 metadata: [
                     "task": "\(task.envelope.name)", "task_id": "\(task.envelope.id)", "attempt": "\(task.attempt)",

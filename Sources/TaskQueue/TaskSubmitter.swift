@@ -18,6 +18,7 @@ final class TaskSubmitter {
     private let keys: QueueKeys
     private let limits: TaskQueueConfiguration
     private let logger: Logger
+    private var refusals = Reminder()
     private var items: [Item] = []
     private var unansweredCalls = 0
     private lazy var sending = EndOfTurn { [weak self] in self?.send() }
@@ -98,7 +99,10 @@ final class TaskSubmitter {
                 onSent(item, index < accepted.count ? .success(accepted[index]) : .failure(.overloaded))
             }
         case .failure(let error):
-            logger.warning("submitting tasks failed", metadata: ["error": "\(error)", "tasks": "\(sent.count)"])
+            // A broker that refuses does so to every call.
+            if let unsaid = refusals.isDue(at: Reactor.now) {
+                logger.warning("submitting tasks failed", metadata: ["error": "\(error)", "unsaid": "\(unsaid)"])
+            }
             // The script writes all or nothing.
             let isRefused = if case .refused = error { true } else { false }
             let failure = TaskQueueError.unavailable(mayHaveRun: error.mayHaveHappened && !isRefused)

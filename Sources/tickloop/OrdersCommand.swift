@@ -1,4 +1,5 @@
 import ArgumentParser
+import Basics
 import Glibc
 import Orders
 import Postgres
@@ -38,7 +39,7 @@ struct OrdersTool: ParsableArguments {
     }
 
     /// Shows a table, or says in words that it is empty.
-    func show(_ table: OrderTable, empty: String) {
+    func show(_ table: Listing, empty: String) {
         if json {
             for line in table.json { Terminal.say(line) }
         } else if table.rows.isEmpty {

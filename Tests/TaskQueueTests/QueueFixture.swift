@@ -17,6 +17,8 @@ final class QueueFixture {
     /// For looking at the keys, independently of the code under test.
     let redis: RedisClient
     let keys: QueueKeys
+    /// Of the clients and workers that are made from now on.
+    var logger = QueueFixture.quiet
     private var workers: [TaskWorker] = []
     private var clients: [TaskQueueClient] = []
 
@@ -46,7 +48,7 @@ final class QueueFixture {
     var administration: TaskQueueAdministration { TaskQueueAdministration(configuration, redis: redis) }
 
     func client() async throws -> TaskQueueClient {
-        let client = TaskQueueClient(configuration, redis: settings, logger: Self.quiet)
+        let client = TaskQueueClient(configuration, redis: settings, logger: logger)
         clients.append(client)
         client.start()
         try await eventually("the client is connected") { client.isReady }
@@ -55,7 +57,7 @@ final class QueueFixture {
 
     /// A started worker.
     func worker(tracer: Tracer? = nil, _ register: (TaskWorker) -> Void) async throws -> TaskWorker {
-        let worker = TaskWorker(configuration, redis: settings, tracer: tracer, logger: Self.quiet)
+        let worker = TaskWorker(configuration, redis: settings, tracer: tracer, logger: logger)
         workers.append(worker)
         register(worker)
         worker.start()

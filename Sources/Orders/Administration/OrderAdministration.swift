@@ -1,3 +1,4 @@
+package import Basics
 internal import JSONWire
 package import Postgres
 package import Reactor
@@ -49,7 +50,7 @@ package struct OrderAdministration {
 
     /// Orders, newest first.
     package func list(status: String?, instrument: String?, limit: Int) async throws(OrderAdministrationError)
-        -> OrderTable
+        -> Listing
     {
         let result = try await query(
             """
@@ -63,12 +64,12 @@ package struct OrderAdministration {
     }
 
     /// One order; no row if there is none.
-    package func one(_ id: String) async throws(OrderAdministrationError) -> OrderTable {
+    package func one(_ id: String) async throws(OrderAdministrationError) -> Listing {
         table(ofOrders: try await query("select \(OrderReader.columns) from orders where id = $1", [.text(id)]))
     }
 
-    private func table(ofOrders result: PostgresResult) -> OrderTable {
-        var table = OrderTable([
+    private func table(ofOrders result: PostgresResult) -> Listing {
+        var table = Listing([
             "order", "created", "type", "side", "instrument", "price", "quantity", "filled", "status", "expires",
         ])
         for row in 0..<result.count {
@@ -88,7 +89,7 @@ package struct OrderAdministration {
 
     /// The history of one order, or of all from behind a position on.
     package func events(of id: String?, after position: Int, limit: Int) async throws(OrderAdministrationError)
-        -> OrderTable
+        -> Listing
     {
         let page: [PostgresParameter] = [.int64(Int64(position)), .int64(Int64(limit))]
         let columns = "select \(OrderReader.eventColumns)"
@@ -101,7 +102,7 @@ package struct OrderAdministration {
             } else {
                 try await query("\(columns) from order_events_after($1, 0, $2)", page)
             }
-        var table = OrderTable(["position", "order", "version", "created", "event", "data"])
+        var table = Listing(["position", "order", "version", "created", "event", "data"])
         for row in 0..<result.count {
             let event = OrderEvent(result, row)
             let time = result.int64(row, 5).map { Timestamp(unixTime: .milliseconds($0)).description } ?? ""
@@ -121,7 +122,7 @@ package struct OrderAdministration {
     /// Orders that wait for being placed, those that wait longest first.
     ///
     /// - Parameter id: Of the only one to look at.
-    package func stuck(only id: String? = nil, limit: Int) async throws(OrderAdministrationError) -> OrderTable {
+    package func stuck(only id: String? = nil, limit: Int) async throws(OrderAdministrationError) -> Listing {
         let result = try await query(
             """
             select m.key, (extract(epoch from clock_timestamp() - m.created_at) * 1000)::bigint,
@@ -148,7 +149,7 @@ package struct OrderAdministration {
             """,
             [.int64(Int64(limit)), id.map { .text($0) } ?? .null]
         )
-        var table = OrderTable(["order", "waits", "attempts", "now", "last error"])
+        var table = Listing(["order", "waits", "attempts", "now", "last error"])
         for row in 0..<result.count {
             let (id, milliseconds) = (result.text(row, 0) ?? "", Int(result.int64(row, 1) ?? 0))
             let (attempts, state) = (Int(result.int64(row, 2) ?? 0), result.text(row, 3) ?? "")

@@ -20,6 +20,7 @@ public final class AverageTaskHandler: TaskHandler {
     private let logger: Logger
     private var waiting: [Question] = []
     private var statementsUnderWay = 0
+    private var outage = Reminder()
 
     /// Makes a handler that asks `pool`.
     public init(_ pool: PostgresPool, logger: Logger) {
@@ -84,8 +85,11 @@ public final class AverageTaskHandler: TaskHandler {
             if case .server(let error) = error, error.sqlState.tellsOfMissingSchema {
                 metadata["advice"] = "\(SQLState.schemaAdvice)"
             }
-            logger.error("daily averages failed", metadata: metadata)
-            question.task.finish(.failure(AverageFailure.failure(for: error)))
+            let failure = AverageFailure.failure(for: error)
+            // One outage makes thousands of them fail.
+            let isDue = !failure.isOfSurroundings || outage.isDue(at: Reactor.now) != nil
+            logger.log(level: isDue ? .error : .debug, "daily averages failed", metadata: metadata)
+            question.task.finish(.failure(failure))
         }
     }
 }

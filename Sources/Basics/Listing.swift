@@ -1,7 +1,5 @@
-internal import JSONWire
-
-/// Rows for a person, and the same for a program.
-package struct OrderTable: Sendable {
+/// Rows that a command shows: columns below one another for people, one object a line for programs.
+package struct Listing: Sendable {
     /// The names of the columns.
     package let header: [String]
     /// A cell for each column.
@@ -9,9 +7,11 @@ package struct OrderTable: Sendable {
     /// An object for each row.
     package private(set) var json: [String] = []
 
-    init(_ header: [String]) { self.header = header }
+    /// Begins with a header and no row.
+    package init(_ header: [String]) { self.header = header }
 
-    mutating func append(_ cells: [String], json: [UInt8]) {
+    /// Adds a row in both forms.
+    package mutating func append(_ cells: [String], json: [UInt8]) {
         rows.append(cells)
         self.json.append(String(decoding: json, as: UTF8.self))
     }
