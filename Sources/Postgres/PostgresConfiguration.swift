@@ -45,8 +45,9 @@ public struct PostgresConfiguration: Sendable {
     /// The longest delay while the server itself turns us away for a reason that time alone does not heal.
     public var refusalDelayCap = Duration.seconds(5)
 
-    /// How often to look whether the server shuts down and waits for our sessions to end.
-    public var shutdownProbeInterval = Duration.seconds(5)
+    /// How often to look whether the server shuts down and waits for our sessions to end. A process looks once for all
+    /// of its pools, and pools of one process on one server want the same.
+    public var shutdownProbeInterval = Duration.milliseconds(1250)
 
     /// Makes a configuration with the defaults above.
     public init(

@@ -90,6 +90,19 @@ private let sleep = PostgresStatement("select pg_sleep($1::float8)")
         await server.stop()
     }
 
+    @Test @ReactorActor
+    func `a process that has several pools looks once for all of them whether the server shuts down`()
+        async throws
+    {
+        let configuration = try await database()
+        let pools = (0..<5).map { _ in PostgresPool(configuration, logger: quiet) }
+        #expect(Newcomer.memberCount(configuration) == 5)
+        for pool in pools[1...] { pool.close() }
+        #expect(Newcomer.memberCount(configuration) == 1)
+        pools[0].close()
+        #expect(Newcomer.memberCount(configuration) == 0)
+    }
+
     @Test @ReactorActor func `a connection whose server process is silent is given up`() async throws {
         let (server, pool) = try await serverAndPool(connections: 1) { $0.statementTimeout = .milliseconds(100) }
         let process = try await pool.query(PostgresStatement(reading: "select pg_backend_pid()"), deadline: soon)
