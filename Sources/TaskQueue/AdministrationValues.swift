@@ -74,6 +74,8 @@ public struct QueuedTask: Sendable, Equatable {
     public let id: TaskID
     /// The name of its handler.
     public let name: String
+    /// What its handler gets.
+    public let arguments: JSONValue
     /// When it was submitted, as time since 1970-01-01T00:00:00Z.
     public let createdAt: Duration
     /// Which run is next or under way, as far as the envelope knows.
@@ -90,6 +92,7 @@ public struct QueuedTask: Sendable, Equatable {
         else { return nil }
         id = envelope.id
         name = envelope.name
+        arguments = envelope.arguments
         createdAt = .milliseconds(envelope.createdAtMilliseconds)
         attempt = envelope.attempt
         requestID = envelope.requestID
@@ -155,4 +158,38 @@ public struct DeadLetter: Sendable, Equatable {
         envelope.replyKey = nil
         return envelope.encoded()
     }
+}
+
+/// Which dead letters are meant: those that fit everything that is said here.
+public struct DeadLetterFilter: Sendable, Equatable {
+    /// The task.
+    public var id: TaskID?
+    /// The name of the task's handler.
+    public var name: String?
+    /// The code of the failure.
+    public var code: String?
+
+    /// All of them, unless something is said.
+    public init(id: TaskID? = nil, name: String? = nil, code: String? = nil) {
+        self.id = id
+        self.name = name
+        self.code = code
+    }
+
+    func takes(_ letter: DeadLetter) -> Bool {
+        (id == nil || letter.taskID == id) && (name == nil || letter.name == name)
+            && (code == nil || letter.failure.code == code)
+    }
+}
+
+/// All that a queue knows of one task.
+public struct TaskRecord: Sendable, Equatable {
+    /// The task.
+    public let id: TaskID
+    /// What is kept for those who ask for its result; nil if nobody is to.
+    public let status: TaskStatus?
+    /// Its place in the queue, while it waits or runs.
+    public let queued: QueuedTask?
+    /// Why it was given up, if it was.
+    public let deadLetter: DeadLetter?
 }

@@ -43,14 +43,16 @@ public struct TaskQueueAdministration {
     }
 
     /// Tasks that were given up, oldest first.
-    ///
-    /// - Parameter after: Where to go on: the last entry of the page before.
-    public func deadLetters(limit: Int, after entry: String? = nil) async throws(RedisError) -> [DeadLetter] {
-        let start = entry.map { "(\($0)" } ?? "-"
-        let reply = try await redis.command(
-            ["XRANGE", .string(keys.dead), .string(start), "+", "COUNT", .integer(Int64(limit))]
-        )
-        return (reply.array ?? []).compactMap { DeadLetter($0) }
+    public func deadLetters(
+        limit: Int,
+        _ filter: DeadLetterFilter = DeadLetterFilter()
+    ) async throws(RedisError) -> [DeadLetter] {
+        var letters: [DeadLetter] = []
+        try await forEachDeadLetter(filter) { letter throws(RedisError) in
+            letters.append(letter)
+            return letters.count < limit
+        }
+        return letters
     }
 
     // MARK: Pausing
@@ -85,11 +87,10 @@ public struct TaskQueueAdministration {
     /// Puts dead letters back into the queue, with their ids and with all attempts before them. Nobody waits for them
     /// any more, so they have neither deadline nor recipient.
     ///
-    /// - Parameter id: The task; nil means every dead letter.
     /// - Returns: How many were put back. Fewer than there are when the queue has no more room.
-    public func replay(_ id: TaskID? = nil) async throws(RedisError) -> Int {
+    public func replay(_ filter: DeadLetterFilter = DeadLetterFilter()) async throws(RedisError) -> Int {
         var count = 0
-        try await forEachDeadLetter(id) { letter throws(RedisError) in
+        try await forEachDeadLetter(filter) { letter throws(RedisError) in
             guard let text = letter.replayed else { return true }
             let reply = try await AdministrationScripts.replay.run(
                 on: redis,
@@ -107,11 +108,10 @@ public struct TaskQueueAdministration {
 
     /// Deletes dead letters.
     ///
-    /// - Parameter id: The task; nil means every dead letter.
     /// - Returns: How many were deleted.
-    public func drop(_ id: TaskID? = nil) async throws(RedisError) -> Int {
+    public func drop(_ filter: DeadLetterFilter = DeadLetterFilter()) async throws(RedisError) -> Int {
         var count = 0
-        try await forEachDeadLetter(id) { letter throws(RedisError) in
+        try await forEachDeadLetter(filter) { letter throws(RedisError) in
             let reply = try await redis.command(["XDEL", .string(keys.dead), .string(letter.entry)])
             count += Int(reply.integer ?? 0)
             return true
@@ -119,26 +119,58 @@ public struct TaskQueueAdministration {
         return count
     }
 
-    /// Visits the dead letters that there are now, until `body` returns false.
+    /// Visits the dead letters that there are now, oldest first, until `body` returns false.
     private func forEachDeadLetter(
-        _ id: TaskID?,
+        _ filter: DeadLetterFilter,
         _ body: (DeadLetter) async throws(RedisError) -> Bool
     ) async throws(RedisError) {
         // What dies again during a replay is appended, and must not be visited again.
         let end = try await redis.command(["XREVRANGE", .string(keys.dead), "+", "-", "COUNT", 1])
-        guard let last = end.array?.first.flatMap({ DeadLetter($0) }).flatMap({ StreamPosition($0.entry) }) else {
-            return
-        }
+        guard let last = end.array?.first?.array?.first?.text.flatMap({ StreamPosition($0) }) else { return }
         var position: String?
         while true {
-            let page = try await deadLetters(limit: 100, after: position)
-            guard let next = page.last?.entry else { return }
+            let page = try await pageOfDeadLetters(after: position)
+            guard let next = page.last?.array?.first?.text else { return }
             position = next
-            for letter in page {
+            for letter in page.compactMap({ DeadLetter($0) }) {
                 guard let entry = StreamPosition(letter.entry), entry <= last else { return }
-                if id != nil, letter.taskID != id { continue }
+                guard filter.takes(letter) else { continue }
                 guard try await body(letter) else { return }
             }
         }
+    }
+
+    /// Short, so that Redis is not busy with one for long.
+    private func pageOfDeadLetters(after entry: String?) async throws(RedisError) -> [RedisReply] {
+        let start = entry.map { "(\($0)" } ?? "-"
+        let reply = try await redis.command(["XRANGE", .string(keys.dead), .string(start), "+", "COUNT", 100])
+        return reply.array ?? []
+    }
+}
+
+extension TaskQueueAdministration {
+    /// All that the queue knows of one task; nil if that is nothing.
+    ///
+    /// All entries are looked at, because neither the stream nor the dead letters are ordered by the tasks' ids.
+    public func task(_ id: TaskID) async throws(RedisError) -> TaskRecord? {
+        let fields = try await redis.command(["HGETALL", .string(keys.task(id))]).fields
+        let status = fields.flatMap { TaskStatus(id: id, fields: $0) }
+        let waiting = try await waitingTask(id)
+        var letter: DeadLetter?
+        try await forEachDeadLetter(DeadLetterFilter(id: id)) { found throws(RedisError) in
+            letter = found
+            return true
+        }
+        if status == nil, waiting == nil, letter == nil { return nil }
+        return TaskRecord(id: id, status: status, queued: waiting, deadLetter: letter)
+    }
+
+    private func waitingTask(_ id: TaskID) async throws(RedisError) -> QueuedTask? {
+        let reply = try await AdministrationScripts.find.run(
+            on: redis,
+            keys: [keys.stream, keys.delayed],
+            [.string(QueueKeys.group), .string(id.description)]
+        )
+        return (reply.array ?? []).lazy.compactMap { QueuedTask($0) }.first { $0.id == id }
     }
 }

@@ -2,8 +2,14 @@ import Glibc
 
 /// What the commands say to the person at the terminal.
 enum Terminal {
+    /// Whether standard output is a terminal, and not a file or another program.
+    static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
     /// Writes lines to standard output.
-    static func say(_ text: String) { write(text, to: STDOUT_FILENO) }
+    ///
+    /// - Returns: Whether they could be written.
+    @discardableResult
+    static func say(_ text: String) -> Bool { write(text, to: STDOUT_FILENO) }
 
     /// Writes lines to standard error.
     static func complain(_ text: String) { write(text, to: STDERR_FILENO) }
@@ -23,12 +29,14 @@ enum Terminal {
         return unsafe String(cString: words)
     }
 
-    private static func write(_ text: String, to descriptor: CInt, end: String = "\n") {
+    @discardableResult
+    private static func write(_ text: String, to descriptor: CInt, end: String = "\n") -> Bool {
         var rest = Array((text + end).utf8)[...]
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else { return }
+            guard count > 0 else { return false }
             rest = rest.dropFirst(count)
         }
+        return true
     }
 }

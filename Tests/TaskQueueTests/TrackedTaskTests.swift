@@ -225,11 +225,11 @@ import Testing
         #expect(StreamPosition(letter.originalEntry) != nil)
 
         fails = false
-        #expect(try await administration.replay(id) == 1)
+        #expect(try await administration.replay(DeadLetterFilter(id: id)) == 1)
         try await eventually("succeeded") { try await client.status(of: id)?.state == .succeeded(Array("1".utf8)) }
         #expect(recorder.contexts.last?.attempt == 1)
         #expect(recorder.contexts.last?.id == id)
-        #expect(try await administration.replay(id) == 0)
+        #expect(try await administration.replay(DeadLetterFilter(id: id)) == 0)
         #expect(try await queue.length(queue.keys.dead) == 0)
         queue.close()
     }

@@ -20,14 +20,12 @@ enum AdministrationScripts {
         """
     )
 
-    /// KEYS: stream, delayed. ARGV: group, limit.
-    /// Returns for each task: envelope, state, consumer, idle or time until due in ms, deliveries.
-    static let list = RedisScript(
-        """
+    /// Defines the rows of ``list`` and ``find``: envelope, state, consumer, idle or time until due in ms, deliveries.
+    private static let rows = """
         local time = redis.call('TIME')
         local now = time[1] * 1000 + math.floor(time[2] / 1000)
         local tasks = {}
-        for _, item in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[2])) do
+        local function held(item)
           local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], item[1], item[1], 1)
           if pending.err or #pending == 0 then
             tasks[#tasks + 1] = { item[2][2], 'queued', '', 0, 0 }
@@ -35,12 +33,41 @@ enum AdministrationScripts {
             tasks[#tasks + 1] = { item[2][2], 'running', pending[1][2], pending[1][3], pending[1][4] }
           end
         end
-        local delayed = redis.call('ZRANGE', KEYS[2], 0, ARGV[2] - 1, 'WITHSCORES')
-        for i = 1, #delayed, 2 do
-          tasks[#tasks + 1] = { delayed[i], 'delayed', '', math.max(0, tonumber(delayed[i + 1]) - now), 0 }
+        local function delayed(envelope, due)
+          tasks[#tasks + 1] = { envelope, 'delayed', '', math.max(0, tonumber(due) - now), 0 }
         end
-        return tasks
+
         """
+
+    /// KEYS: stream, delayed. ARGV: group, limit. Returns rows.
+    static let list = RedisScript(
+        rows + """
+            for _, item in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[2])) do held(item) end
+            local later = redis.call('ZRANGE', KEYS[2], 0, ARGV[2] - 1, 'WITHSCORES')
+            for i = 1, #later, 2 do delayed(later[i], later[i + 1]) end
+            return tasks
+            """
+    )
+
+    /// KEYS: stream, delayed. ARGV: group, a task's id. Returns the rows that hold it. Looks at no more than the
+    /// queue's depth limit lets in, a thousand at a time.
+    static let find = RedisScript(
+        rows + """
+            local from = '-'
+            while true do
+              local page = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 1000)
+              for _, item in ipairs(page) do
+                if string.find(item[2][2], ARGV[2], 1, true) then held(item) end
+              end
+              if #page < 1000 then break end
+              from = '(' .. page[#page][1]
+            end
+            local later = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
+            for i = 1, #later, 2 do
+              if string.find(later[i], ARGV[2], 1, true) then delayed(later[i], later[i + 1]) end
+            end
+            return tasks
+            """
     )
 
     /// KEYS: paused. ARGV: channel, message. Returns 1, or 0 when it was paused already.
