@@ -45,8 +45,8 @@ public final class WebService: HTTPHandler {
     public private(set) var requestsInFlight = 0
     /// Called once for each request, when its answer is handed over.
     public var onAnswered: @ReactorActor (AnsweredRequest) -> Void = { _ in }
-    /// How often each error was answered.
-    private var errors: [ErrorCode: Int] = [:]
+    /// How often each error was answered; with zero those that its routes may answer with.
+    private(set) var errors: [ErrorCode: Int]
 
     private let routes: RouteTable
     private let fallback: (any PathFallback)?
@@ -69,6 +69,11 @@ public final class WebService: HTTPHandler {
         tracer: Tracer? = nil
     ) {
         self.routes = RouteTable(routes)
+        // Of the limits only the words of the errors depend.
+        let possible =
+            routes.flatMap(\.documentation.errors) + Self.errorsOfAnyRequest(limits: HTTPLimits())
+            + Self.errorsWithoutRoute
+        errors = possible.reduce(into: [:]) { $0[$1.code] = 0 }
         self.fallback = fallback
         self.requestTimeout = requestTimeout
         self.takesDeadlineFromCaller = takesDeadlineFromCaller
@@ -208,7 +213,10 @@ extension WebService: Measured {
     )
 
     package func collect(into page: inout MetricsPage) {
-        // Also those that did not happen: the rate of a series that begins with its first error does not show it.
-        for code in ErrorCode.allCases { page.add(Self.errorAnswers, errors[code] ?? 0, [code.rawValue]) }
+        // Also those that may happen and did not: the rate of a series that begins with its first error does not
+        // show it.
+        for code in ErrorCode.allCases {
+            if let count = errors[code] { page.add(Self.errorAnswers, count, [code.rawValue]) }
+        }
     }
 }

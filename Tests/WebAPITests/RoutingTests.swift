@@ -1,11 +1,14 @@
 import HTTPServer
 import HTTPWire
 import JSONWire
+import Reactor
 import Testing
 
 @testable import WebAPI
 
 @Suite struct RoutingTests {
+    init() { Reactor.runInBackground() }
+
     private let table = RouteTable(
         [
             ("GET", "/prices/average"), ("GET", "/orders"), ("POST", "/orders"), ("GET", "/orders/{id}"),
@@ -57,5 +60,20 @@ import Testing
         expected: String
     ) {
         #expect(find(method, path) == expected)
+    }
+
+    @Test @ReactorActor
+    func `a service counts the errors that its routes may answer with from the start, and no others`() {
+        let documentation = RouteDocumentation(
+            "",
+            in: .operations,
+            answers: [.empty(.noContent, "")],
+            errors: [APIError(.rateLimited, "Later.")]
+        )
+        let route = Route(.get, "/limited", documentation) { _ in HTTPResponse(.noContent) }
+        let service = WebService(routes: [route], requestTimeout: .seconds(1), takesDeadlineFromCaller: false)
+        #expect(service.errors[.rateLimited] == 0)
+        #expect(service.errors[.notFound] == 0 && service.errors[.overloaded] == 0)
+        #expect(service.errors[.idempotencyConflict] == nil && service.errors[.invalidDate] == nil)
     }
 }

@@ -23,6 +23,7 @@ enum SwaggerPage {
         <title>\(title)</title>
         <link rel="icon" type="image/png" href="/swagger-ui/favicon-32x32.png">
         <link rel="stylesheet" href="/swagger-ui/swagger-ui.css">
+        <link rel="stylesheet" href="/swagger-ui/page.css">
         <script src="/swagger-ui/swagger-ui-bundle.js" defer></script>
         <script src="/swagger-ui/swagger-initializer.js" defer></script>
         </head>
@@ -46,6 +47,21 @@ enum SwaggerPage {
           tryItOutEnabled: true,
           validatorUrl: null,
         });
+
+        """
+
+    /// What Swagger UI lays out for wide windows, and too much of: every path has HEAD and OPTIONS, about which their
+    /// group says all there is to say in one sentence; no answer of ours has links to others.
+    static let style = """
+        .swagger-ui .opblock-head, .swagger-ui .opblock-options, .swagger-ui .response-col_links { display: none; }
+        @media (max-width: 640px) {
+          .swagger-ui .wrapper { padding: 0 8px; }
+          .swagger-ui .opblock-tag { flex-wrap: wrap; }
+          .swagger-ui .opblock-tag small { flex-basis: 100%; padding: 4px 0 0; }
+          .swagger-ui .opblock .opblock-section-header, .swagger-ui table.parameters, .swagger-ui .responses-inner {
+            padding-left: 8px; padding-right: 8px;
+          }
+        }
 
         """
 }

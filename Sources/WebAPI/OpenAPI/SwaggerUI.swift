@@ -46,7 +46,8 @@ public struct SwaggerUI: Sendable {
         }
         let page = Self.content(Array(SwaggerPage.html(title: title).utf8), "text/html; charset=utf-8")
         let script = Self.content(Array(SwaggerPage.script.utf8), "text/javascript; charset=utf-8")
-        installed = (page, ["index.html": page, "swagger-initializer.js": script], packaged)
+        let style = Self.content(Array(SwaggerPage.style.utf8), "text/css; charset=utf-8")
+        installed = (page, ["index.html": page, "swagger-initializer.js": script, "page.css": style], packaged)
     }
 
     fileprivate static func content(_ bytes: [UInt8], _ mediaType: String) -> StaticContent {
@@ -96,7 +97,7 @@ public struct SwaggerUI: Sendable {
             .path(
                 "file",
                 "The name of the file.",
-                .word(packaged.map(\.name) + ["swagger-initializer.js", "index.html"]),
+                .word(packaged.map(\.name) + ["swagger-initializer.js", "page.css", "index.html"]),
                 example: "swagger-initializer.js"
             )
         ] + StaticContent.documentedParameters,

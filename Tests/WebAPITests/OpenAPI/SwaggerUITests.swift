@@ -24,6 +24,7 @@ import Testing
                 ("/docs", "text/html; charset=utf-8"), ("/v1/docs/", "text/html; charset=utf-8"),
                 ("/swagger-ui/index.html", "text/html; charset=utf-8"),
                 ("/swagger-ui/swagger-ui.css", "text/css; charset=utf-8"),
+                ("/swagger-ui/page.css", "text/css; charset=utf-8"),
                 ("/swagger-ui/swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
                 ("/swagger-ui/swagger-initializer.js", "text/javascript; charset=utf-8"),
                 ("/swagger-ui/favicon-32x32.png", "image/png"),
@@ -51,8 +52,16 @@ import Testing
             #expect(page.matches(of: /<script/).count == page.matches(of: /<script src="[^"]+" defer><\/script>/).count)
             let script = try await service.ask("/swagger-ui/swagger-initializer.js").body
             let links = (page + script).matches(of: /"(\/[a-z][^"]*)"/).map { String($0.1) }
-            #expect(links.count == 6)
+            #expect(links.count == 7)
             for link in links { #expect(try await service.ask(link).status == 200, "\(link)") }
+        }
+    }
+
+    @Test @ReactorActor func `the page shows neither HEAD nor OPTIONS, which every path has`() async throws {
+        try await withService(folder: makeFolder()) { service in
+            let style = try await service.ask("/swagger-ui/page.css").body
+            let hidden = try #require(style.firstMatch(of: /^(.*) \{ display: none; \}/)).1
+            #expect(hidden.contains(".opblock-head") && hidden.contains(".opblock-options"))
         }
     }
 
