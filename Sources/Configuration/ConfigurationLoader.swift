@@ -214,9 +214,10 @@ extension String {
         return utf8[..<end].count { $0 == UInt8(ascii: "\n") } + 1
     }
 
-    /// The word of a list that this one was probably meant to be: at most two letters added, dropped or changed.
-    fileprivate func nearest(in words: [String]) -> String? {
-        words.map { (word: $0, edits: editDistance(to: $0)) }.filter { $0.edits <= 2 }.min { $0.edits < $1.edits }?.word
+    /// The word of a list that this one was probably meant to be: at most so many letters added, dropped or changed.
+    func nearest(in words: [String], edits limit: Int = 2) -> String? {
+        words.map { (word: $0, edits: editDistance(to: $0)) }.filter { $0.edits <= limit }
+            .min { $0.edits < $1.edits }?.word
     }
 
     /// Levenshtein's distance.

@@ -10,23 +10,28 @@ internal import WebAPI
 extension Role {
     /// Runs the service on the calling thread until a signal ends it.
     ///
-    /// - Parameter reread: The configuration as it is now, for a SIGHUP.
+    /// - Parameters:
+    ///   - warnings: What is to be said before anything else.
+    ///   - reread: The configuration as it is now, for a SIGHUP.
     /// - Returns: The exit status: 0 after an orderly end, 1 when it could not start.
     public func run(
         _ configuration: Configuration,
+        warnings: [String] = [],
         reread: @escaping @Sendable () throws(ConfigurationProblems) -> Configuration
     ) -> Int32 {
-        Reactor.run { await runOnLoop(configuration, reread) }
+        Reactor.run { await runOnLoop(configuration, warnings, reread) }
     }
 
     @ReactorActor
     private func runOnLoop(
         _ configuration: Configuration,
+        _ warnings: [String],
         _ reread: @escaping @Sendable () throws(ConfigurationProblems) -> Configuration
     ) async -> Int32 {
         let logging = configuration[LoggingSettings.table]
         bootstrapLogging(service: schema.service, format: logging.format, level: logging.level)
         let logger = Logger(label: schema.service)
+        for warning in warnings { logger.warning("\(warning)") }
         // Before anything is started, so that a signal during the start is not lost.
         let signals = ShutdownSignals(logger: logger)
         do {

@@ -49,6 +49,7 @@ struct ConfigCheckCommand: ParsableCommand {
         }
         _ = try ConfigurationOption.load(service.schema, file: file)
         Terminal.say("\(file) is a correct configuration of the \(service.rawValue).")
+        for unknown in ConfigurationOption.unknownVariables { Terminal.complain("\(unknown)") }
     }
 }
 
@@ -65,6 +66,7 @@ struct ConfigShowCommand: ParsableCommand {
 
     func run() throws {
         Terminal.say(try options.load(service.schema).shown)
+        for unknown in ConfigurationOption.unknownVariables { Terminal.complain("\(unknown)") }
     }
 }
 

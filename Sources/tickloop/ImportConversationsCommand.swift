@@ -22,8 +22,11 @@ struct ImportConversationsCommand: ParsableCommand {
     @Argument(help: "The folder.")
     var folder: String?
 
-    @Flag(help: "Make sample conversations and import them, if this database never had any.")
-    var sample = false
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Make sample conversations and import them, if this database never had any; or do nothing, for scripts."
+    )
+    var sample: Bool?
 
     @Flag(
         help: """
@@ -43,15 +46,12 @@ struct ImportConversationsCommand: ParsableCommand {
     @OptionGroup var tool: DatabaseTool
 
     func validate() throws {
-        guard sample != (folder != nil) else { throw ValidationError("Say either a folder or --sample.") }
+        guard (sample != nil) != (folder != nil) else { throw ValidationError("Say either a folder or --sample.") }
     }
 
     func run() throws {
-        if let folder {
-            try load(folder)
-        } else {
-            try loadSample()
-        }
+        if let folder { try load(folder) }
+        if sample == true { try loadSample() }
     }
 
     /// Nothing else needs the sample, so that a start goes on without it where there is no pyarrow.

@@ -9,8 +9,11 @@ struct SeedCommand: ParsableCommand {
         abstract: "Makes prices: the sample data of a first start, or volume for measurements."
     )
 
-    @Flag(help: "Load the sample data of sql/sample, if this database never had it.")
-    var sample = false
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Load the sample data of sql/sample, if this database never had it; or do nothing, for scripts."
+    )
+    var sample: Bool?
 
     @Option(help: "Make this many prices; running it twice adds them twice.")
     var rows: Int?
@@ -30,7 +33,7 @@ struct SeedCommand: ParsableCommand {
     @OptionGroup var tool: DatabaseTool
 
     func validate() throws {
-        guard sample != (rows != nil) else { throw ValidationError("Say either --sample or --rows N.") }
+        guard (sample != nil) != (rows != nil) else { throw ValidationError("Say either --sample or --rows N.") }
         guard rows ?? 1 > 0 else { throw ValidationError("--rows must be positive.") }
         guard (1...PriceSeed.symbolsMax).contains(symbols) else {
             throw ValidationError("--symbols must be from 1 to \(PriceSeed.symbolsMax).")
@@ -39,11 +42,8 @@ struct SeedCommand: ParsableCommand {
     }
 
     func run() throws {
-        if let rows {
-            try seed(rows)
-        } else {
-            try loadSample()
-        }
+        if let rows { try seed(rows) }
+        if sample == true { try loadSample() }
     }
 
     private func range() throws -> DateRange {

@@ -38,6 +38,16 @@ struct ConfigurationOption: ParsableArguments {
         }
     }
 
+    /// What is in the environment under our name, and belongs to no key of any service.
+    static var unknownVariables: [UnknownVariable] {
+        UnknownVariable.all(
+            in: ProcessEnvironment.variables,
+            besides: ServiceName.allCases.map(\.schema),
+            // What `up` writes into run/env for people and scripts.
+            ["TICKLOOP_GATEWAY_URL", "TICKLOOP_API_URL", "TICKLOOP_WORKER_URLS"]
+        )
+    }
+
     private func defaultFile(of schema: ConfigurationSchema) -> String? {
         let file = "etc/\(schema.service).toml"
         return Terminal.fileExists(file) ? file : nil
@@ -54,7 +64,10 @@ extension ServiceCommand {
     func run() throws {
         let (schema, options) = (Self.role.schema, options)
         let configuration = try options.load(schema)
-        let status = Self.role.run(configuration) { () throws(ConfigurationProblems) in try options.reread(schema) }
+        let unknown = ConfigurationOption.unknownVariables.map(\.description)
+        let status = Self.role.run(configuration, warnings: unknown) { () throws(ConfigurationProblems) in
+            try options.reread(schema)
+        }
         throw ExitCode(status)
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Service
 
 /// The one program; each role and each tool is a subcommand.
 @main
@@ -6,6 +7,7 @@ struct Tickloop: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tickloop",
         abstract: "Market data and orders on one event loop per process.",
+        version: "tickloop \(Product.version)",
         groupedSubcommands: [
             CommandGroup(name: "Everything at once", subcommands: [UpCommand.self]),
             CommandGroup(

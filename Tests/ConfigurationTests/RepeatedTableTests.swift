@@ -219,4 +219,20 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
         #expect(configuration[Sample.routes].map { $0.values.prefix } == ["/a"])
         #expect(Sample.schema.template.contains("\n# [[limits.rate]]\n"))
     }
+
+    @Test(
+        arguments: [
+            ("TICKLOOP_LIMITS_DAYS", nil), ("TICKLOOP_PROVIDERS_NEW_API_KEY", nil), ("TICKLOOP_PROXY_2_PREFIX", nil),
+            ("HOME", nil), ("TICKLOOP_OF_TOOLS", nil),
+            ("TICKLOOP_LIMIT_DAYS", "TICKLOOP_LIMITS_DAYS"),
+            ("TICKLOOP_PROVIDERS_TWO_B_API_KEE", "TICKLOOP_PROVIDERS_TWO_B_API_KEY"),
+            ("TICKLOOP_API_PORT_8000_TCP", ""),
+        ] as [(String, String?)]
+    )
+    func `a variable that belongs to no key is told, with the one that was meant`(name: String, nearest: String?) {
+        let found = UnknownVariable.all(in: [name: "1"], besides: [Sample.schema], ["TICKLOOP_OF_TOOLS"])
+        guard let nearest else { return #expect(found == []) }
+        #expect(found.map(\.name) == [name])
+        #expect(found.map { $0.nearest ?? "" } == [nearest])
+    }
 }

@@ -132,3 +132,33 @@ private final class Answering: HTTPHandler {
 
     func response(to refusal: HTTPRefusal) -> HTTPResponse { HTTPResponse(refusal.status) }
 }
+
+extension ProcessTests {
+    @Test @ReactorActor func `a misspelt variable is warned of, with the key that was meant, and nothing is refused`()
+        async throws
+    {
+        let folder = try TestFolder.make()
+        let endpoint = Endpoint.unix(path: "\(folder)/gateway.sock")
+        let process = try TickloopProcess(
+            ["gateway"],
+            environment: [
+                "TICKLOOP_SERVER_LISTEN": endpoint.description, "TICKLOOP_SERVER_TARGET_WAIT": "5",
+                "TICKLOOP_GATEWAY_URL": "http://127.0.0.1:8080", "TICKLOOP_DATABASE_HOST": "a key of others",
+            ],
+            folder: packageFolder
+        )
+        try await process.waitUntilReady(.http(endpoint, path: "/health"))
+        let warnings = process.lines.filter { $0.contains(#""level":"warning""#) && $0.contains("TICKLOOP_") }
+        let expected =
+            "TICKLOOP_SERVER_TARGET_WAIT belongs to no key, and is ignored; "
+            + "did you mean TICKLOOP_SERVER_TARGET_WAIT_MS?"
+        #expect(warnings.count == 1 && warnings.first?.contains(expected) == true, "\(warnings)")
+        try await process.kill()
+    }
+
+    @Test @ReactorActor func `the program says its version`() async throws {
+        let process = try TickloopProcess(["--version"])
+        #expect(try await process.waitForEnd() == .exited(0))
+        #expect(process.lines.count == 1 && process.lines[0].wholeMatch(of: /tickloop \d+\.\d+\.\d+/) != nil)
+    }
+}

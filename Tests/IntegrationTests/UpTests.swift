@@ -18,11 +18,11 @@ import Testing
         let port: UInt16
         let process: TickloopProcess
 
-        init(_ folder: String, port: UInt16? = nil) async throws {
+        init(_ folder: String, port: UInt16? = nil, _ more: [String] = []) async throws {
             self.folder = folder
             self.port = try port ?? FreePort.choose()
             process = try TickloopProcess(
-                ["up", "--data", folder, "--port", "\(self.port)"],
+                ["up", "--data", folder, "--port", "\(self.port)"] + more,
                 folder: packageFolder
             )
             try await process.waitUntilUp()
@@ -66,6 +66,9 @@ import Testing
             try await eventually("an answer after the end of \(name)") { await system.isRight() }
         }
         #expect(Files.text("\(system.folder)/run/env") == environment)
+        // The server was killed once: that is one line, however many asked it meanwhile.
+        let recoveries = system.process.lines.filter { $0.hasPrefix("postgres ") && !$0.contains("checkpoint") }
+        #expect(recoveries.count == 1, "\(recoveries)")
 
         let last = system.processes()
         system.process.send(SIGINT)
@@ -114,11 +117,33 @@ import Testing
         let before = system.processes()
         system.process.send(SIGKILL)
         if ofAll { for process in before.values { kill(process.pid, SIGKILL) } }
+        let addresses = Files.text("\(system.folder)/run/env")
         let next = try await Installation(system.folder, port: system.port)
+        #expect(Files.text("\(system.folder)/run/env") == addresses, "everything is where it was")
         #expect(before.values.allSatisfy { !$0.isRunning })
         #expect(await next.isRight())
         next.process.send(SIGTERM)
         #expect(try await next.process.waitForEnd() == .exited(0))
+    }
+
+    @Test @ReactorActor
+    func `several gateways and APIs answer, also when one of each is gone, and without sample data`()
+        async throws
+    {
+        let more = ["--gateways", "2", "--apis", "2", "--workers", "1", "--no-sample"]
+        let system = try await Installation(TestFolder.make(), more)
+        let names = ["api-1", "api-2", "gateway-1", "gateway-2", "postgres", "redis", "simulator-1", "worker-1"]
+        #expect(system.processes().keys.sorted() == names)
+        let gateway = Endpoint.tcp(host: "127.0.0.1", port: system.port)
+        func answer() async throws -> String? { try await request("GET", Self.question.target, on: gateway).body }
+        for _ in 0..<8 { #expect(try await answer() == #"{"data":[]}"#) }
+        for name in ["api-2", "gateway-2"] {
+            let killed = try #require(system.processes()[name])
+            kill(killed.pid, SIGKILL)
+            try await eventually("\(name) again") { system.processes()[name].map { $0 != killed } ?? false }
+            try await eventually("an answer") { (try? await answer()) == #"{"data":[]}"# }
+        }
+        try await stopTwice(system)
     }
 
     @Test @ReactorActor func `a start that is interrupted leaves nothing running`() async throws {

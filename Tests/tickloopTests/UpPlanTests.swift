@@ -12,14 +12,18 @@ import Testing
     private func plan(
         folder: String = "/srv/data",
         environment: [String: String] = [:],
-        isExternal: Bool = false
+        isExternal: Bool = false,
+        several: Bool = false,
+        hasSample: Bool = true
     ) -> UpPlan {
-        let options = UpOptions(
+        var options = UpOptions(
             dataFolder: folder,
             home: "/no/home",
             program: "/bin/tickloop",
             environment: environment
         )
+        options.hasSample = hasSample
+        options.queue = "jobs"
         let servers = UpPlan.Servers(
             postgres: PostgresAddress(
                 port: 20_001,
@@ -33,7 +37,13 @@ import Testing
         return UpPlan(
             options: options,
             servers: isExternal ? nil : servers,
-            ports: UpPlan.Ports(api: 20_003, simulator: 20_004, workers: [20_005, 20_006])
+            ports: UpPlan.Ports(
+                api: 20_003,
+                simulator: 20_004,
+                workers: [20_005, 20_006],
+                apis: several ? [20_007, 20_008] : [],
+                gateways: several ? [20_009, 20_010] : []
+            )
         )
     }
 
@@ -46,6 +56,30 @@ import Testing
                 ["import", "conversations", "--sample", "--reader", "/no/home/etc/read-parquet"],
             ]
         )
+    }
+
+    @Test func `the sample data are left out if nobody wants them`() {
+        #expect(plan(hasSample: false).preparations.map(\.name) == ["migrate"])
+    }
+
+    @Test func `several gateways share the port, several APIs one of their own, and each can be asked alone`() {
+        let several = plan(several: true)
+        #expect(several.tiers[2].map(\.name) == ["api-1", "api-2"])
+        #expect(several.tiers[3].map(\.name) == ["gateway-1", "gateway-2"])
+        let listens = several.tiers[2...3].joined().map { $0.command.environment["TICKLOOP_SERVER_LISTEN"] }
+        #expect(
+            listens == [
+                "127.0.0.1:20007,127.0.0.1:20003", "127.0.0.1:20008,127.0.0.1:20003",
+                "127.0.0.1:20009,127.0.0.1:8080", "127.0.0.1:20010,127.0.0.1:8080",
+            ]
+        )
+        let shares = several.tiers[2...3].joined().map { $0.command.environment["TICKLOOP_SERVER_SHARE_PORT"] }
+        #expect(shares == ["true", "true", "true", "true"])
+        let upstreams = several.tiers[3].map { $0.command.environment["TICKLOOP_UPSTREAM_ADDRESS"] }
+        #expect(upstreams == ["127.0.0.1:20003", "127.0.0.1:20003"])
+        #expect(several.tiers[3].map(\.probe.endpoint.description) == ["127.0.0.1:20009", "127.0.0.1:20010"])
+        #expect(several.targetsFile.contains(#"["127.0.0.1:20009", "127.0.0.1:20010"], "labels": {"job": "gateway"}"#))
+        #expect(several.environmentFile.contains("export TICKLOOP_API_URL='http://127.0.0.1:20003'\n"))
     }
 
     @Test func `Prometheus is told where each process answers`() {
@@ -91,7 +125,8 @@ import Testing
     @Test func `children use the private servers, whatever the environment says, unless told otherwise`() {
         let other = [
             "TICKLOOP_DATABASE_URL": "postgresql://elsewhere/db", "TICKLOOP_REDIS_URL": "redis://elsewhere",
-            "TICKLOOP_GATEWAY_URL": "http://elsewhere", "TICKLOOP_LOGGING_FORMAT": "json", "A": "b",
+            "TICKLOOP_GATEWAY_URL": "http://elsewhere", "TICKLOOP_WORKER_URLS": "http://elsewhere",
+            "TICKLOOP_LOGGING_FORMAT": "json", "A": "b",
         ]
         let own = plan(environment: other).preparations[0].command.environment
         #expect(
@@ -112,6 +147,8 @@ import Testing
                 export TICKLOOP_GATEWAY_URL='http://127.0.0.1:8080'
                 export TICKLOOP_API_URL='http://127.0.0.1:20003'
                 export TICKLOOP_SIMULATOR_URL='http://127.0.0.1:20004'
+                export TICKLOOP_WORKER_URLS='http://127.0.0.1:20005 http://127.0.0.1:20006'
+                export TICKLOOP_QUEUE_NAME='jobs'
                 export TICKLOOP_DATABASE_URL='postgresql://tickloop:pw@127.0.0.1:20001/tickloop'
                 export TICKLOOP_REDIS_URL='redis://127.0.0.1:20002/0'
 

@@ -12,9 +12,15 @@ final class ProcessMetrics: Measured {
 
     func collect(into page: inout MetricsPage) {
         page.add(
-            .gauge("tickloop_build_info", "Always 1; what runs is in the labels.", labels: "service", "swift"),
+            .gauge(
+                "tickloop_build_info",
+                "Always 1; what runs is in the labels.",
+                labels: "service",
+                "version",
+                "swift"
+            ),
             1,
-            [service, ProcessUsage.compiler]
+            [service, Product.version, ProcessUsage.compiler]
         )
         page.add(Reactor.turns)
         // These names, and what they mean, are the same for every program.

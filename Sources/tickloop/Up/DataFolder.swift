@@ -7,6 +7,7 @@ import Supervision
 ///     DIR/postgres/       the cluster (elsewhere if its account cannot come here, see PostgresPlace)
 ///     DIR/redis/          append-only file and configuration
 ///     DIR/password        of the cluster's roles
+///     DIR/ports           which port each process has; kept for the next start
 ///     DIR/run/lock        held while `up` runs
 ///     DIR/run/NAME.pid    one for each process that runs now
 ///     DIR/run/processes   the same with their start times, for the next `up` to tell what was left behind
@@ -19,6 +20,7 @@ struct DataFolder {
     var run: String { "\(path)/run" }
     var environmentFile: String { "\(run)/env" }
     var targetsFile: String { "\(run)/targets.json" }
+    private var portsFile: String { "\(path)/ports" }
     private var tableFile: String { "\(run)/processes" }
 
     /// Makes the folders that are missing.
@@ -60,6 +62,12 @@ struct DataFolder {
         Files.remove("\(run)/\(name).pid")
         try Files.write(table.text, to: tableFile)
     }
+
+    /// The ports of the last start.
+    func ports(except given: Set<UInt16>) -> PortBook { PortBook(parsing: Files.text(portsFile) ?? "", except: given) }
+
+    /// Keeps the ports for the next start.
+    func keep(_ ports: PortBook) throws(SupervisionError) { try Files.write(ports.text, to: portsFile) }
 
     /// Whether no `up` has ever got far enough here to need PostgreSQL.
     var isNew: Bool { !Files.isRegularFile("\(path)/password") }

@@ -11,6 +11,8 @@ final class Up {
     private let options: UpOptions
     private let console: Console
     private var folder: DataFolder
+    private var ports: PortBook
+    private var postgresLines = PostgresLines()
     /// In the order of their start.
     private var tiers: [[SupervisedService]] = []
     /// A program that is to end by itself, while it runs.
@@ -21,10 +23,12 @@ final class Up {
     private init(_ options: UpOptions) throws(SupervisionError) {
         self.options = options
         folder = try DataFolder(options.dataFolder)
-        let workers = (1...max(1, options.workers)).map { "worker-\($0)" }
-        console = Console(
-            names: ["up", "postgres", "redis", "migrate", "seed", "simulator-1"] + workers + ["api-1", "gateway-1"]
-        )
+        ports = folder.ports(except: [options.gatewayPort])
+        let roles = [
+            ("simulator", 1), ("worker", options.workers), ("api", options.apis), ("gateway", options.gateways),
+        ]
+        let processes = roles.flatMap { role, count in (1...count).map { "\(role)-\($0)" } }
+        console = Console(names: ["up", "postgres", "redis", "migrate", "seed", "sample"] + processes)
     }
 
     /// Runs everything until SIGINT, SIGTERM or SIGHUP.
@@ -82,6 +86,7 @@ final class Up {
     private func start() async throws(SupervisionError) {
         folder.removeStaleFiles()
         let plan = UpPlan(options: options, servers: try await startServers(), ports: try choosePorts())
+        record { folder throws(SupervisionError) in try folder.keep(ports) }
         for preparation in plan.preparations { try await run(preparation.command, name: preparation.name) }
         for tier in plan.tiers { try await start(tier) }
         try Files.write(plan.environmentFile, to: folder.environmentFile, mode: 0o600)
@@ -109,8 +114,8 @@ final class Up {
     private func startServers() async throws(SupervisionError) -> UpPlan.Servers? {
         if options.isExternal { return nil }
         let isNew = folder.isNew
-        let postgresPort = try FreePort.choose(except: [options.gatewayPort])
-        let redisPort = try FreePort.choose(except: [options.gatewayPort, postgresPort])
+        let postgresPort = try ports.port(of: "postgres")
+        let redisPort = try ports.port(of: "redis")
         let postgres = try PrivatePostgres(
             folder: folder.path,
             port: postgresPort,
@@ -133,15 +138,19 @@ final class Up {
     }
 
     private func choosePorts() throws(SupervisionError) -> UpPlan.Ports {
-        var taken: Set<UInt16> = [options.gatewayPort]
-        func port() throws(SupervisionError) -> UInt16 {
-            let port = try FreePort.choose(except: taken)
-            taken.insert(port)
-            return port
+        func some(_ role: String, _ count: Int) throws(SupervisionError) -> [UInt16] {
+            var some: [UInt16] = []
+            for number in 0..<count { some.append(try ports.port(of: "\(role)-\(number + 1)")) }
+            return some
         }
-        var ports = UpPlan.Ports(api: try port(), simulator: try port(), workers: [])
-        for _ in 0..<options.workers { ports.workers.append(try port()) }
-        return ports
+        // One alone has no other port than the one that all share.
+        return UpPlan.Ports(
+            api: try ports.port(of: "api"),
+            simulator: try ports.port(of: "simulator-1"),
+            workers: try some("worker", options.workers),
+            apis: options.apis > 1 ? try some("api", options.apis) : [],
+            gateways: options.gateways > 1 ? try some("gateway", options.gateways) : []
+        )
     }
 
     private func run(_ command: Command, name: String) async throws(SupervisionError) {
@@ -196,7 +205,9 @@ final class Up {
         case .failedToStart(let error):
             say(error.description)
         case .line(let line):
-            console.say(name, line)
+            for line in name == "postgres" ? postgresLines.news(in: line, at: Reactor.now) : [line] {
+                console.say(name, line)
+            }
         }
     }
 

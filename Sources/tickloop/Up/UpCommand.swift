@@ -1,6 +1,10 @@
 import ArgumentParser
+import Configuration
 import Reactor
+import Service
 import Supervision
+import TaskQueue
+import Worker
 
 /// `tickloop up`.
 struct UpCommand: ParsableCommand {
@@ -19,11 +23,22 @@ struct UpCommand: ParsableCommand {
     )
     var dataFolder = ".tickloop"
 
-    @Option(help: "The gateway's port on 127.0.0.1. All others are free ones.")
+    @Option(
+        help: "The gateway's port on 127.0.0.1. All others are free ones, the same at each start if they still are."
+    )
     var port: UInt16 = 8080
+
+    @Option(help: "Gateway processes, which share the port.")
+    var gateways = 1
+
+    @Option(help: "API processes.")
+    var apis = 1
 
     @Option(help: "Worker processes.")
     var workers = 2
+
+    @Flag(inversion: .prefixedNo, help: "Load the sample data at the first start.")
+    var sample = true
 
     @Flag(help: "Use the PostgreSQL and Redis of the configuration instead of private ones.")
     var external = false
@@ -33,7 +48,9 @@ struct UpCommand: ParsableCommand {
 
     func validate() throws {
         guard port > 0 else { throw ValidationError("--port must be from 1 to 65535") }
-        guard (1...64).contains(workers) else { throw ValidationError("--workers must be from 1 to 64") }
+        for (name, count) in [("gateways", gateways), ("apis", apis), ("workers", workers)] {
+            guard (1...64).contains(count) else { throw ValidationError("--\(name) must be from 1 to 64") }
+        }
     }
 
     func run() throws {
@@ -42,8 +59,19 @@ struct UpCommand: ParsableCommand {
             home: Files.absolute(home)
         )
         options.gatewayPort = port
+        options.gateways = gateways
+        options.apis = apis
         options.workers = workers
+        options.hasSample = sample
         options.isExternal = external
+        options.queue = try queueName(home: options.home)
         throw ExitCode(Reactor.run { [options] in await Up.run(options) })
+    }
+
+    /// As the workers will read it: tools need the same.
+    private func queueName(home: String) throws -> String {
+        let file = "\(home)/etc/worker.toml"
+        let configuration = try ConfigurationOption.load(.worker, file: Terminal.fileExists(file) ? file : nil)
+        return configuration[QueueSettings.consumer].name
     }
 }

@@ -7,8 +7,16 @@ struct UpOptions: Sendable {
     var dataFolder: String
     /// Where the gateway listens on 127.0.0.1.
     var gatewayPort: UInt16 = 8080
+    /// Gateway processes; they share the port.
+    var gateways = 1
+    /// API processes.
+    var apis = 1
     /// Worker processes.
     var workers = 2
+    /// Load the sample data at the first start.
+    var hasSample = true
+    /// The name of the queue, as the workers' configuration has it.
+    var queue = "tasks"
     /// Use the PostgreSQL and Redis of the configuration instead of private ones.
     var isExternal = false
     /// The folder that holds `sql`, with the migrations, and `etc`, with `gateway.toml` and the others; absolute. A

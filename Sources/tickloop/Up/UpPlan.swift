@@ -11,9 +11,13 @@ struct UpPlan {
 
     /// The ports of 127.0.0.1 for all but the gateway and the servers.
     struct Ports: Equatable {
+        /// Shared by all API processes.
         var api: UInt16
         var simulator: UInt16
         var workers: [UInt16]
+        /// Of each process alone, if there are several.
+        var apis: [UInt16] = []
+        var gateways: [UInt16] = []
     }
 
     let options: UpOptions
@@ -27,8 +31,9 @@ struct UpPlan {
     var simulator: Endpoint { .tcp(host: "127.0.0.1", port: ports.simulator) }
 
     /// Where the gateway reaches the API: the Unix-domain socket, which is cheaper than loopback TCP, if its path is
-    /// one that the kernel, and a list in an environment variable, can take.
+    /// one that the kernel, and a list in an environment variable, can take. Several processes can share only a port.
     var apiSocket: Endpoint {
+        guard ports.apis.isEmpty else { return api }
         let path = "\(options.dataFolder)/run/api-1.sock"
         return path.utf8.count <= Endpoint.longestUnixPathBytes && !path.contains(",") ? .unix(path: path) : api
     }
@@ -51,19 +56,38 @@ struct UpPlan {
             ports.workers.enumerated().map { index, port in
                 service("worker", index + 1, listen: [.tcp(host: "127.0.0.1", port: port)])
             },
-            [service("api", 1, listen: api == apiSocket ? [api] : [api, apiSocket])],
-            [service("gateway", 1, listen: [gateway], extra: ["TICKLOOP_UPSTREAM_ADDRESS": apiSocket.description])],
+            several("api", ports.apis, sharing: api == apiSocket ? [api] : [api, apiSocket]),
+            several(
+                "gateway",
+                ports.gateways,
+                sharing: [gateway],
+                extra: ["TICKLOOP_UPSTREAM_ADDRESS": apiSocket.description]
+            ),
         ]
+    }
+
+    /// One process that listens where all are to be reached; or several, each of which can be asked alone, too.
+    private func several(
+        _ role: String,
+        _ own: [UInt16],
+        sharing shared: [Endpoint],
+        extra: [String: String] = [:]
+    ) -> [SupervisedService.Description] {
+        if own.isEmpty { return [service(role, 1, listen: shared, extra: extra)] }
+        let extra = extra.merging(["TICKLOOP_SERVER_SHARE_PORT": "true"]) { $1 }
+        return own.enumerated().map { index, port in
+            service(role, index + 1, listen: [.tcp(host: "127.0.0.1", port: port)] + shared, extra: extra)
+        }
     }
 
     /// What runs once before the services: schema, then sample data.
     var preparations: [(name: String, command: Command)] {
         let sql = ["--sql", "\(options.home)/sql"]
-        let steps = [
-            ("migrate", ["migrate"] + sql), ("seed", ["seed", "--sample"] + sql),
+        let samples = [
+            ("seed", ["seed", "--sample"] + sql),
             ("sample", ["import", "conversations", "--sample", "--reader", "\(options.home)/etc/read-parquet"]),
         ]
-        return steps.map { name, words in
+        return ([("migrate", ["migrate"] + sql)] + (options.hasSample ? samples : [])).map { name, words in
             let arguments = words + configuration(of: "worker")
             return (name, Command(options.program, arguments, environment: environment))
         }
@@ -76,6 +100,8 @@ struct UpPlan {
         var variables = [
             ("TICKLOOP_GATEWAY_URL", "http://\(gateway)"), ("TICKLOOP_API_URL", "http://\(api)"),
             ("TICKLOOP_SIMULATOR_URL", simulatorURL),
+            ("TICKLOOP_WORKER_URLS", ports.workers.map { "http://127.0.0.1:\($0)" }.joined(separator: " ")),
+            ("TICKLOOP_QUEUE_NAME", options.queue),
         ]
         let database = servers?.postgres.url ?? options.environment["TICKLOOP_DATABASE_URL"]
         let redis = servers?.redis.url ?? options.environment["TICKLOOP_REDIS_URL"]
@@ -100,6 +126,7 @@ struct UpPlan {
         // Of another `up`, whose `env` the shell has read.
         variables["TICKLOOP_GATEWAY_URL"] = nil
         variables["TICKLOOP_API_URL"] = nil
+        variables["TICKLOOP_WORKER_URLS"] = nil
         variables["TICKLOOP_SIMULATOR_URL"] = simulatorURL
         variables["TICKLOOP_LOGGING_FORMAT"] = variables["TICKLOOP_LOGGING_FORMAT"] ?? "text"
         if let servers {
