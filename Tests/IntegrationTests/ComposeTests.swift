@@ -48,4 +48,26 @@ import Testing
         server.kill()
         try await eventually("its end") { hasEnded }
     }
+
+    @Test func `the example of settings names what the Compose file takes, with the same defaults`() throws {
+        let compose = try #require(Files.text("\(packageFolder)/docker-compose.yaml"))
+        let example = try #require(Files.text("\(packageFolder)/.env.example"))
+        let taken = Set(compose.matches(of: /\$\{([A-Z_]+):-([^}]*)\}/).map { "\($0.1)=\($0.2)" })
+        let named = Set(example.matches(of: /(?m)^#([A-Z_]+=.*)$/).map { String($0.1) })
+        #expect(taken == named)
+        #expect(taken.count > 8)
+    }
+
+    @Test func `the Prometheus of the Compose file asks every service where it listens`() throws {
+        let compose = try #require(Files.text("\(packageFolder)/docker-compose.yaml"))
+        let prometheus = try #require(Files.text("\(packageFolder)/containers/prometheus.yml"))
+        let asked = prometheus.matches(of: /job_name: ([a-z]+)\n.*names: \[([a-z]+)\], type: A, port: (\d+)/)
+            .map { "\($0.1) \($0.2) \($0.3)" }
+        let listening = compose.matches(
+            of: /command: \[([a-z]+)\]\n(?:[^\n]+\n)+? +TICKLOOP_SERVER_LISTEN: 0.0.0.0:(\d+)/
+        )
+        .map { "\($0.1) \($0.1) \($0.2)" }
+        #expect(asked.sorted() == listening.sorted())
+        #expect(asked.count == 4)
+    }
 }

@@ -53,7 +53,8 @@ struct PrometheusFilesTests {
     init() { loop }
 
     @Test(arguments: [
-        ["check", "config", "etc/prometheus/prometheus.yml"], ["check", "rules", "etc/prometheus/alerts.yml"],
+        ["check", "config", "etc/prometheus/prometheus.yml"], ["check", "config", "containers/prometheus.yml"],
+        ["check", "rules", "etc/prometheus/alerts.yml"],
         ["test", "rules", "etc/prometheus/alerts_test.yml"],
     ])
     @ReactorActor
