@@ -18,21 +18,23 @@ class Connection:
         self.address = (host, port)
         self.reader = self.writer = None
 
-    async def ask(self, method, path, body=None, key=None):
+    async def ask(self, method, path, body=None, key=None, prefer=None):
         """Status, body; raises OSError when nobody knows what became of the request."""
         try:
-            return await asyncio.wait_for(self._ask(method, path, body, key), PATIENCE)
+            return await asyncio.wait_for(self._ask(method, path, body, key, prefer), PATIENCE)
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
             self.close()
             raise OSError(f"{type(error).__name__} {error}") from error
 
-    async def _ask(self, method, path, body, key):
+    async def _ask(self, method, path, body, key, prefer):
         if self.writer is None:
             self.reader, self.writer = await asyncio.open_connection(*self.address)
         content = b"" if body is None else json.dumps(body).encode()
         lines = [f"{method} {path} HTTP/1.1", "Host: chaos"]
         if key:
             lines.append(f"Idempotency-Key: {key}")
+        if prefer:
+            lines.append(f"Prefer: {prefer}")
         if body is not None:
             lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
         self.writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + content)

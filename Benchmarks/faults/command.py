@@ -3,26 +3,20 @@
 import argparse
 import asyncio
 import contextlib
-import json
-import os
 import random
-import re
 import signal
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from comparison.processes import Child, Failure, fetch, free_ports, say
-from comparison.system import ROOT, build
+from comparison.processes import Failure, say
+from comparison.system import build
 
+from . import answers, hoarders
 from .clients import Client, Log
 from .plan import Attacker, plan
+from .target import Target
 
 # What the exchange does to those who call it, beside its usual one in ten.
 BEHAVIOUR = {
@@ -40,88 +34,31 @@ PATIENCE = 60
 def arguments():
     parser = argparse.ArgumentParser(
         prog="Benchmarks/chaos",
-        description="Places orders while gateway, API, workers, Redis, PostgreSQL and the exchange are killed,\n"
+        description="orders: places orders while gateway, API, workers, Redis, PostgreSQL and the exchange are killed,\n"
         "stopped and restarted; then compares what the clients were told with the exchange's ledger, the tables and\n"
-        "the events. Ends with 0 if every promise is kept.",
+        "the events. answers: asks for averages while one fault of some thirty kinds follows the other, and judges\n"
+        "each answer, and how soon all is right again. hoarders: asks and never reads, and looks at the gateway's\n"
+        "memory. Ends with 0 if every promise is kept.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     option = parser.add_argument
-    option("what", choices=["orders"], help="what is put to the proof")
+    option("what", choices=["orders", "answers", "hoarders"], help="what is put to the proof")
     option("--seed", type=int, help="decides what happens to whom, and when; default: a new one, which is said")
-    option("--minutes", type=float, default=2, help="how long orders are placed; default: 2")
+    option("--minutes", type=float, help="how long; default: 2 for orders, 5 for answers, 0.5 for hoarders")
     option("--orders", type=int, help="default: 10,000 a minute")
-    option("--connections", type=int, default=64, help="default: 64")
+    option("--connections", type=int, help="default: 64 for orders, 24 for answers, 420 for hoarders")
+    option("--only", action="append", metavar="WORD", help="answers: only faults with this in their name; repeatable")
+    option("--faults", type=int, metavar="N", help="answers: not more than these; default: as many as the time has")
     option("--tickloop", type=Path, metavar="PROGRAM", help="a program that is built already")
     option("--keep", type=Path, metavar="FOLDER", help="leave logs and data there, in a folder that is not there yet")
     options = parser.parse_args()
+    minutes, connections = {"orders": (2, 64), "answers": (5, 24), "hoarders": (0.5, 420)}[options.what]
+    options.minutes = options.minutes or minutes
+    options.connections = options.connections or connections
     options.orders = options.orders or int(options.minutes * 10_000)
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1_000_000)
     return options
-
-
-class Target:
-    """`tickloop up`, and what the proof has to know of it."""
-
-    def __init__(self, scope, folder, program):
-        self.program = program
-        self.folder = folder
-        (port,) = free_ports(1)
-        self.gateway = ("127.0.0.1", port)
-        self.data = folder / "data"
-        words = ["up", "--data", self.data, "--port", port, "--workers", 2, "--home", ROOT]
-        up = scope.enter_context(Child("up", [program, *words], folder / "up.log"))
-        up.wait_until((self.data / "run/env").exists, "ready system", 180)
-        text = (self.data / "run/env").read_text()
-        self.environment = dict(os.environ, **dict(re.findall(r"^export (\w+)='(.*)'$", text, re.MULTILINE)))
-        self.exchange = self.environment.get("TICKLOOP_SIMULATOR_URL") or self._simulator()
-
-    def _simulator(self):
-        groups = json.loads((self.data / "run/targets.json").read_text())
-        return next(f"http://{group['targets'][0]}" for group in groups if group["labels"]["job"] == "simulator")
-
-    def behave(self, behaviour, reports):
-        """Tells the exchange what to do; whether it has heard."""
-        return self._put("behaviour", behaviour) and self._put("reports/behaviour", reports)
-
-    def _put(self, path, behaviour):
-        request = urllib.request.Request(
-            f"{self.exchange}/exchange/{path}", json.dumps(behaviour).encode(),
-            {"Content-Type": "application/json"}, method="PUT",
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=2) as answer:
-                return answer.status == 200
-        except urllib.error.HTTPError as error:
-            raise Failure(f"the exchange does not take its behaviour: {error.code} {error.read().decode()}") from error
-        except OSError:
-            return False
-
-    def is_ready(self):
-        try:
-            return fetch("http://{}:{}/ready".format(*self.gateway), 2)[0] == 200
-        except OSError:
-            return False
-
-    def tool(self, *words):
-        return subprocess.run(
-            [self.program, "orders", *map(str, words)], env=self.environment, cwd=ROOT, capture_output=True, text=True
-        )
-
-    def waiting(self):
-        """How many seconds the order has waited that has waited longest; None if none does."""
-        done = self.tool("stuck", "--json", "--limit", 1)
-        if done.returncode != 0:
-            return float("inf")
-        return json.loads(done.stdout.splitlines()[0])["waits_ms"] / 1000 if done.stdout.strip() else None
-
-    def behind(self):
-        """How many orders the exchange knows more of; None if that could not be found out."""
-        done = self.tool("check", "--json", "--ledger", self.exchange)
-        if done.returncode == 2 or not done.stdout.strip():
-            return None
-        findings = json.loads(done.stdout)
-        return findings["unsettled"] + findings["unreported"]
 
 
 async def fight(options, target, log):
@@ -194,6 +131,10 @@ def run(options):
         # The account that runs PostgreSQL must be able to come here.
         folder.chmod(0o755)
         target = Target(scope, folder, program)
+        if options.what == "answers":
+            return answers.run(options, target)
+        if options.what == "hoarders":
+            return hoarders.run(options, target)
         if not target.behave(BEHAVIOUR, REPORTS):
             raise Failure("the exchange does not answer")
         say(f"seed {options.seed}: {options.orders} orders in {options.minutes:g} minutes")
