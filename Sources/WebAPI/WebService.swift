@@ -213,8 +213,7 @@ extension WebService: Measured {
     )
 
     package func collect(into page: inout MetricsPage) {
-        // Also those that may happen and did not: the rate of a series that begins with its first error does not
-        // show it.
+        // Also those that may happen and did not: the rate of a series that begins with its first error hides it.
         for code in ErrorCode.allCases {
             if let count = errors[code] { page.add(Self.errorAnswers, count, [code.rawValue]) }
         }

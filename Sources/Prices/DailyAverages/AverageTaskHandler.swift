@@ -21,6 +21,7 @@ public final class AverageTaskHandler: TaskHandler {
     private var waiting: [Question] = []
     private var statementsUnderWay = 0
     private var outage = Reminder()
+    private var missingSchema = Reminder()
 
     /// Makes a handler that asks `pool`.
     public init(_ pool: PostgresPool, logger: Logger) {
@@ -82,12 +83,16 @@ public final class AverageTaskHandler: TaskHandler {
             var metadata: Logger.Metadata = [
                 "reason": "\(String(reflecting: error))", "request_id": "\(question.task.requestID ?? "none")",
             ]
+            let failure = AverageFailure.failure(for: error)
+            // One outage makes thousands of them fail. A missing schema does not go by itself, so that an outage just
+            // before does not silence it.
+            var isDue = !failure.isOfSurroundings
             if case .server(let error) = error, error.sqlState.tellsOfMissingSchema {
                 metadata["advice"] = "\(SQLState.schemaAdvice)"
+                isDue = missingSchema.isDue(at: Reactor.now) != nil
+            } else if failure.isOfSurroundings {
+                isDue = outage.isDue(at: Reactor.now) != nil
             }
-            let failure = AverageFailure.failure(for: error)
-            // One outage makes thousands of them fail.
-            let isDue = !failure.isOfSurroundings || outage.isDue(at: Reactor.now) != nil
             logger.log(level: isDue ? .error : .debug, "daily averages failed", metadata: metadata)
             question.task.finish(.failure(failure))
         }
