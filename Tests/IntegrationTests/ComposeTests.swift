@@ -58,6 +58,21 @@ import Testing
         #expect(taken.count > 8)
     }
 
+    /// Nobody serves the database that they are told of.
+    @Test @ReactorActor func `without sample data the commands that would load it do nothing`() async throws {
+        let compose = try #require(Files.text("\(packageFolder)/docker-compose.yaml"))
+        let commands = compose.matches(of: /command: \[(.*), "--\$\{SAMPLE:-sample\}"\]/).map { String($0.1) }
+        #expect(commands == ["seed", "import, conversations"])
+        for command in commands {
+            let process = try TickloopProcess(
+                command.split(separator: ", ").map { String($0) } + ["--no-sample"],
+                environment: ["TICKLOOP_DATABASE_URL": "postgres://nobody:secret@127.0.0.1:1/none"],
+                folder: packageFolder
+            )
+            #expect(try await process.waitForEnd() == .exited(0), "\(process.lines)")
+        }
+    }
+
     @Test func `the Prometheus of the Compose file asks every service where it listens`() throws {
         let compose = try #require(Files.text("\(packageFolder)/docker-compose.yaml"))
         let prometheus = try #require(Files.text("\(packageFolder)/containers/prometheus.yml"))

@@ -1,4 +1,5 @@
 import Glibc
+import Logging
 import Reactor
 import Supervision
 import TestSupport
@@ -134,6 +135,31 @@ private let sleep = PostgresStatement("select pg_sleep($1::float8)")
         try await eventually("a connection") { pool.isReady }
         pool.close()
         await server.stop()
+    }
+
+    @Test @ReactorActor func `a server that refuses the password is asked at growing intervals, an absent one is not`()
+        async throws
+    {
+        var configuration = try forTests(try await TestServers.postgres().address, overTCP: true)
+        configuration.reconnectDelayFirst = .milliseconds(2)
+        configuration.reconnectDelayCap = .milliseconds(2)
+        configuration.password = "wrong"
+        let refused = configuration.link()
+        configuration.port = 1
+        let absent = configuration.link()
+        let log = TestLog()
+        let pool = PostgresPool(configuration, logger: log.logger)
+        var fault: PostgresConnectError?
+        refused.onFailure = { fault = $0 }
+        refused.open()
+        absent.open()
+        try await eventually("many tries") { absent.generation > 1000 && fault != nil }
+        #expect(fault?.isLasting == true)
+        #expect(refused.generation < 40)
+        #expect(log.messages(from: .notice) == ["postgres_unavailable"], "said once, and not for every try")
+        _ = refused.close()
+        _ = absent.close()
+        pool.close()
     }
 
     @Test @ReactorActor func `a name is resolved, a password is asked for, and a wrong one is told`() async throws {
