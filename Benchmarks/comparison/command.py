@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from . import contestants, conversations, goals, orders, placing, throughput
+from . import contestants, conversations, goals, market, orders, placing, streams, throughput
 from .load import wrk
 from .processes import Failure, say
 from .report import goals_table, table
@@ -34,6 +34,8 @@ SECTIONS = {
     "relay": "orders placed by one worker",
     "outage": "the exchange dead for a minute",
     "snapshot": "an old snapshot held for five minutes while orders are taken and placed; only if asked for",
+    "events": "events of prices by one worker, from the commit of a price to its moving average",
+    "streams": "10,000 streams of prices: memory, and one event to all against a loop of send and nchan",
     "conversations": "imports and searches of a million conversations; only if asked for, as they take minutes",
     "volume": "10 million prices against 100 thousand; only if asked for, as making them takes minutes",
 }
@@ -43,9 +45,9 @@ CONTESTANTS = ["ours", "cached", "floor", "nginx", "fastapi"]
 TOOLS = [
     ("wrk", "wrk", set()),
     ("psql", "postgresql-client", set()),
-    ("pgbench", "postgresql", {"orders"}),
+    ("pgbench", "postgresql", {"orders", "events"}),
     ("nginx", "nginx-light", {"nginx", "conversations"}),
-    ("gcc", "gcc", {"floor"}),
+    ("gcc", "gcc", {"floor", "streams"}),
     ("strace", "strace", {"syscalls"}),
 ]
 
@@ -233,6 +235,8 @@ def measure(bench):
         "relay": placing.relay,
         "outage": placing.outage,
         "snapshot": placing.snapshot,
+        "events": market.events,
+        "streams": streams.streams,
         "conversations": conversations.conversations,
         "volume": goals.volume,
     }

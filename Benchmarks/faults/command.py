@@ -13,7 +13,7 @@ from pathlib import Path
 from comparison.processes import Failure, say
 from comparison.system import build
 
-from . import answers, hoarders
+from . import answers, hoarders, market
 from .clients import Client, Log
 from .plan import Attacker, plan
 from .target import Target
@@ -38,13 +38,14 @@ def arguments():
         "stopped and restarted; then compares what the clients were told with the exchange's ledger, the tables and\n"
         "the events. answers: asks for averages while one fault of some thirty kinds follows the other, and judges\n"
         "each answer, and how soon all is right again. hoarders: asks and never reads, and looks at the gateway's\n"
-        "memory. Ends with 0 if every promise is kept.",
+        "memory. market: polls prices in peace and under faults, and asks SQL whether a price, an event or an effect is\n"
+        "missing. Ends with 0 if every promise is kept.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     option = parser.add_argument
-    option("what", choices=["orders", "answers", "hoarders"], help="what is put to the proof")
+    option("what", choices=["orders", "answers", "hoarders", "market"], help="what is put to the proof")
     option("--seed", type=int, help="decides what happens to whom, and when; default: a new one, which is said")
-    option("--minutes", type=float, help="how long; default: 2 for orders, 5 for answers, 0.5 for hoarders")
+    option("--minutes", type=float, help="how long; default: 2 for orders and market, 5 for answers, 0.5 for hoarders")
     option("--orders", type=int, help="default: 10,000 a minute")
     option("--connections", type=int, help="default: 64 for orders, 24 for answers, 420 for hoarders")
     option("--only", action="append", metavar="WORD", help="answers: only faults with this in their name; repeatable")
@@ -52,7 +53,7 @@ def arguments():
     option("--tickloop", type=Path, metavar="PROGRAM", help="a program that is built already")
     option("--keep", type=Path, metavar="FOLDER", help="leave logs and data there, in a folder that is not there yet")
     options = parser.parse_args()
-    minutes, connections = {"orders": (2, 64), "answers": (5, 24), "hoarders": (0.5, 420)}[options.what]
+    minutes, connections = {"orders": (2, 64), "answers": (5, 24), "hoarders": (0.5, 420), "market": (2, 0)}[options.what]
     options.minutes = options.minutes or minutes
     options.connections = options.connections or connections
     options.orders = options.orders or int(options.minutes * 10_000)
@@ -130,6 +131,8 @@ def run(options):
             folder = Path(scope.enter_context(tempfile.TemporaryDirectory(prefix="tickloop-chaos-")))
         # The account that runs PostgreSQL must be able to come here.
         folder.chmod(0o755)
+        if options.what == "market":
+            return market.prove(Target(scope, folder, program, workers=3), scope, options.minutes * 60 / 2)
         target = Target(scope, folder, program)
         if options.what == "answers":
             return answers.run(options, target)

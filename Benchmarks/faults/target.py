@@ -16,13 +16,13 @@ from comparison.system import ROOT
 class Target:
     """`tickloop up`, and what the proof has to know of it."""
 
-    def __init__(self, scope, folder, program):
+    def __init__(self, scope, folder, program, workers=2):
         self.program = program
         self.folder = folder
         (port,) = free_ports(1)
         self.gateway = ("127.0.0.1", port)
         self.data = folder / "data"
-        words = ["up", "--data", self.data, "--port", port, "--workers", 2, "--home", ROOT]
+        words = ["up", "--data", self.data, "--port", port, "--workers", workers, "--home", ROOT]
         up = scope.enter_context(Child("up", [program, *words], folder / "up.log"))
         up.wait_until((self.data / "run/env").exists, "ready system", 180)
         text = (self.data / "run/env").read_text()
