@@ -151,7 +151,18 @@ import Testing
         ("company/part-00000.parquet", "open(p, 'w')", "0 bytes"),
         ("transcript/part-00001.parquet", "part('transcript', 1, {'name': ['x']})", "has no column id_transcript"),
         ("tag/part-00001.parquet", "part('tag', 1, {'id_tag': [True], 'tag_value': ['x']})", "column id_tag is bool"),
+        ("tag/part-00001.parquet", "part('tag', 1, {'id_tag': [[1]], 'tag_value': ['x']})", "column id_tag is list"),
+        ("tag/part-00001.parquet", "pq.write_table(pa.table({}), p)", "has no column id_tag, tag_value"),
+        ("tag/part-00001.csv", "open(p, 'w').write('id_tag,tag_value\\n1,pricing\\n')", "Parquet"),
+        ("company/part-00000.parquet", "b = open(p, 'rb').read(); open(p, 'wb').write(b[:-1])", "Parquet"),
+        ("company/part-00000.parquet", "b = open(p, 'rb').read(); open(p, 'wb').write(b[:4] + b[-400:])", ": "),
         ("tag", "import shutil; shutil.rmtree(p)", "is not there"),
+        ("tag", "import shutil; shutil.rmtree(p); open(p, 'w')", "is not there"),
+        ("tag", "os.remove(p + '/part-00000.parquet'); open(p + '/_SUCCESS', 'w')", "has no part files"),
+        (
+            "tag", "part('tag', 0, {'id_tag': pa.array([], pa.int32()), 'tag_value': pa.array([], pa.string())})",
+            "has no rows in any of its files"
+        ),
     ])
     @ReactorActor func `a file that cannot be used is named with the reason, and the old set stays`(
         path: String,
