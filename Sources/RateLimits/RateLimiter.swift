@@ -26,6 +26,11 @@ public final class RateLimiter: RouteLimit {
         @Counter(Self.requests, "allowed") package var allowed = 0
         @Counter(Self.requests, "refused") package var refused = 0
         @Counter(
+            "tickloop_rate_limit_taken_back_total",
+            "Of those that were allowed, requests that the next hop found to be invalid, and that do not count."
+        )
+        package var takenBack = 0
+        @Counter(
             "tickloop_rate_limit_counted_here_total",
             "Requests that this process counted alone, because Redis did not answer."
         )
@@ -61,19 +66,33 @@ public final class RateLimiter: RouteLimit {
             forwarded: context.head.fields.values("x-forwarded-for"),
             trusted: trusted
         )
-        count(client) { [self] verdict in then(tell(verdict)) }
+        count(client) { [self] verdict in
+            then(tell(verdict) { [self] in takeBack(verdict, of: client) })
+        }
     }
 
     /// Counts a request of a client, unless it is one too many.
     func count(_ client: String, then: @escaping @ReactorActor (RateVerdict) -> Void) {
         guard redis.isReady else { return then(countHere(client)) }
-        Self.script.run(on: redis, keys: ["rate:{\(name)}:\(client)"], timeout: Self.redisTimeout) { [policy] command in
+        Self.script.run(on: redis, keys: [key(client)], timeout: Self.redisTimeout) { [policy] command in
             command.append(policy.requests)
             command.append(policy.seconds * 1_000_000)
         } then: { [self] outcome in
             then(Self.verdict(outcome) ?? countHere(client))
         }
     }
+
+    /// Counts a request no longer.
+    func takeBack(_ verdict: RateVerdict, of client: String) {
+        counters.takenBack += 1
+        switch verdict.place {
+        case nil: break
+        case .here(let at): windows.takeBack(client, at)
+        case .redis(let member): redis.command(["ZREM", .string(key(client)), .string(member)]) { _ in }
+        }
+    }
+
+    private func key(_ client: String) -> String { "rate:{\(name)}:\(client)" }
 
     private func countHere(_ client: String) -> RateVerdict {
         counters.countedHere += 1
@@ -86,7 +105,7 @@ public final class RateLimiter: RouteLimit {
     /// apart by their number.
     ///
     /// KEYS[1]: the window of a client. ARGV: most requests, microseconds of the window. Returns whether it is allowed,
-    /// how many remain, and the microseconds until the oldest no longer counts.
+    /// how many remain, the microseconds until the oldest no longer counts, and the member that stands for this one.
     private static let script = RedisScript(
         """
         local time = redis.call('TIME')
@@ -94,32 +113,42 @@ public final class RateLimiter: RouteLimit {
         local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
         redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - window))
         local count = redis.call('ZCARD', KEYS[1])
-        local allowed = 0
+        local allowed, member = 0, ''
         if count < limit then
           allowed = 1
           local text = string.format('%.0f', now)
           local number = 0
           while redis.call('ZADD', KEYS[1], 'NX', text, text .. '-' .. number) == 0 do number = number + 1 end
+          member = text .. '-' .. number
           count = count + 1
           redis.call('PEXPIRE', KEYS[1], math.ceil(window / 1000))
         end
         local reset = 0
         local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
         if oldest[2] then reset = tonumber(oldest[2]) + window - now end
-        return { allowed, limit - count, reset }
+        return { allowed, limit - count, reset, member }
         """
     )
 
     private static func verdict(_ outcome: borrowing RedisOutcome) -> RateVerdict? {
-        guard case .success(let reply) = outcome.copied(), let parts = reply.array, parts.count == 3,
-            let allowed = parts[0].integer, let remaining = parts[1].integer, let reset = parts[2].integer
+        guard case .success(let reply) = outcome.copied(), let parts = reply.array, parts.count == 4,
+            let allowed = parts[0].integer, let remaining = parts[1].integer, let reset = parts[2].integer,
+            let member = parts[3].text
         else { return nil }
-        return RateVerdict(isAllowed: allowed == 1, remaining: Int(remaining), reset: .microseconds(reset))
+        return RateVerdict(
+            isAllowed: allowed == 1,
+            remaining: Int(remaining),
+            reset: .microseconds(reset),
+            place: allowed == 1 ? .redis(member) : nil
+        )
     }
 
     // MARK: Answers
 
-    private func tell(_ verdict: RateVerdict) -> RouteAdmission {
+    private func tell(
+        _ verdict: RateVerdict,
+        takeBack: @escaping @ReactorActor @Sendable () -> Void
+    ) -> RouteAdmission {
         let reset = verdict.resetSeconds
         let fields: [(name: String, value: String)] = [
             ("RateLimit-Limit", String(policy.requests)), ("RateLimit-Remaining", String(verdict.remaining)),
@@ -129,7 +158,7 @@ public final class RateLimiter: RouteLimit {
         ]
         if verdict.isAllowed {
             counters.allowed += 1
-            return RouteAdmission(fields: fields)
+            return RouteAdmission(fields: fields, takeBack: takeBack)
         }
         counters.refused += 1
         return RouteAdmission(fields: fields, refusal: refusal(after: reset))

@@ -1,3 +1,5 @@
+internal import Reactor
+
 /// How many requests a client may make within some time.
 public struct RatePolicy: Hashable, Sendable {
     /// How many.
@@ -35,11 +37,22 @@ public struct RateVerdict: Hashable, Sendable {
     public let remaining: Int
     /// When the oldest request that counts no longer does; zero if none counts.
     public let reset: Duration
+    /// Where this one is counted; nil if it is not.
+    let place: Place?
 
-    init(isAllowed: Bool, remaining: Int, reset: Duration) {
+    /// What stands for a request that counts.
+    enum Place: Hashable, Sendable {
+        /// A member of the client's window in Redis.
+        case redis(String)
+        /// The time in this process.
+        case here(Instant)
+    }
+
+    init(isAllowed: Bool, remaining: Int, reset: Duration, place: Place? = nil) {
         self.isAllowed = isAllowed
         self.remaining = remaining
         self.reset = reset
+        self.place = place
     }
 
     /// The whole seconds after which one more may, at least 1.

@@ -30,8 +30,15 @@ struct SlidingWindows: ~Copyable {
         return RateVerdict(
             isAllowed: isAllowed,
             remaining: policy.requests - times.count,
-            reset: times.first.map { policy.window - (now - $0) } ?? .zero
+            reset: times.first.map { policy.window - (now - $0) } ?? .zero,
+            place: isAllowed ? .here(now) : nil
         )
+    }
+
+    /// Counts a request of this time no longer.
+    mutating func takeBack(_ client: String, _ time: Instant) {
+        guard let index = windows[client]?.lastIndex(of: time) else { return }
+        windows[client]?.remove(at: index)
     }
 
     /// Forgets clients none of whose requests counts any more, or else the quarter that has been silent for longest.

@@ -20,8 +20,8 @@ public final class RequestContext: HTTPAnswerFields {
     let start: Instant
     /// What a valid request of this route meets before anything is done for it.
     let limit: (any RouteLimit)?
-    /// What the limit adds to the answer.
-    var limitFields: [(name: String, value: String)] = []
+    /// What the limit has said.
+    var admission: RouteAdmission?
     private let exchange: HTTPExchange
     /// The body, once it is there, of a route that takes one.
     private(set) var body: [UInt8]?
@@ -94,6 +94,7 @@ public final class RequestContext: HTTPAnswerFields {
     /// Answers the request. The first answer counts; later ones are ignored.
     public func respond(_ response: HTTPResponse) {
         guard let service = service.take() else { return }
+        settleAdmission(response.status)
         service.answered(self, response)
         exchange.respond(response)
     }
@@ -166,7 +167,8 @@ public final class RequestContext: HTTPAnswerFields {
     /// Names the request to the client.
     public func appendFields(to head: inout [UInt8]) {
         HeadWriter.appendField(WebService.requestIDField, to: &head) { identity.requestID.append(to: &$0) }
-        for field in limitFields {
+        guard let fields = admission?.fields else { return }
+        for field in fields {
             HeadWriter.appendField(field.name, to: &head) { $0.append(contentsOf: field.value.utf8) }
         }
     }

@@ -1,3 +1,4 @@
+internal import HTTPWire
 internal import Reactor
 
 /// Decides whether a request to a route may go on, when it is known to be valid.
@@ -14,13 +15,31 @@ public protocol RouteLimit: AnyObject, Sendable {
 public struct RouteAdmission: Sendable {
     let fields: [(name: String, value: String)]
     let refusal: APIError?
+    let takeBack: (@ReactorActor @Sendable () -> Void)?
 
     /// - Parameters:
-    ///   - fields: What the answer carries, whatever it is.
+    ///   - fields: What the answer carries, unless it says that the request was invalid after all.
     ///   - refusal: Why the request goes no further; nil if it does.
-    public init(fields: [(name: String, value: String)], refusal: APIError? = nil) {
+    ///   - takeBack: Called when the answer says that the request was invalid, which only the next hop could know:
+    ///     such requests do not count.
+    public init(
+        fields: [(name: String, value: String)],
+        refusal: APIError? = nil,
+        takeBack: (@ReactorActor @Sendable () -> Void)? = nil
+    ) {
         self.fields = fields
         self.refusal = refusal
+        self.takeBack = takeBack
+    }
+}
+
+extension HTTPStatus {
+    /// Whether it says that the request is invalid, whoever sends it and whenever.
+    fileprivate var refusesAsInvalid: Bool {
+        switch self {
+        case .badRequest, .unsupportedMediaType, .unprocessableContent: true
+        default: false
+        }
     }
 }
 
@@ -44,7 +63,7 @@ extension RequestContext {
     func admit(then: @escaping @ReactorActor () -> Void) {
         guard let limit else { return then() }
         limit.admit(self) { [self] admission in
-            limitFields = admission.fields
+            self.admission = admission
             if let refusal = admission.refusal { return fail(refusal) }
             then()
         }
@@ -57,8 +76,15 @@ extension RequestContext {
         limit.admit(self) { promise.succeed($0) }
         switch await promise.result {
         case .success(let admission):
-            limitFields = admission.fields
+            self.admission = admission
             if let refusal = admission.refusal { throw refusal }
         }
+    }
+
+    /// The request has an answer of this status: one that is invalid after all does not count.
+    func settleAdmission(_ status: HTTPStatus) {
+        guard let takeBack = admission?.takeBack, status.refusesAsInvalid else { return }
+        admission = nil
+        takeBack()
     }
 }

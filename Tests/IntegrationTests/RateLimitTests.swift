@@ -113,4 +113,21 @@ import Testing
         #expect(try await ask("198.51.100.7") == 429)
         try await gateways.stop()
     }
+
+    @Test @ReactorActor func `what only the internal API finds to be invalid does not count either`() async throws {
+        let system = try await System(ownsServers: false, settings: ["TICKLOOP_LIMITS_RATE_1_REQUESTS": "2"])
+        func ask(_ query: String) async throws -> TestResponse {
+            try await system.ask(.gateway, "/prices/latest?symbol=AAPL\(query)")
+        }
+        for _ in 0..<3 {
+            let answer = try await ask("&provider=nobody")
+            #expect(answer.status == 400)
+            #expect(answer["ratelimit-limit"] == nil)
+        }
+        #expect(try await ask("")["ratelimit-remaining"] == "1")
+        #expect(try await ask("&provider=nobody").status == 400)
+        #expect(try await ask("")["ratelimit-remaining"] == "0")
+        #expect(try await ask("").status == 429)
+        try await system.stop()
+    }
 }

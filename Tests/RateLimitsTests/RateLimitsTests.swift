@@ -131,6 +131,11 @@ let loop: Void = Reactor.runInBackground()
         #expect(verdicts.allSatisfy { $0.reset > .zero && $0.reset <= .seconds(60) })
         #expect(await count(limiter, "b").isAllowed)
         #expect(limiter.counters.countedHere == 0)
+
+        // What is taken back makes room, once.
+        for _ in 0..<2 { limiter.takeBack(verdicts[2], of: "a") }
+        #expect(await count(limiter).isAllowed)
+        #expect(await count(limiter).isAllowed == false)
     }
 
     @Test @ReactorActor func `while Redis is away the process counts for itself`() async throws {
@@ -144,5 +149,9 @@ let loop: Void = Reactor.runInBackground()
         for _ in 0..<3 { allowed.append(await count(limiter).isAllowed) }
         #expect(allowed == [true, true, false])
         #expect(limiter.counters.countedHere == 3)
+
+        let other = await count(limiter, "b")
+        limiter.takeBack(other, of: "b")
+        #expect(await count(limiter, "b").remaining == 1)
     }
 }
