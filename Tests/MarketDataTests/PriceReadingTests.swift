@@ -122,7 +122,7 @@ import WebAPI
         #expect(try await bars("1d", "2024-03-20", "2024-03-21") == ["2024-03-20T00:00:00Z 100 100 2.5 7 7"])
     }
 
-    @Test @ReactorActor func `both are one scan of the index`() async throws {
+    @Test @ReactorActor func `both are stretches of the index, and no price is sorted`() async throws {
         let database = try await TestDatabase()
         try await database.execute(
             """
@@ -147,5 +147,20 @@ import WebAPI
             page.contains("ROW(recorded_at, id) <") && !page.contains("Filter") && !page.contains("Sort"),
             "\(page)"
         )
+        try await database.execute(
+            """
+            set plan_cache_mode = force_generic_plan;
+            prepare bars (text, bigint, bigint, bigint) as \(PriceReader.barStatement.sql)
+            """
+        )
+        let bars = try await database.rows(
+            "explain (costs off) execute bars ('S1', 60, 1710930600, 1710934200)"
+        )
+        .joined(separator: "\n")
+        #expect(bars.split(separator: "Index Scan").count == 4, "\(bars)")
+        #expect(bars.split(separator: "using prices_symbol_recorded_at_id on").count == 4, "\(bars)")
+        #expect(bars.split(separator: "recorded_at >=").count == 4, "\(bars)")
+        // Of the bars only.
+        #expect(bars.split(separator: "Sort Key").map { $0.prefix { $0 != "\n" } }.dropFirst() == [": second.second"])
     }
 }
