@@ -147,7 +147,7 @@ let package = Package(
         module(
             "MarketData",
             [
-                "Basics", "Reactor", "Configuration", "Postgres", "Redis", "Streams", "Metrics", "Tracing",
+                "Basics", "Reactor", "Configuration", "Postgres", "Redis", "Streams", "Outbox", "Metrics", "Tracing",
                 "HTTPClient", "HTTPServer", "HTTPWire", "JSONWire", "TLS", "WebAPI", "Prices", "Service", logging,
             ],
             embedded: ["Live/live.html", "Live/live.css", "Live/live.js"]

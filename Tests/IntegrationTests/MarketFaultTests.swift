@@ -53,4 +53,46 @@ extension FaultTests {
         #expect(try await system.sql(effects) == ["0"])
         try await system.sql("delete from polling_jobs")
     }
+
+    /// What fails for good is laid aside where an operator finds it, and nothing else waits for it.
+    @Test @ReactorActor func `a poison event ends among the dead ones, and comes back by replay`() async throws {
+        try await system.waitUntilReady()
+        let redis = system.redis
+        try await system.sql(
+            """
+            create function refuse_poison() returns trigger language plpgsql as
+                $$ begin raise exception 'poison'; end $$;
+            create trigger refuse_poison before insert or update on symbol_averages for each row
+                when (new.symbol = 'POISON') execute function refuse_poison();
+            select from store_quotes(
+                '{yfinance,yfinance}', '{POISON,BESIDE}', '{1.5,2.5}', '{USD,USD}', array[now(), now()],
+                array[now(), now()], array['{}'::bytea, '{}']
+            )
+            """
+        )
+        func dead() async throws -> [String] { try await system.tool("events", "dead").lines.map { "\($0)" } }
+        try await eventually("a dead event", within: .seconds(60)) {
+            try await redis.run("XLEN", "price-events-dlq") == ["1"]
+        }
+        let list = try await dead()
+        #expect(list.contains { $0.contains("POISON") && $0.contains("P0001") }, "\(list)")
+        let averages = """
+            select symbol, moving_average from symbol_averages where symbol in ('POISON', 'BESIDE') and points > 0
+            """
+        try await eventually("the average beside it", within: .seconds(60)) {
+            try await system.sql(averages) == ["BESIDE|2.5"]
+        }
+        // A worker that begins anew makes events again that are lost; one that is dead is not.
+        let pid = try system.signal("worker-1", SIGKILL)
+        try await system.waitForSuccessor(of: pid, as: "worker-1")
+        let buried = "select count(*) from price_events_due where symbol = 'POISON' and renew_at = 'infinity'"
+        #expect(try await system.sql(buried) == ["1"])
+        try await system.sql("drop trigger refuse_poison on symbol_averages; drop function refuse_poison()")
+        #expect(try await system.tool("events", "replay", "--all").status == .exited(0))
+        try await eventually("the average of what was dead", within: .seconds(60)) {
+            try await system.sql(averages + " order by 1") == ["BESIDE|2.5", "POISON|1.5"]
+        }
+        #expect(try await redis.run("XLEN", "price-events-dlq") == ["0"])
+        #expect(try await system.sql("select count(*) from price_events_due where symbol = 'POISON'") == ["0"])
+    }
 }

@@ -1,4 +1,5 @@
 public import Logging
+internal import Outbox
 public import Postgres
 public import Reactor
 public import Redis
@@ -19,7 +20,7 @@ public final class PriceEventProcessor {
 
     private let database: PostgresPool
     private let logger: Logger
-    private let relay: PriceEventRelay
+    private let relay: Relay
     private let consumer: StreamConsumer
     private var renewals: Timer?
     private var isRenewing = false
@@ -34,7 +35,12 @@ public final class PriceEventProcessor {
     public init(_ database: PostgresPool, redis: RedisClient, name: String, logger: Logger) {
         self.database = database
         self.logger = logger
-        relay = PriceEventRelay(database, redis, logger: logger)
+        relay = Relay(
+            database,
+            destination: PriceEventDestination(database, redis, logger: logger),
+            limits: PriceEventDestination.limits,
+            logger: logger
+        )
         consumer = StreamConsumer(
             StreamConsumerConfiguration(
                 stream: PriceEvent.stream,
@@ -54,18 +60,18 @@ public final class PriceEventProcessor {
     }
 
     /// How many events were sent, ever.
-    var sentCount: Int { relay.sentCount }
+    var sentCount: Int { relay.counters.done }
     /// What became of the events that this process was given.
     var entryCounters: StreamConsumer.Counters { consumer.counters }
 
     /// There may be events to send.
-    public func wake() { relay.wake() }
+    public func wake() { relay.hint() }
 
     /// Begins nothing new, and ends what is under way.
     public func stop(within limit: Duration) async {
         let deadline = Reactor.now + limit
         renewals?.cancel()
-        await relay.stop(within: limit)
+        await relay.drain(until: deadline)
         await consumer.stop(within: max(.zero, deadline - Reactor.now))
     }
 
@@ -87,7 +93,7 @@ public final class PriceEventProcessor {
                 renewedCount += Int(renewed)
                 if renewed > 0 {
                     logger.notice("lost price events are sent again", metadata: ["events": "\(renewed)"])
-                    relay.wake()
+                    relay.hint()
                 }
             } while renewed == Self.renewalBatch
         }
