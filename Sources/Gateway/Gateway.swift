@@ -21,7 +21,8 @@ extension ConfigurationSchema {
             ServerSettings.table(port: 8080).section, TrustedProxies.table.section, AverageLimitSettings.table.section,
             LimitSettings.table.section, UpstreamSettings.table.section, SimulatorSettings.table.section,
             RedisSettings.table.section, QueueSettings.feeder.section, AverageCacheSettings.table.section,
-            ProxyCacheSettings.table.section, DocumentationSettings.table.section,
+            LatestRepetitionSettings.table.section, ProxyCacheSettings.table.section,
+            DocumentationSettings.table.section,
         ] + ConfigurationSection.common,
         tables: [RateLimitSettings.table.section, ProxySettings.table.section]
     )
@@ -46,6 +47,7 @@ extension Role {
             timeToLive: cache.averageLifetime,
             byteLimit: cache.bytesLimit
         )
+        let latest = LatestRoutes.cache(configuration[LatestRepetitionSettings.table])
         let conversations = ConversationRoutes.cache()
         let queue = TaskQueueClient(
             configuration[QueueSettings.feeder],
@@ -63,6 +65,7 @@ extension Role {
         environment.metrics.register(proxy)
         environment.metrics.register(api.client, ("upstream", "api"))
         environment.metrics.register(averages, ("cache", "averages"))
+        environment.metrics.register(latest, ("cache", "latest"))
         environment.metrics.register(conversations, ("cache", "conversations"))
         let live = PriceStreamRoutes.relayed(by: api)
         environment.metrics.register(live)
@@ -77,7 +80,7 @@ extension Role {
                     cache: averages,
                     rangeDaysMax: configuration[AverageLimitSettings.table].rangeDaysMax
                 ),
-                LatestRoutes.relayed(by: api),
+                LatestRoutes.relayed(by: api, cache: latest),
                 live.route,
             ] + LivePage.routes + PriceReadingRoutes.relayed(by: api) + PollingRoutes.relayed(by: api)
                 + ConversationRoutes.relayed(by: api, cache: conversations) + OrderRoutes.relayed(by: api)

@@ -1,3 +1,5 @@
+import HTTPServer
+import HTTPWire
 import Reactor
 import Testing
 
@@ -9,9 +11,9 @@ import Testing
     @Test func `an answer is given until its time is over, counted from when it was asked for`() {
         var cache = AnswerCache(timeToLive: .milliseconds(100), byteLimit: 10_000)
         cache.insert([1], for: "a", askedAt: start, now: start + .milliseconds(40))
-        #expect(cache.answer(to: "a", now: start + .milliseconds(99)) == [1])
-        #expect(cache.answer(to: "a", now: start + .milliseconds(100)) == nil)
-        #expect(cache.answer(to: "b", now: start) == nil)
+        #expect(cache.body(of: "a", now: start + .milliseconds(99)) == [1])
+        #expect(cache.body(of: "a", now: start + .milliseconds(100)) == nil)
+        #expect(cache.body(of: "b", now: start) == nil)
     }
 
     @Test func `an answer that took longer than its life is not kept`() {
@@ -32,7 +34,7 @@ import Testing
         cache.insert([1], for: "a", askedAt: start, now: start)
         cache.insert([2], for: "a", askedAt: start + .milliseconds(60), now: start + .milliseconds(60))
         cache.insert([3], for: "b", askedAt: start + .milliseconds(110), now: start + .milliseconds(110))
-        #expect(cache.answer(to: "a", now: start + .milliseconds(110)) == [2])
+        #expect(cache.body(of: "a", now: start + .milliseconds(110)) == [2])
         #expect(cache.count == 2)
     }
 
@@ -42,11 +44,11 @@ import Testing
             cache.insert([UInt8](repeating: 0, count: 100), for: "key \(number)", askedAt: start, now: start)
             #expect(cache.byteCount <= 2_000)
         }
-        #expect(cache.answer(to: "key 999", now: start) != nil)
-        #expect(cache.answer(to: "key 0", now: start) == nil)
+        #expect(cache.body(of: "key 999", now: start) != nil)
+        #expect(cache.body(of: "key 0", now: start) == nil)
         cache.insert([UInt8](repeating: 0, count: 3_000), for: "too large", askedAt: start, now: start)
-        #expect(cache.answer(to: "too large", now: start) == nil)
-        #expect(cache.answer(to: "key 999", now: start) != nil)
+        #expect(cache.body(of: "too large", now: start) == nil)
+        #expect(cache.body(of: "key 999", now: start) != nil)
         #expect([cache.hits, cache.misses] == [2, 2])
         #expect(cache.evictions == 1000 - cache.count)
     }
@@ -58,6 +60,28 @@ import Testing
         cache.insert([2], for: "new", askedAt: later, now: later)
         #expect(cache.count == 1)
         #expect(cache.evictions == 0)
-        #expect(cache.answer(to: "new", now: later) == [2])
+        #expect(cache.body(of: "new", now: later) == [2])
+    }
+
+    @Test func `an answer grows older, and says so`() {
+        var cache = AnswerCache(timeToLive: .seconds(60), byteLimit: 10_000)
+        let answer = KeptAnswer([1], fields: [("X-Cache", "HIT")], age: 7, now: start)
+        cache.insert(answer, for: "a", askedAt: start, now: start)
+        for (milliseconds, age) in [(0, "7"), (999, "7"), (1000, "8"), (1500, "8"), (59_999, "66")] {
+            let again = cache.answer(to: "a", now: start + .milliseconds(milliseconds))
+            #expect(again?.fields.values("age") == [age])
+            #expect(again?.fields["x-cache"] == "HIT")
+        }
+    }
+}
+
+extension AnswerCache {
+    fileprivate mutating func insert(_ body: [UInt8], for key: String, askedAt: Instant, now: Instant) {
+        insert(KeptAnswer(body, now: now), for: key, askedAt: askedAt, now: now)
+    }
+
+    fileprivate mutating func body(of key: String, now: Instant) -> [UInt8]? {
+        guard case .bytes(let bytes)? = answer(to: key, now: now)?.body else { return nil }
+        return bytes
     }
 }

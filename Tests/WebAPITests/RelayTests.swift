@@ -90,6 +90,8 @@ import Testing
     /// What the next hop has.
     @ReactorActor private final class VersionedData {
         var version: String? = "2"
+        var source = "MISS"
+        var age: String? = "0"
     }
 
     /// Asks, and checks whether the answer was kept and which version it is of.
@@ -125,6 +127,34 @@ import Testing
             data.version = nil
             try await expect("d", "MISS", version: "", on: gateway)
             try await expect("d", "MISS", version: "", on: gateway)
+        }
+    }
+
+    @Test @ReactorActor func `an answer that says where it is from is given again while it is fresh there`()
+        async throws
+    {
+        let data = VersionedData()
+        let answer: Answer = { context async throws(APIError) in
+            var response = HTTPResponse(json: Array(#"{"version":\#(data.version ?? "")}"#.utf8))
+            response.fields.append("X-Cache", data.source)
+            if let age = data.age { response.fields.append("Age", age) }
+            return response
+        }
+        let cache = RelayCache(timeToLive: .seconds(600), byteLimit: 1 << 20, tellsAge: true)
+        try await withRelay(Self.operation(.get, body: nil), cache: cache, answer: answer) { gateway, _ in
+            // Each of them is another question of one kind: what is kept of it is seen by the second answer.
+            for (source, age, isKept) in [
+                ("MISS", "0", true), ("HIT", "41", true), ("STALE", "7", false), ("HIT", nil, false),
+            ] {
+                (data.version, data.source, data.age) = ("1", source, age)
+                try await expect("\(source)\(age ?? "")", "MISS", version: "1", on: gateway)
+                (data.version, data.source, data.age) = ("2", "HIT", "0")
+                let again = try await request("GET", "/things?\(source)\(age ?? "")", on: gateway)
+                #expect(again.body == #"{"version":\#(isKept ? 1 : 2)}"#, "\(source)")
+                guard isKept, let age = age.flatMap({ Int($0) }) else { continue }
+                #expect(again["x-cache"] == "HIT")
+                #expect(again["age"].flatMap { Int($0) }.map { $0 >= age && $0 < age + 60 } == true)
+            }
         }
     }
 

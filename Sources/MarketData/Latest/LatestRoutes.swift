@@ -43,8 +43,16 @@ public final class LatestRoutes {
         faulty: LatestQuestion.faulty
     ) { request throws(APIError) in try LatestQuestion(request) }
 
+    /// Size of all answers that a gateway repeats.
+    nonisolated private static let repeatedBytesMax = 16 * 1024 * 1024
+
+    /// What a gateway repeats answers from.
+    public static func cache(_ settings: LatestRepetitionSettings) -> RelayCache {
+        RelayCache(timeToLive: settings.repetition, byteLimit: repeatedBytesMax, tellsAge: true)
+    }
+
     /// The gateway's route: checks, then asks the internal API.
-    public static func relayed(by api: Relay) -> Route { operation.relayed(by: api) }
+    public static func relayed(by api: Relay, cache: RelayCache) -> Route { operation.relayed(by: api, cache: cache) }
 
     /// The internal API's route.
     public var route: Route {

@@ -96,3 +96,19 @@ public struct LatestPriceSettings: Sendable {
         )
     }
 }
+
+/// The key of `[cache]` for what a gateway repeats of latest prices.
+public struct LatestRepetitionSettings: Sendable {
+    /// How long an answer is given again without asking the internal API.
+    public var repetition = Duration.zero
+
+    /// The key.
+    public static let table = ConfigurationTable("cache", "Answers that are kept to be given again", Self()) {
+        Key(
+            "latest_repeat_ms",
+            \.repetition,
+            in: 0...60_000,
+            "Time for which the gateway repeats an answer about latest prices without asking; 0 for never"
+        )
+    }
+}

@@ -11,7 +11,7 @@ public import Reactor
 /// because its age is what is promised.
 struct AnswerCache {
     private struct Entry {
-        let body: [UInt8]
+        var answer: KeptAnswer
         let expires: Instant
         /// Which insertion this is, so that an old place in the queue does not evict a newer entry of the same key.
         let sequence: UInt64
@@ -47,28 +47,27 @@ struct AnswerCache {
     var count: Int { entries.count }
 
     /// The answer to `key` if it is young enough.
-    mutating func answer(to key: String, now: Instant) -> [UInt8]? {
+    mutating func answer(to key: String, now: Instant) -> HTTPResponse? {
         guard isEnabled else { return nil }
         guard let entry = entries[key], entry.expires > now else {
             misses += 1
             return nil
         }
         hits += 1
-        return entry.body
+        guard entry.answer.isOlder(now) else { return entry.answer.response }
+        var older = entry.answer
+        older.growOlder(now)
+        entries[key]?.answer = older
+        return older.response
     }
 
     /// Keeps an answer whose computation was asked for at `askedAt`: whatever was committed before is in it.
-    mutating func insert(
-        _ body: [UInt8],
-        for key: String,
-        askedAt: Instant,
-        now: Instant
-    ) {
-        let cost = Self.cost(key, body)
+    mutating func insert(_ answer: KeptAnswer, for key: String, askedAt: Instant, now: Instant) {
+        let cost = Self.cost(key, answer)
         guard isEnabled, askedAt + timeToLive > now, cost <= byteLimit else { return }
         remove(key)
         nextSequence += 1
-        entries[key] = Entry(body: body, expires: askedAt + timeToLive, sequence: nextSequence)
+        entries[key] = Entry(answer: answer, expires: askedAt + timeToLive, sequence: nextSequence)
         queue.append(Place(key: key, sequence: nextSequence))
         byteCount += cost
         evict(now: now)
@@ -95,11 +94,54 @@ struct AnswerCache {
 
     private mutating func remove(_ key: String) {
         guard let entry = entries.removeValue(forKey: key) else { return }
-        byteCount -= Self.cost(key, entry.body)
+        byteCount -= Self.cost(key, entry.answer)
     }
 
     /// What an entry weighs; 128 bytes stand for the dictionary's and the queue's own share.
-    private static func cost(_ key: String, _ body: [UInt8]) -> Int { key.utf8.count + body.count + 128 }
+    private static func cost(_ key: String, _ answer: KeptAnswer) -> Int { key.utf8.count + answer.bodyBytes + 128 }
+}
+
+/// An answer as it is given again, head and all: what does not change is not made anew each time.
+struct KeptAnswer {
+    private static let ageField = "Age"
+
+    private(set) var response: HTTPResponse
+    let bodyBytes: Int
+    /// How many seconds old it was when it came, and when that was; nil where it does not say.
+    private let age: (seconds: Int, at: Instant)?
+    private var toldAge = 0
+
+    /// - Parameters:
+    ///   - fields: What it says of itself beside its media type.
+    ///   - age: Its seconds; `Age` says them, and those since.
+    init(_ body: [UInt8], fields: [(name: String, value: String)] = [], age: Int? = nil, now: Instant) {
+        response = HTTPResponse(json: body)
+        for field in fields { response.fields.append(field.name, field.value) }
+        bodyBytes = body.count
+        self.age = age.map { ($0, now) }
+        guard let age else { return }
+        toldAge = age
+        response.fields.append(Self.ageField, String(age))
+    }
+
+    /// Whether it says of itself that it is younger than it is.
+    func isOlder(_ now: Instant) -> Bool {
+        guard let age else { return false }
+        return age.seconds + (now - age.at).wholeSeconds > toldAge
+    }
+
+    mutating func growOlder(_ now: Instant) {
+        guard let age else { return }
+        toldAge = age.seconds + (now - age.at).wholeSeconds
+        response.fields[Self.ageField] = String(toldAge)
+    }
+
+    /// The seconds that an answer says it is old.
+    static func age(_ fields: HTTPFields) -> Int? { fields[ageField].flatMap { Int($0) } }
+}
+
+extension Duration {
+    fileprivate var wholeSeconds: Int { Int(components.seconds) }
 }
 
 /// The answers of one relayed route that may be given again.
@@ -110,6 +152,7 @@ public final class RelayCache {
 
     private var cache: AnswerCache
     private let versionField: String?
+    private let tellsAge: Bool
     /// The version that all kept answers are of, and when the last answer of it came.
     private var version: (text: String, seenAt: Instant)?
 
@@ -119,28 +162,40 @@ public final class RelayCache {
     ///   - versionField: The header field in which the next hop says of which version of the data an answer is. Only
     ///     answers that have it are kept, only of the newest version that was seen, and what is given again has it,
     ///     too, with `X-Cache: HIT`.
-    public init(timeToLive: Duration, byteLimit: Int, versionField: String? = nil) {
+    ///   - tellsAge: Whether the next hop says in `X-Cache` where an answer is from, and in `Age` how old it is. Only
+    ///     those that are fresh there, `HIT` or `MISS`, are kept; what is given again says `HIT`, and its age by then.
+    public init(timeToLive: Duration, byteLimit: Int, versionField: String? = nil, tellsAge: Bool = false) {
         cache = AnswerCache(timeToLive: timeToLive, byteLimit: byteLimit)
         self.versionField = versionField
+        self.tellsAge = tellsAge
     }
 
     /// A kept answer. The query as it came is the key: one that is cached was checked when it came first.
     func answer(to context: RequestContext) -> HTTPResponse? {
-        guard cache.isEnabled, let body = cache.answer(to: context.head.query ?? "", now: Reactor.now) else {
-            return nil
-        }
-        var response = HTTPResponse(json: body)
-        if let versionField, let version {
-            response.fields.append(Self.cacheField, "HIT")
-            response.fields.append(versionField, version.text)
-        }
-        return response
+        guard cache.isEnabled else { return nil }
+        return cache.answer(to: context.head.query ?? "", now: Reactor.now)
     }
 
     /// Keeps the body of an answer of 200.
     func keep(_ body: [UInt8], _ fields: HTTPFields, of context: RequestContext, askedAt: Instant) {
-        guard cache.isEnabled, isOfNewestVersion(fields, askedAt: askedAt) else { return }
-        cache.insert(body, for: context.head.query ?? "", askedAt: askedAt, now: Reactor.now)
+        guard cache.isEnabled, isOfNewestVersion(fields, askedAt: askedAt), let answer = kept(body, fields) else {
+            return
+        }
+        cache.insert(answer, for: context.head.query ?? "", askedAt: askedAt, now: Reactor.now)
+    }
+
+    /// The answer as it is given again; nil if it must not be.
+    private func kept(_ body: [UInt8], _ fields: HTTPFields) -> KeptAnswer? {
+        let now = Reactor.now
+        let hit = (Self.cacheField, "HIT")
+        if tellsAge {
+            guard let source = fields[Self.cacheField], source == "HIT" || source == "MISS",
+                let age = KeptAnswer.age(fields)
+            else { return nil }
+            return KeptAnswer(body, fields: [hit], age: age, now: now)
+        }
+        guard let versionField, let version else { return KeptAnswer(body, now: now) }
+        return KeptAnswer(body, fields: [hit, (versionField, version.text)], now: now)
     }
 
     /// Whether an answer may stand beside what is kept; what is older than it is dropped.
