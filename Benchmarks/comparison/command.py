@@ -34,9 +34,12 @@ SECTIONS = {
     "relay": "orders placed by one worker",
     "outage": "the exchange dead for a minute",
     "snapshot": "an old snapshot held for five minutes while orders are taken and placed; only if asked for",
+    "latest": "latest prices that a gateway repeats, against nginx return 200",
     "events": "events of prices by one worker, from the commit of a price to its moving average",
     "streams": "10,000 streams of prices: memory, and one event to all against a loop of send and nchan",
     "conversations": "imports and searches of a million conversations; only if asked for, as they take minutes",
+    "imports": "imports of 10 million prices, with the schema of today and before; only if asked for",
+    "bars": "bars and history of a symbol with a million prices; only if asked for",
     "volume": "10 million prices against 100 thousand; only if asked for, as making them takes minutes",
 }
 CONTESTANTS = ["ours", "cached", "floor", "nginx", "fastapi"]
@@ -46,7 +49,7 @@ TOOLS = [
     ("wrk", "wrk", set()),
     ("psql", "postgresql-client", set()),
     ("pgbench", "postgresql", {"orders", "events"}),
-    ("nginx", "nginx-light", {"nginx", "conversations"}),
+    ("nginx", "nginx-light", {"nginx", "conversations", "latest"}),
     ("gcc", "gcc", {"floor", "streams"}),
     ("strace", "strace", {"syscalls"}),
 ]
@@ -64,7 +67,7 @@ def arguments():
     integers = lambda text: [int(word) for word in text.split(",")]  # noqa: E731
     words = lambda text: text.split(",")  # noqa: E731
     option = parser.add_argument
-    option("sections", nargs="*", metavar="SECTION", help="what to measure; default: all but the last three")
+    option("sections", nargs="*", metavar="SECTION", help="what to measure; default: all but those that say so")
     option("--quick", action="store_true", help="one round of short samples: to see that all works")
     option("--contestants", type=words, default=CONTESTANTS, help=f"default: {','.join(CONTESTANTS)}")
     option("--connections", type=integers, help="default: 1,16,64,256; with --quick 1,64")
@@ -80,7 +83,7 @@ def arguments():
     option("--install", action="store_true", help="install what is missing with apt-get, and the peer from PyPI")
     options = parser.parse_args()
 
-    long = ("snapshot", "conversations", "volume")
+    long = ("snapshot", "conversations", "imports", "bars", "volume")
     options.sections = options.sections or [name for name in SECTIONS if name not in long]
     options.connections = options.connections or ([1, 64] if options.quick else [1, 16, 64, 256])
     options.seconds = options.seconds or (1 if options.quick else 4)
@@ -235,9 +238,12 @@ def measure(bench):
         "relay": placing.relay,
         "outage": placing.outage,
         "snapshot": placing.snapshot,
+        "latest": market.latest,
         "events": market.events,
         "streams": streams.streams,
         "conversations": conversations.conversations,
+        "imports": market.imports,
+        "bars": market.bars,
         "volume": goals.volume,
     }
     if "throughput" in bench.options.sections:

@@ -193,6 +193,22 @@ def nginx(system):
     ]
 
 
+def nginx_text(system, name, body):
+    """nginx that answers the same text to everything."""
+    (port, unused) = free_ports(2)
+    folder = system.folder / name
+    folder.mkdir()
+    (folder / "nginx.conf").write_text(
+        NGINX_CONFIGURATION.format(
+            folder=folder, user="", api=f"127.0.0.1:{unused}", body=body, return_port=port, proxy_port=unused
+        )
+    )
+    program = shutil.which("nginx") or "/usr/sbin/nginx"
+    child = system.start(name, [program, "-p", folder, "-c", folder / "nginx.conf"])
+    child.wait_until_answering(f"http://127.0.0.1:{port}")
+    return Contestant("nginx return 200", f"http://127.0.0.1:{port}", {"gateway": ProcessTree(child.pid)})
+
+
 # The FastAPI + Celery peer
 
 PEER = Path(__file__).resolve().parents[1] / "peers/fastapi"

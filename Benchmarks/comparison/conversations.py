@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from . import contestants
-from .contestants import Contestant
-from .load import run_generator
+from .contestants import Contestant, nginx_text
+from .load import per_cpu_second, run_generator
 from .processes import Failure, ProcessTree, fetch, free_ports, say
 from .report import Goal, mebibytes, milliseconds, number, spread
 from .system import ROOT
@@ -74,28 +73,17 @@ def search(contestant, companies, query, connections, seconds, seed=1):
 
 
 def uncached(system):
-    """A gateway and an API that keep nothing in Redis; what is asked differs, so nothing repeats at the gateway."""
+    """A gateway and an API that keep nothing in Redis: what differs with each question is asked of the gateway, what is
+    always the same of the API, as a gateway repeats answers for a quarter of a second."""
     gateway_port, api_port = free_ports(2)
     socket = f"unix:{system.data}/run/uncached.sock"
     api = system.copy("api", "api-uncached", api_port, None, [socket], CONVERSATIONS_CACHE_TTL_S=0)
     gateway = system.copy("gateway", "gateway-uncached", gateway_port, UPSTREAM_ADDRESS=socket)
     roles = {"gateway": ProcessTree(gateway.pid), "api": ProcessTree(api.pid)} | system.servers()
-    return Contestant("uncached", f"http://127.0.0.1:{gateway_port}", roles)
-
-
-def nginx(system, body):
-    """nginx that answers the same text to everything."""
-    (port, unused) = free_ports(2)
-    folder = system.folder / "nginx-conversations"
-    folder.mkdir()
-    (folder / "nginx.conf").write_text(
-        contestants.NGINX_CONFIGURATION.format(
-            folder=folder, user="", api=f"127.0.0.1:{unused}", body=body, return_port=port, proxy_port=unused
-        )
+    return (
+        Contestant("uncached", f"http://127.0.0.1:{gateway_port}", roles),
+        Contestant("uncached API", f"http://127.0.0.1:{api_port}", roles),
     )
-    child = system.start("nginx-conversations", ["nginx", "-p", folder, "-c", folder / "nginx.conf"])
-    child.wait_until_answering(f"http://127.0.0.1:{port}")
-    return Contestant("nginx return 200", f"http://127.0.0.1:{port}", {"gateway": ProcessTree(child.pid)})
 
 
 def conversations(bench):
@@ -105,10 +93,10 @@ def conversations(bench):
     folder = bench.folder / "conversations"
     say(f"  making {count:,} conversations")
     system.run([ROOT / "etc/make-sample-conversations", folder, count])
-    plain = uncached(system)
+    plain, api = uncached(system)
     yield from imports(bench, plain, folder, companies)
-    yield from searches(bench, plain, companies)
-    yield from cached(bench, companies)
+    yield from searches(bench, plain, api, companies)
+    yield from cached(bench)
 
 
 def imports(bench, plain, folder, companies):
@@ -151,11 +139,12 @@ def imports(bench, plain, folder, companies):
     yield Goal("memory of an import", "< 300 MiB", f"{mebibytes(most)} MiB", most < 300 * 2**20)
 
 
-def searches(bench, plain, companies):
+def searches(bench, plain, api, companies):
     runs = {}
     for round_number in range(bench.options.rounds):
         for name, query, connections in QUESTIONS:
-            run = search(plain, companies, query, connections, bench.options.seconds, 1 + round_number)
+            whom = plain if "COMPANY" in query or "TAGS" in query else api
+            run = search(whom, companies, query, connections, bench.options.seconds, 1 + round_number)
             runs.setdefault((name, connections), []).append(run)
     bench.show(
         "Searches, nothing cached",
@@ -169,25 +158,21 @@ def searches(bench, plain, companies):
             for (name, connections), each in runs.items()
         ],
         {f"{name}, {connections}": each for (name, connections), each in runs.items()},
+        "Through a gateway, but for the two words alone: these are always the same, and go to the API.",
     )
     p50 = median(run["p50_us"] for run in runs["company and tags", 1])
     yield Goal("p50 of a search by company and tags, not cached", "≤ 5 ms", f"{milliseconds(p50)} ms", p50 <= 5000)
 
 
-def cached(bench, companies):
+def cached(bench):
     system = bench.system
-    status, body = fetch(f"{system.url}/api/conversations?{SAMPLE_QUERY}")
+    target = f"/api/conversations?{SAMPLE_QUERY}"
+    status, body = fetch(f"{system.url}{target}")
     if status != 200:
         raise Failure(f"the search is answered {status}: {body[:200]!r}")
     roles = {role: system.tree(role) for role in ("gateway", "api")} | system.servers()
-    sides = [Contestant("cached", system.url, roles), nginx(system, body.decode())]
-    rates = {side.name: [] for side in sides}
-    for round_number in range(bench.options.rounds):
-        turn = round_number % 2
-        for side in sides[turn:] + sides[:turn]:
-            search(side, companies, SAMPLE_QUERY, 64, 1)
-            run = search(side, companies, SAMPLE_QUERY, 64, bench.options.seconds)
-            rates[side.name].append(run["requests"] / run["cpu"]["gateway"])
+    sides = [Contestant("cached", system.url, roles), nginx_text(system, "nginx-conversations", body.decode())]
+    rates = per_cpu_second(sides, target, 64, bench.options.seconds, bench.options.rounds)
     bench.show(
         "Cached searches, 64 connections, one question",
         ["contestant", "requests per CPU second"],
@@ -195,4 +180,5 @@ def cached(bench, companies):
         rates,
     )
     share = median(rates["cached"]) / median(rates["nginx return 200"])
-    yield Goal("cached searches per CPU second, against nginx return 200", "≥ 0.9 ×", f"{share:.2f} ×", share >= 0.9)
+    what = "cached searches per CPU second, against nginx return 200"
+    yield Goal(what, "≥ 0.9 ×", f"{share:.2f} ×", share >= 0.9)

@@ -12,6 +12,7 @@ from .processes import Failure, die_with_parent
 from .system import FIRST_ASKED_DAY, LAST_ASKED_DAY
 
 SCRIPT = Path(__file__).resolve().parents[1] / "ranges.lua"
+REPORT = SCRIPT.with_name("report.lua")
 
 
 @dataclass
@@ -72,6 +73,32 @@ def wrk(contestant, connections, seconds, ranges=Ranges(), seed=1, script=SCRIPT
         cpu_us={role: each / requests * 1e6 for role, each in used.items()},
         generator_cpu_us=generator_seconds / requests * 1e6,
     )
+
+
+def ask(contestant, target, connections, seconds):
+    """Runs wrk with one question, always the same; returns what it measured and the CPU seconds by role."""
+    before = {role: tree.cpu_seconds() for role, tree in contestant.roles.items()}
+    url = f"{contestant.url}{target}"
+    words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", REPORT, url]
+    output, _ = run_generator([str(word) for word in words])
+    result = json.loads(output.splitlines()[-1])
+    result["cpu"] = {role: tree.cpu_seconds() - before[role] for role, tree in contestant.roles.items()}
+    if result["requests"] == 0 or any(result["errors"].values()):
+        raise Failure(f"{contestant.name} did not answer {target}: {result}")
+    return result
+
+
+def per_cpu_second(sides, target, connections, seconds, rounds):
+    """One question to each in turns; requests by the CPU second of the process that answers, by name."""
+    rates = {side.name: [] for side in sides}
+    for number in range(rounds):
+        turn = number % 2
+        for side in sides[turn:] + sides[:turn]:
+            # What is measured is a cache that has the answer, and connections that are open.
+            ask(side, target, connections, 1)
+            run = ask(side, target, connections, seconds)
+            rates[side.name].append(run["requests"] / run["cpu"]["gateway"])
+    return rates
 
 
 def open_loop(program, contestant, rate, seconds, warm_up, outstanding, folder):
