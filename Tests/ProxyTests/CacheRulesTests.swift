@@ -118,6 +118,20 @@ import Testing
         #expect(CacheRules.mayServeOnError(kept, asked: request, now: age) == isServed)
     }
 
+    @Test(
+        arguments: [
+            ("max-age=5", "max-age=60", 5), ("private", "max-age=60", nil), ("max-age=5", "no-store", 5),
+            ("max-age=\"5\"", "max-age=60", 60), ("max-age=5, &&", "max-age=60", 60), ("max-age =5", "max-age=60", 60),
+            ("max-age=5;a=1", "max-age=60", 5), (" ", "max-age=60", 60), ("private=\"a, b\"", "max-age=60", nil),
+        ]
+    )
+    func `what is said to caches like this one counts alone`(said: String, toAll: String, lifetime: Int?) throws {
+        let answer = fields(["CDN-Cache-Control: \(said)", "Cache-Control: \(toAll)"])
+        #expect(CacheRules.mayStore(try head(), .ok, answer) == (lifetime != nil))
+        guard let lifetime else { return }
+        #expect(CacheRules.lifetime(CacheDirectives(answer, isRequest: false), answer) == lifetime)
+    }
+
     @Test func `Pragma counts where there is no Cache-Control`() {
         #expect(CacheDirectives(fields(["Pragma: no-cache"]), isRequest: true).noCache)
         #expect(!CacheDirectives(fields(["Pragma: no-cache", "Cache-Control: max-age=1"]), isRequest: true).noCache)

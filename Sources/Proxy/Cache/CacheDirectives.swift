@@ -15,6 +15,8 @@ struct CacheDirectives: Equatable, Sendable {
     var proxyRevalidate = false
     var mustUnderstand = false
     var onlyIfCached = false
+    /// Whether `CDN-Cache-Control` said it; `Expires` does not count then.
+    private(set) var isTargeted = false
     var maxAge: Int?
     var sharedMaxAge: Int?
     var staleWhileRevalidate: Int?
@@ -25,8 +27,14 @@ struct CacheDirectives: Equatable, Sendable {
 
     init() {}
 
-    /// Reads all lines of `Cache-Control`, or `Pragma` where there is none (RFC 9111 §5.4).
+    /// Reads all lines of `Cache-Control`, or `Pragma` where there is none (RFC 9111 §5.4). What an answer says to caches
+    /// such as this one in `CDN-Cache-Control` takes the place of what it says to all (RFC 9213).
     init(_ fields: HTTPFields, isRequest: Bool) {
+        if !isRequest, let targeted = Self.targeted(fields) {
+            isTargeted = true
+            for member in targeted { take(member.name, member.argument) }
+            return
+        }
         let lines = fields.values("cache-control")
         if lines.isEmpty, isRequest, fields.list("pragma", contains: "no-cache") { noCache = true }
         for line in lines {
@@ -57,6 +65,42 @@ struct CacheDirectives: Equatable, Sendable {
 
     private static func least(_ other: Int?, _ argument: String?) -> Int {
         min(other ?? .max, argument.flatMap(DeltaSeconds.parse) ?? 0)
+    }
+
+    /// The members of `CDN-Cache-Control`, which is a structured field (RFC 8941): nil if it says nothing, or is not one.
+    private static func targeted(_ fields: HTTPFields) -> [(name: String, argument: String?)]? {
+        var found: [(name: String, argument: String?)] = []
+        for part in fields.values("cdn-cache-control").flatMap({ QuotedList.members(of: $0) }) {
+            let words = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let name = withoutParameters(words[0])
+            let argument = words.count > 1 ? withoutParameters(words[1]) : nil
+            guard isKey(name), argument.map({ isItem($0, isNumber: numbers.contains(name)) }) ?? true else {
+                return nil
+            }
+            found.append((name, argument))
+        }
+        return found.isEmpty ? nil : found
+    }
+
+    /// Parameters are allowed, and none has a meaning.
+    private static func withoutParameters(_ text: Substring) -> String {
+        String(text.hasPrefix("\"") ? text : text.prefix { $0 != ";" })
+    }
+
+    private static let numbers: Set = ["max-age", "s-maxage", "stale-while-revalidate", "stale-if-error"]
+
+    private static func isKey(_ text: String) -> Bool {
+        guard let first = text.utf8.first, first == UInt8(ascii: "*") || isLowercase(first) else { return false }
+        return text.utf8.allSatisfy {
+            isLowercase($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || "_-.*".utf8.contains($0)
+        }
+    }
+
+    private static func isLowercase(_ byte: UInt8) -> Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) }
+
+    private static func isItem(_ text: String, isNumber: Bool) -> Bool {
+        if isNumber { return DeltaSeconds.parse(text) != nil }
+        return !text.isEmpty && (text.hasPrefix("\"") || !text.contains(" "))
     }
 
     /// `name`, `name=token` and `name="text"`, between commas that stand in no text.

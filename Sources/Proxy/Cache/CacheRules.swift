@@ -19,7 +19,8 @@ enum CacheRules {
         guard !said.mustUnderstand || isUnderstood(status) else { return false }
         guard !fields.contains("set-cookie"), !variesByEverything(fields) else { return false }
         if request.fields.contains("authorization"), !isForAll(said) { return false }
-        let hasLifetime = said.sharedMaxAge != nil || said.maxAge != nil || fields.contains("expires")
+        let hasLifetime =
+            said.sharedMaxAge != nil || said.maxAge != nil || !said.isTargeted && fields.contains("expires")
         if hasLifetime { return lifetime(said, fields) > 0 || hasValidator(fields) || allowsStale(said) }
         return hasValidator(fields) && (keptByDefault.contains(status.code) || said.isPublic)
     }
@@ -47,6 +48,7 @@ enum CacheRules {
     /// nothing is asked.
     static func lifetime(_ said: CacheDirectives, _ fields: HTTPFields) -> Int {
         if let age = said.sharedMaxAge ?? said.maxAge { return age }
+        guard !said.isTargeted else { return 0 }
         // Several, or what is no date, such as 0, is in the past (§5.3).
         guard let expires = date(fields, "expires"), let date = date(fields, "date") else { return 0 }
         return max(0, expires - date)

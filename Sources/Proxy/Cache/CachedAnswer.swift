@@ -105,11 +105,10 @@ final class CachedAnswer {
     /// Takes what a 304 says (RFC 9111 §3.2); what describes the body stays.
     func freshen(_ update: HTTPFields, requestedAt: Int, receivedAt: Int) {
         var merged = fields
-        for name in Set(update.map { $0.name.lowercased() }) where !name.hasPrefix("content-") { merged.remove(name) }
+        let taken = update.filter { !Self.describesBody.contains($0.name.lowercased()) }
+        for field in taken { merged.remove(field.name) }
         merged.remove("age")
-        for field in update where !field.name.lowercased().hasPrefix("content-") {
-            merged.append(field.name, field.value)
-        }
+        for field in taken { merged.append(field.name, field.value) }
         fields = merged
         freshness = Freshness(fields, requestedAt: requestedAt, receivedAt: receivedAt)
         served = nil
@@ -122,6 +121,8 @@ final class CachedAnswer {
         if let time = fields["last-modified"] { conditions.append("If-Modified-Since", time) }
         return conditions.isEmpty ? nil : conditions
     }
+
+    private static let describesBody: Set = ["content-encoding", "content-length", "content-range", "content-type"]
 
     // MARK: Giving
 
