@@ -165,7 +165,8 @@ let package = Package(
             [
                 "Basics", "Reactor", "TLS", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI", "Tracing",
                 "Metrics", "TaskQueue", "Postgres", "Redis", "Configuration", "Service", logging,
-            ]
+            ],
+            embedded: ["statistics.html", "statistics.css", "statistics.js"].map { "Statistics/Page/\($0)" }
         ),
 
         // Roles: wiring only

@@ -84,7 +84,7 @@ extension Role {
                 live.route,
             ] + LivePage.routes + PriceReadingRoutes.relayed(by: api) + PollingRoutes.relayed(by: api)
                 + ConversationRoutes.relayed(by: api, cache: conversations) + OrderRoutes.relayed(by: api)
-                + StatisticsRoutes.relayed(by: api),
+                + StatisticsRoutes.relayed(by: api) + StatisticsPage.routes,
             configuration,
             redis
         )

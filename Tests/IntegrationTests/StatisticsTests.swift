@@ -75,6 +75,72 @@ extension EndToEndTests {
             }
             let found = try await summary("since=2020-09-14T00:00:00Z&until=2020-09-15T00:00:00Z")
             #expect(found["status"]?["5xx"]?.integer == (found["requests"]?.integer ?? 0) / 2)
+            try await lookOverTime()
+        }
+
+        @ReactorActor
+        private func read(_ target: String) async throws -> JSONValue {
+            let response = try await system.ask(.gateway, target)
+            #expect(response.status == 200, "\(target): \(response.body)")
+            return try JSONValue(parsing: response.body, limits: JSONLimits(bytes: 1 << 20))
+        }
+
+        /// What is known of the batch above, by hour, by route and by path.
+        @ReactorActor
+        private func lookOverTime() async throws {
+            let range = "since=2020-09-13T12:26:40Z&until=2020-09-16T12:59:00Z"
+            let series = try await read("/api/statistics/series?\(range)&route=/t/")
+            #expect(series["width_s"]?.integer == 3600)
+            let hours = series["data"]?.array ?? []
+            #expect(hours.first?["time"]?.string == "2020-09-13T12:00:00Z")
+            #expect(hours.reduce(0) { $0 + ($1["requests"]?.integer ?? 0) } == 200)
+            #expect(hours.map { $0["time"]?.string ?? "" } == hours.map { $0["time"]?.string ?? "" }.sorted())
+            let routes = try await read("/api/statistics/routes?\(range)")["data"]?.array ?? []
+            #expect(routes.map { $0["route"]?.string } == ["/t/"])
+            #expect(routes.first?["requests"]?.integer == 200)
+            #expect(routes.first?["success_rate"]?.double == 0.5)
+            let top = try await read("/api/statistics/top?\(range)&route=/t/&limit=3")
+            #expect(top["data"]?.array?.compactMap { $0["path"]?.string } == ["/t/0", "/t/1", "/t/10"])
+            #expect(top["other"]?["requests"]?.integer == 197)
+            for query in ["route=/t/", "path_prefix=/t/", "path_prefix=http://t", "path_prefix=http://t/t/&route=/t/"] {
+                #expect(try await summary("\(range)&\(query)")["requests"]?.integer == 200, "\(query)")
+            }
+            #expect(try await summary("\(range)&path_prefix=/t/19")["requests"]?.integer == 11)
+            #expect(try await summary("\(range)&route=/other/")["requests"]?.integer == 0)
+            let rows = try await read("/api/statistics/?\(range)&route=/t/&status_code=503&per_page=2&page=2").array
+            #expect(rows?.compactMap { $0["path"]?.string } == ["http://t/t/195", "http://t/t/193"])
+        }
+
+        @Test(
+            arguments: [
+                ("/?page=0", "INVALID_PARAMETER"), ("/?per_page=1001", "INVALID_PARAMETER"),
+                ("/?status_code=99", "INVALID_PARAMETER"), ("/?since=yesterday", "INVALID_PARAMETER"),
+                ("/?limit=5", "UNKNOWN_PARAMETER"), ("/summary?page=1", "UNKNOWN_PARAMETER"),
+                ("/summary?path_prefix=%zz", "INVALID_PARAMETER"), ("/summary?path_prefix=%00", "INVALID_PARAMETER"),
+                ("/summary?since=2025-01-02T00:00:00Z&until=2025-01-01T00:00:00Z", "INVALID_DATE_RANGE"),
+                ("/series?path_prefix=/", "UNKNOWN_PARAMETER"), ("/series?until=1", "INVALID_PARAMETER"),
+                ("/top?limit=101", "INVALID_PARAMETER"), ("/routes?route=/", "UNKNOWN_PARAMETER"),
+            ]
+        )
+        @ReactorActor func `what cannot be asked is refused with a reason`(target: String, code: String) async throws {
+            for role in Role.allCases {
+                let answer = try await system.ask(role, "/api/statistics\(target)")
+                #expect(answer.status == 400)
+                #expect(answer.body.hasPrefix(#"{"code":"\#(code)""#), "\(answer.body)")
+            }
+        }
+
+        @Test @ReactorActor func `the page that shows it is there, and loads nothing from elsewhere`() async throws {
+            let page = try await system.ask(.gateway, "/statistics")
+            #expect(page.status == 200)
+            #expect(page["content-type"]?.hasPrefix("text/html") == true)
+            #expect(page["content-security-policy"]?.contains("default-src 'none'") == true)
+            #expect(!page.body.contains("://"))
+            for name in ["statistics.css", "statistics.js"] {
+                let file = try await system.ask(.gateway, "/statistics/\(name)")
+                #expect(file.status == 200)
+                #expect(!file.body.contains("://"))
+            }
         }
     }
 }

@@ -1,6 +1,3 @@
-internal import HTTPServer
-internal import HTTPWire
-internal import JSONWire
 internal import Prices
 public import WebAPI
 
@@ -9,52 +6,13 @@ public enum LivePage {
     /// The gateway's routes.
     public static var routes: [Route] {
         [
-            route("/live", "Prices as they come, as a page", PackageResources.live_html, "text/html"),
-            route("/live/live.css", "How the page looks", PackageResources.live_css, "text/css"),
-            route("/live/live.js", "What the page does", PackageResources.live_js, "text/javascript"),
+            file("/live", "Prices as they come, as a page", PackageResources.live_html, "text/html"),
+            file("/live/live.css", "How the page looks", PackageResources.live_css, "text/css"),
+            file("/live/live.js", "What the page does", PackageResources.live_js, "text/javascript"),
         ]
     }
 
-    private static let policyField = "Content-Security-Policy"
-
-    /// Everything from this server and nothing from elsewhere.
-    ///
-    /// - SeeAlso: W3C Content Security Policy Level 3.
-    private static let policy = [
-        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src data:", "connect-src 'self'",
-        "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
-    ]
-    .joined(separator: "; ")
-
-    private static func route(
-        _ path: PathTemplate,
-        _ summary: String,
-        _ bytes: [UInt8],
-        _ mediaType: String
-    ) -> Route {
-        let content = StaticContent(
-            bytes,
-            mediaType: "\(mediaType); charset=utf-8",
-            fields: [policyField: policy]
-        )
-        return Route(.get, path, documentation(summary, mediaType)) { context in content.response(to: context.head) }
-    }
-
-    private static func documentation(_ summary: String, _ mediaType: String) -> RouteDocumentation {
-        RouteDocumentation(
-            summary,
-            in: .prices,
-            parameters: StaticContent.documentedParameters,
-            answers: [
-                .other(
-                    [mediaType],
-                    "The file.",
-                    fields: StaticContent.documentedFields + [
-                        AnswerField(policyField, "What the page may load.", example: .string(policy))
-                    ]
-                ),
-                StaticContent.documentedRevalidation,
-            ]
-        )
+    private static func file(_ path: PathTemplate, _ summary: String, _ bytes: [UInt8], _ type: String) -> Route {
+        StaticPage.file(path, summary, bytes, type, in: .prices)
     }
 }

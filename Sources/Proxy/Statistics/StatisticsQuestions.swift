@@ -5,6 +5,7 @@ internal import WebAPI
 /// Which requests are asked about.
 struct StatisticsFilter: Hashable, Sendable {
     let pathPrefix: String?
+    let route: String?
     let since: Timestamp?
     let until: Timestamp?
 
@@ -12,6 +13,12 @@ struct StatisticsFilter: Hashable, Sendable {
         "path_prefix",
         .searchText,
         "With what the URL of the upstream begins, or its path where this begins with a slash.",
+        example: "/categories/"
+    )
+    static let routeField = Field<String>.query(
+        "route",
+        .searchText,
+        "The prefix of the route that carried them, as it is configured.",
         example: "/categories/"
     )
     static let sinceField = Field<Timestamp>.query(
@@ -28,14 +35,31 @@ struct StatisticsFilter: Hashable, Sendable {
     )
 
     init(_ fields: inout Fields) {
-        let prefix = fields.read(Self.pathPrefixField)
-        pathPrefix = prefix.flatMap { $0.isEmpty ? nil : $0 }
-        since = fields.read(Self.sinceField)
-        until = fields.read(Self.untilField)
+        pathPrefix = Self.readText(Self.pathPrefixField, &fields)
+        route = Self.readRoute(&fields)
+        (since, until) = Self.readRange(&fields)
     }
 
     static var documentation: [RouteParameter] {
-        [pathPrefixField.documentation, sinceField.documentation, untilField.documentation]
+        [pathPrefixField.documentation, routeField.documentation] + rangeDocumentation
+    }
+    static var rangeDocumentation: [RouteParameter] { [sinceField.documentation, untilField.documentation] }
+
+    /// An empty one is none: everything begins with it.
+    private static func readText(_ field: Field<String>, _ fields: inout Fields) -> String? {
+        fields.read(field).flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    static func readRoute(_ fields: inout Fields) -> String? { readText(routeField, &fields) }
+
+    /// Both ends of a stretch of time, either of which may be open.
+    static func readRange(_ fields: inout Fields) -> (since: Timestamp?, until: Timestamp?) {
+        let since = fields.read(sinceField)
+        let until = fields.read(untilField)
+        if let since, let until, since.unixTime > until.unixTime {
+            fields.refuse(sinceField, "since must not be after until", .invalidDateRange)
+        }
+        return (since, until)
     }
 }
 
@@ -124,10 +148,62 @@ struct SummaryQuestion: Hashable, Sendable {
                 """,
             in: .statistics,
             parameters: StatisticsFilter.documentation,
-            answers: [.json(.ok, "The summary.", .object([:], isOpen: true).named("Summary"), example: nil)]
+            answers: [.json(.ok, "The summary.", StatisticsSchema.summary, example: nil)]
         ),
         faulty: [RequestContent(target: "/?until=never")]
     ) { request throws(APIError) in try SummaryQuestion(request) }
+}
+
+/// What answers look like.
+enum StatisticsSchema {
+    private static let requests = Schema.integer(in: 0...Int.max)
+    private static let successRate = Schema.number.described("Of statuses below 400; null where there are no requests.")
+    private static let status = Schema.object([:], isOpen: true).described(
+        "Requests by class of status: `2xx` to `5xx`."
+    )
+    private static let seconds = Schema.object([
+        "mean": .number, "p50": .number, "p90": .number, "p99": .number, "max": .number,
+    ])
+
+    static let summary = Schema.object([
+        "requests": requests, "success_rate": successRate, "status": status,
+        "seconds": seconds.described("Null where there are no requests."),
+    ])
+    .named("Summary")
+
+    static let series = Schema.object([
+        "width_s": .integer(in: 60...86_400),
+        "data": .array(
+            of: .object([
+                "time": Schema.timestamp.described("When the piece begins."), "requests": requests,
+                "success_rate": successRate, "status": status, "seconds": seconds,
+            ])
+        ),
+    ])
+    .named("StatisticsSeries")
+
+    static let routes = Schema.object([
+        "data": .array(
+            of: .object([
+                "route": .string(), "requests": requests, "success_rate": successRate, "status": status,
+                "seconds": seconds,
+            ])
+        )
+    ])
+    .named("StatisticsByRoute")
+
+    private static let mean = Schema.object(["mean": .number, "max": .number])
+    static let top = Schema.object([
+        "data": .array(
+            of: .object([
+                "path": .string().described("At the upstream, without the query."), "requests": requests,
+                "success_rate": successRate, "seconds": mean,
+            ])
+        ),
+        "other": Schema.object(["requests": requests, "success_rate": successRate, "seconds": mean])
+            .described("Of all other paths together; null where there are none."),
+    ])
+    .named("TopPaths")
 }
 
 extension RouteGroup {

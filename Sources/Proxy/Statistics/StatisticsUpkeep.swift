@@ -2,13 +2,16 @@ public import Logging
 public import Postgres
 public import Reactor
 
-/// Drops statistics that are older than they are kept, and prepares tomorrow's partition. Several processes may do it.
+/// Drops statistics that are older than they are kept, folds the paths that are asked for least, and prepares tomorrow's
+/// partition. Several processes may do it.
 @ReactorActor
 public final class StatisticsUpkeep {
     private static let interval = Duration.seconds(600)
     private static let timeout = Duration.seconds(60)
-    private static let statement = PostgresStatement(
-        "select forget_proxied($1::integer), prepare_proxied_day((now() at time zone 'UTC')::date + 1)"
+    private static let forget = PostgresStatement("select forget_proxied($1::integer)")
+    private static let fold = PostgresStatement("select fold_proxied_paths()")
+    private static let prepare = PostgresStatement(
+        "select prepare_proxied_day((now() at time zone 'UTC')::date + 1)"
     )
 
     private let database: PostgresPool
@@ -31,8 +34,15 @@ public final class StatisticsUpkeep {
     public func stop() { timer?.cancel() }
 
     private func look() {
+        // Each in a transaction of its own, so that none holds what it has locked while another one works.
+        ask(Self.forget, [.int64(Int64(days))])
+        ask(Self.fold)
+        ask(Self.prepare)
+    }
+
+    private func ask(_ statement: PostgresStatement, _ parameters: [PostgresParameter] = []) {
         let deadline = Reactor.now + Self.timeout
-        database.query(Self.statement, [.int64(Int64(days))], deadline: deadline) { [logger] result in
+        database.query(statement, parameters, deadline: deadline) { [logger] result in
             guard case .failure(let error) = result else { return }
             logger.debug("statistics were not looked after", metadata: ["reason": "\(error)"])
         }

@@ -1,0 +1,59 @@
+internal import HTTPServer
+internal import HTTPWire
+internal import JSONWire
+
+/// The files of a page that asks for nothing but this server's own routes.
+public enum StaticPage {
+    private static let policyField = "Content-Security-Policy"
+
+    /// Everything from this server and nothing from elsewhere.
+    ///
+    /// - SeeAlso: W3C Content Security Policy Level 3.
+    private static let policy = [
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src data:", "connect-src 'self'",
+        "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
+    ]
+    .joined(separator: "; ")
+
+    /// The route of one file.
+    ///
+    /// - Parameter mediaType: Of UTF-8 text.
+    public static func file(
+        _ path: PathTemplate,
+        _ summary: String,
+        _ bytes: [UInt8],
+        _ mediaType: String,
+        in group: RouteGroup
+    ) -> Route {
+        let content = StaticContent(
+            bytes,
+            mediaType: "\(mediaType); charset=utf-8",
+            fields: [policyField: policy]
+        )
+        return Route(.get, path, documentation(summary, mediaType, group)) { context in
+            content.response(to: context.head)
+        }
+    }
+
+    private static func documentation(
+        _ summary: String,
+        _ mediaType: String,
+        _ group: RouteGroup
+    ) -> RouteDocumentation {
+        RouteDocumentation(
+            summary,
+            in: group,
+            parameters: StaticContent.documentedParameters,
+            answers: [
+                .other(
+                    [mediaType],
+                    "The file.",
+                    fields: StaticContent.documentedFields + [
+                        AnswerField(policyField, "What the page may load.", example: .string(policy))
+                    ]
+                ),
+                StaticContent.documentedRevalidation,
+            ]
+        )
+    }
+}
