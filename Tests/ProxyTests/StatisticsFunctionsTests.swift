@@ -82,7 +82,9 @@ import Testing
                     let truth = try await database.rows(
                         """
                         select count(*) from proxied_requests
-                        where starts_with(case when '\(prefix)' like '/%' then path else origin || path end, '\(prefix)')
+                        where starts_with(
+                                case when '\(prefix)' like '/%' then path else origin || path end, '\(prefix)'
+                            )
                             and created_at >= coalesce(\(since)::timestamptz, '-infinity')
                             and created_at < coalesce(\(until)::timestamptz, 'infinity')
                             and route = coalesce(\(route), route)

@@ -27,8 +27,8 @@ struct CacheDirectives: Equatable, Sendable {
 
     init() {}
 
-    /// Reads all lines of `Cache-Control`, or `Pragma` where there is none (RFC 9111 §5.4). What an answer says to caches
-    /// such as this one in `CDN-Cache-Control` takes the place of what it says to all (RFC 9213).
+    /// Reads all lines of `Cache-Control`, or `Pragma` where there is none (RFC 9111 §5.4). What an answer says to
+    /// caches such as this one in `CDN-Cache-Control` takes the place of what it says to all (RFC 9213).
     init(_ fields: HTTPFields, isRequest: Bool) {
         if !isRequest, let targeted = Self.targeted(fields) {
             isTargeted = true
@@ -67,7 +67,8 @@ struct CacheDirectives: Equatable, Sendable {
         min(other ?? .max, argument.flatMap(DeltaSeconds.parse) ?? 0)
     }
 
-    /// The members of `CDN-Cache-Control`, which is a structured field (RFC 8941): nil if it says nothing, or is not one.
+    /// The members of `CDN-Cache-Control`, which is a structured field (RFC 8941): nil if it says nothing, or is no
+    /// such field.
     private static func targeted(_ fields: HTTPFields) -> [(name: String, argument: String?)]? {
         var found: [(name: String, argument: String?)] = []
         for part in fields.values("cdn-cache-control").flatMap({ QuotedList.members(of: $0) }) {

@@ -49,9 +49,9 @@ struct SeriesQuestion: Hashable, Sendable {
         RouteDocumentation(
             "What the proxy carried in each minute, hour or day",
             details: """
-                By the minute for 3 hours at most, by the hour for 180, and by the day beyond; without `since` it is the \
-                hour before `until`, and without `until` until now. The first piece is the one that `since` is in. Pieces \
-                without requests are left out.
+                By the minute for 3 hours at most, by the hour for 180, and by the day beyond; without `since` it is \
+                the hour before `until`, and without `until` until now. The first piece is the one that `since` is \
+                in. Pieces without requests are left out.
                 """,
             in: .statistics,
             parameters: [StatisticsFilter.routeField.documentation] + StatisticsFilter.rangeDocumentation,
@@ -116,8 +116,8 @@ struct TopQuestion: Hashable, Sendable {
         RouteDocumentation(
             "The paths that the proxy was asked for most",
             details: """
-                By whole hours, the first being the one that `since` is in. Of each hour and route some hundred paths are \
-                known by name, the busiest; all others are `other`, together.
+                By whole hours, the first being the one that `since` is in. Of each hour and route some hundred paths \
+                are known by name, the busiest; all others are `other`, together.
                 """,
             in: .statistics,
             parameters: [StatisticsFilter.routeField.documentation] + StatisticsFilter.rangeDocumentation

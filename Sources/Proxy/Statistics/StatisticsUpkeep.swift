@@ -2,8 +2,8 @@ public import Logging
 public import Postgres
 public import Reactor
 
-/// Drops statistics that are older than they are kept, folds the paths that are asked for least, and prepares tomorrow's
-/// partition. Several processes may do it.
+/// Drops statistics that are older than they are kept, folds the paths that are asked for least, and prepares
+/// tomorrow's partition. Several processes may do it.
 @ReactorActor
 public final class StatisticsUpkeep {
     private static let interval = Duration.seconds(600)

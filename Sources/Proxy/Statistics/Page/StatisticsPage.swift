@@ -1,6 +1,7 @@
 public import WebAPI
 
-/// `/statistics`: a page that shows what the proxy carries, as it does. It asks for nothing but this server's own routes.
+/// `/statistics`: a page that shows what the proxy carries, as it does. It asks for nothing but this server's own
+/// routes.
 public enum StatisticsPage {
     /// The gateway's routes.
     public static var routes: [Route] {
