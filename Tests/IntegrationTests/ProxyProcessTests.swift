@@ -60,12 +60,26 @@ import Testing
         private(set) var wrong: [String] = []
         private(set) var byName: [String: Int] = [:]
         private let endpoint: Endpoint
+        private let path: @ReactorActor (Int) -> String
+        private let isRight: @ReactorActor (String, String) -> Bool
         private var isStopping = false
         private var running = 0
         private var number = 0
 
-        init(_ count: Int, on endpoint: Endpoint) {
+        /// - Parameters:
+        ///   - path: What is asked for, by number.
+        ///   - isRight: Whether a body is the answer to a path.
+        init(
+            _ count: Int,
+            on endpoint: Endpoint,
+            path: @escaping @ReactorActor (Int) -> String = { "/item/\($0)" },
+            isRight: @escaping @ReactorActor (String, String) -> Bool = { path, body in
+                body.split(separator: " ").first.map { String($0) } == path
+            }
+        ) {
             self.endpoint = endpoint
+            self.path = path
+            self.isRight = isRight
             running = count
             for _ in 0..<count {
                 Reactor.spawn { [self] in
@@ -76,6 +90,7 @@ import Testing
         }
 
         var right: Int { answers[200] ?? 0 }
+        var other: Int { answers.values.reduce(0, +) - right }
 
         /// Waits for so many more right answers.
         func flow(_ count: Int = 50) async throws {
@@ -94,7 +109,7 @@ import Testing
                 if socket?.isEnded ?? true { socket = try? await TestSocket(to: endpoint) }
                 guard let connected = socket else { continue }
                 number += 1
-                let path = "/item/\(number)"
+                let path = path(number)
                 connected.send("GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n")
                 do {
                     judge(try await connected.takeResponse(), to: path)
@@ -110,9 +125,8 @@ import Testing
         private func judge(_ answer: TestResponse, to path: String) {
             answers[answer.status, default: 0] += 1
             if answer.status == 200 {
-                let words = answer.body.split(separator: " ")
-                if words.first.map({ String($0) }) != path { wrong.append("\(path): \(answer.body)") }
-                byName[String(words.last ?? ""), default: 0] += 1
+                if !isRight(path, answer.body) { wrong.append("\(path): \(answer.body)") }
+                byName[String(answer.body.split(separator: " ").last ?? ""), default: 0] += 1
             } else if answer.status != 204, ErrorBody(answer) == nil || answer["proxy-status"] == nil {
                 wrong.append("\(path): \(answer.status) \(answer.body)")
             }
@@ -213,5 +227,57 @@ import Testing
         #expect(clients.wrong == [])
         #expect(Set(clients.answers.keys).isSubset(of: [0, 200, 204, 502, 504]), "\(clients.answers)")
         try await gateway.stop()
+    }
+
+    /// A simulator, which is a process that can be killed and stopped.
+    @ReactorActor
+    private static func startSimulator(port: UInt16) async throws -> TickloopProcess {
+        let process = try TickloopProcess(
+            ["simulator"],
+            environment: ["TICKLOOP_SERVER_LISTEN": "127.0.0.1:\(port)"]
+        )
+        let endpoint = Endpoint.tcp(host: "127.0.0.1", port: port)
+        try await eventually("the simulator", within: .seconds(60)) {
+            (try? await request("GET", "/health", on: endpoint))?.status == 200
+        }
+        return process
+    }
+
+    @Test(arguments: [(SIGKILL, 502), (SIGSTOP, 504)]) @ReactorActor
+    func `an upstream that is killed or stopped is told by a contracted status, and asked again when it is back`(
+        signal: CInt,
+        status: Int
+    ) async throws {
+        let port = try FreePort.choose()
+        var upstream = try await Self.startSimulator(port: port)
+        let gateway = try await Gateway(to: .tcp(host: "127.0.0.1", port: port), "timeout_ms = 2000")
+        let clients = Clients(16, on: gateway.endpoint) {
+            "/categories/TST\($0)"
+        } isRight: { path, body in
+            body.hasPrefix(#"{"id":"\#(path.dropFirst(12))","#)
+        }
+        try await clients.flow()
+        upstream.send(signal)
+        // More than are under way at once: new ones are told, too.
+        try await eventually("what becomes of it", within: .seconds(60)) { (clients.answers[status] ?? 0) > 32 }
+        if signal == SIGSTOP {
+            upstream.send(SIGCONT)
+        } else {
+            _ = try await upstream.waitForEnd()
+            upstream = try await Self.startSimulator(port: port)
+        }
+        // Whatever was under way has ended by then; from now on all are answered.
+        try await clients.flow(100)
+        let before = clients.other
+        try await clients.flow(300)
+        #expect(clients.other == before)
+        try await clients.stop()
+        #expect(clients.wrong == [])
+        // What was being sent when the upstream was killed is cut.
+        #expect(Set(clients.answers.keys).isSubset(of: [0, 200, 502, 504]), "\(clients.answers)")
+        #expect(clients.answers[0] ?? 0 <= 16)
+        try await gateway.stop()
+        upstream.send(SIGTERM)
+        _ = try await upstream.waitForEnd()
     }
 }
