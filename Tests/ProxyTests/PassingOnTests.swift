@@ -149,6 +149,34 @@ import WebAPI
         }
     }
 
+    @Test @ReactorActor func `chunks of which many come at once wait for a client that reads none, and all arrive`()
+        async throws
+    {
+        try await withProxy { proxy in
+            let client = try await proxy.connect()
+            client.setReading(false)
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            let server = try await proxy.upstream.accept()
+            _ = try await server.take(through: "\r\n\r\n")
+            server.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            let chunk = "1000\r\n\(String(repeating: "x", count: 4096))\r\n"
+            let chunks = Array(String(repeating: chunk, count: 64).utf8)
+            var count = 0
+            while server.isSent {
+                server.send(chunks)
+                count += 64
+                for _ in 1...20 { await Reactor.yield() }
+            }
+            client.setReading(true)
+            server.send("0\r\n\r\n")
+            _ = try await client.take(through: "\r\n\r\n")
+            try await eventually("the end", within: .seconds(60)) {
+                client.received.suffix(5) == Array("0\r\n\r\n".utf8)
+            }
+            #expect(client.received.count { $0 == UInt8(ascii: "x") } == 4096 * count)
+        }
+    }
+
     @Test @ReactorActor func `an answer that ends early is cut without an end`() async throws {
         try await withProxy { proxy in
             for framing in ["Content-Length: 100", "Transfer-Encoding: chunked"] {

@@ -295,6 +295,47 @@ import Testing
         }
     }
 
+    @Test @ReactorActor func `events of which many come at once wait for a client that reads none, and all arrive`()
+        async throws
+    {
+        let event = "data: " + String(repeating: "x", count: 16 * 1024) + "\n\n"
+        let count = 1024
+        var written = 0
+        let answer: Answer = { _ async throws(APIError) in
+            HTTPResponse(
+                .ok,
+                fields: ["Content-Type": RelayedRoute.eventStream],
+                body: .stream(length: nil) { writer in
+                    for _ in 0..<count {
+                        do { try await writer.write(Array(event.utf8)) } catch { break }
+                        written += 1
+                    }
+                    do { try await writer.write(Array("data: end\n\n".utf8)) } catch {}
+                }
+            )
+        }
+        let operation = Self.operation(.get, "/things/{id}/stream", body: nil)
+        try await withRelay(operation, answer: answer) { gateway, _ in
+            let socket = try await TestSocket(to: gateway)
+            socket.setReading(false)
+            socket.send("GET /things/7/stream HTTP/1.1\r\nHost: a\r\n\r\n")
+            // Until nothing has moved for many turns.
+            var (before, turns) = (-1, 0)
+            try await eventually("a standstill") {
+                turns = written == before && written > 0 ? turns + 1 : 0
+                before = written
+                return turns > 20
+            }
+            #expect(written < count)
+            socket.setReading(true)
+            try await eventually("all events", within: .seconds(60)) {
+                String(decoding: socket.received.suffix(64), as: UTF8.self).contains("data: end\n\n")
+            }
+            #expect(socket.received.count > event.utf8.count * count)
+            socket.close()
+        }
+    }
+
     @Test func `the next hop is told a little less than is left`() {
         #expect(Relay.milliseconds(toTell: .seconds(10)) == 9750)
         #expect(Relay.milliseconds(toTell: .seconds(1)) == 950)

@@ -38,6 +38,8 @@ final class ProxiedRequest: HTTPClientReceiver {
     private var writer: HTTPResponseWriter?
     private var status: HTTPStatus?
     private var isReadingBody = false
+    /// Whether the client has not taken what came of the answer.
+    private var isHeldBack = false
     /// Until the upstream has said whether it wants the body.
     private var awaitsContinue: Bool
     private var continueTimer: Timer?
@@ -228,13 +230,19 @@ final class ProxiedRequest: HTTPClientReceiver {
             exchange?.moveDeadline(to: Reactor.now + route.idleTimeout)
             return
         }
+        // Other pieces may follow in what was read at once.
+        guard !isHeldBack else { return }
+        isHeldBack = true
         // The upstream is not to blame for a client that does not read.
         exchange?.pause()
         exchange?.moveDeadline(to: .distantFuture)
         writer.whenRoom { [self] in
+            isHeldBack = false
+            // Without it the answer has ended.
+            guard let exchange else { return }
             guard !writer.isClosed else { return abandon() }
-            exchange?.moveDeadline(to: Reactor.now + route.idleTimeout)
-            exchange?.resume()
+            exchange.moveDeadline(to: Reactor.now + route.idleTimeout)
+            exchange.resume()
         }
     }
 

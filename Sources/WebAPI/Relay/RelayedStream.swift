@@ -19,6 +19,8 @@ final class RelayedStream: HTTPClientReceiver {
     private var exchange: HTTPClientExchange?
     private var head: ResponseHead?
     private var isStream = false
+    /// Whether the client has not taken what came.
+    private var isHeldBack = false
     /// What came before the client's writer was there, or belongs to an answer that is no stream.
     private var kept: [UInt8] = []
     private var writer: HTTPResponseWriter?
@@ -86,9 +88,12 @@ final class RelayedStream: HTTPClientReceiver {
     }
 
     private func waitForRoom(_ writer: HTTPResponseWriter) {
-        guard !writer.hasRoom else { return }
+        // Other pieces may follow in what was read at once.
+        guard !writer.hasRoom, !isHeldBack else { return }
+        isHeldBack = true
         exchange?.pause()
         writer.whenRoom { [self] in
+            isHeldBack = false
             if writer.isClosed { abandon() } else { exchange?.resume() }
         }
     }
