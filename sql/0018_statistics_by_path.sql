@@ -67,14 +67,15 @@ language sql as $$
         group by 1, 2, 3
     ), room as materialized (
         select start, route, proxied_paths_max() - (
-            select count(*) from proxied_paths k where k.start = hours.start and k.route = hours.route
+            select count(*) from proxied_paths k where k.start = hours.start and k.route = hours.route and k.path <> ''
         ) as free
         from (select distinct start, route from counted) as hours
     ), placed as (
-        select counted.*, known.path is null as is_new, row_number() over (
-            partition by start, route, known.path is null order by counted.requests desc, path
-        ) as place
-        from counted left join proxied_paths known using (start, route, path)
+        select *, row_number() over (partition by start, route, is_new order by requests desc, path) as place
+        from (
+            select counted.*, known.path is null and path <> '' as is_new
+            from counted left join proxied_paths known using (start, route, path)
+        ) as counted
     )
     insert into proxied_paths
     select start, route, case when is_new and place > free then '' else path end, sum(requests), sum(failures),

@@ -157,7 +157,7 @@ struct SummaryQuestion: Hashable, Sendable {
 /// What answers look like.
 enum StatisticsSchema {
     private static let requests = Schema.integer(in: 0...Int.max)
-    private static let successRate = Schema.number.described("Of statuses below 400; null where there are no requests.")
+    private static let successRate = Schema.number.orNull.described("Of statuses below 400; null without requests.")
     private static let status = Schema.object([:], isOpen: true).described(
         "Requests by class of status: `2xx` to `5xx`."
     )
@@ -167,7 +167,7 @@ enum StatisticsSchema {
 
     static let summary = Schema.object([
         "requests": requests, "success_rate": successRate, "status": status,
-        "seconds": seconds.described("Null where there are no requests."),
+        "seconds": seconds.orNull.described("Null without requests."),
     ])
     .named("Summary")
 
@@ -200,7 +200,7 @@ enum StatisticsSchema {
                 "success_rate": successRate, "seconds": mean,
             ])
         ),
-        "other": Schema.object(["requests": requests, "success_rate": successRate, "seconds": mean])
+        "other": Schema.object(["requests": requests, "success_rate": successRate, "seconds": mean]).orNull
             .described("Of all other paths together; null where there are none."),
     ])
     .named("TopPaths")

@@ -144,7 +144,7 @@ public struct Schema: Hashable, Sendable {
     }
 
     /// This schema, or `null`.
-    var orNull: Schema {
+    public var orNull: Schema {
         Schema([("anyOf", [json, ["type": "null"]])], definitions: definitions)
     }
 
