@@ -75,6 +75,17 @@ private let division = PostgresStatement(reading: "select 100 / ($1::int - $1::i
         await pooler.stop()
     }
 
+    /// Two processes that share a session make their statements in another order, and not all of them.
+    @Test func `sessions call a statement by its text, whatever its number in the process`() {
+        let first = PostgresStatement(reading: "select $1::bigint")
+        let other = PostgresStatement(reading: "select $1::text")
+        let again = PostgresStatement(reading: "select $1::bigint")
+        #expect(first.number != again.number)
+        #expect(first.name == again.name)
+        #expect(first.name != other.name)
+        #expect(first.name == "tickloop_c5f7aae6d7e705ab", "of this version and of the next")
+    }
+
     @Test @ReactorActor func `no setting of ours stays behind in a session that others share`() async throws {
         let server = try await TestServers.createDatabase()
         let pooler = try await TestPooler.start(before: server, poolSize: 1)
