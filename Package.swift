@@ -64,6 +64,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
         // C libraries
@@ -116,6 +117,13 @@ let package = Package(
         ),
         module("SharedCache", ["Reactor", "Redis"]),
         module("TaskAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", "TaskQueue", "WebAPI"]),
+        module(
+            "Access",
+            [
+                "Basics", "Reactor", "TLS", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI", "Configuration", logging,
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ]
+        ),
         module("Migrations", ["Basics", "Reactor", "Postgres", logging]),
         module("Outbox", ["Reactor", "Postgres", "Metrics", logging]),
         module("Supervision", ["Basics", "Reactor", "CLinux"]),
@@ -124,8 +132,9 @@ let package = Package(
         module(
             "Service",
             [
-                "Basics", "CLinux", "Reactor", "TLS", "Configuration", "Logs", "Tracing", "HTTPServer", "HTTPClient",
-                "WebAPI", "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", "Outbox", logging,
+                "Access", "Basics", "CLinux", "Reactor", "TLS", "Configuration", "Logs", "Tracing", "HTTPServer",
+                "HTTPClient", "WebAPI", "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", "Outbox",
+                logging,
             ]
         ),
 
@@ -173,6 +182,7 @@ let package = Package(
         module(
             "Gateway",
             [
+                "Access",
                 "HTTPClient", "HTTPWire", "WebAPI", "RateLimits", "Configuration", "Service", "Prices",
                 "Conversations", "Orders", "MarketData", "TaskQueue", "Redis", "Reactor", "Proxy", logging,
             ]
@@ -180,6 +190,7 @@ let package = Package(
         module(
             "InternalAPI",
             [
+                "Access",
                 "Reactor", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration", "Service",
                 "Migrations", "Prices", "Conversations", "Proxy", "Orders", "MarketData", "HTTPClient", logging,
             ]
@@ -200,7 +211,7 @@ let package = Package(
         .executableTarget(
             name: "tickloop",
             dependencies: [
-                "Basics",
+                "Access", "Basics",
                 "Gateway", "InternalAPI", "Worker", "Simulator", "Service", "Configuration", "Logs",
                 "Migrations", "Supervision", "MarketData", "Streams", "Prices", "Orders", "Conversations", "TaskQueue",
                 "Postgres", "Proxy", "Redis",
@@ -236,6 +247,7 @@ let package = Package(
         tests(of: "Redis", ["Reactor", "Metrics", "Supervision", "TestSupport", logging]),
         tests(of: "Streams", ["Reactor", "Redis", "Supervision", "TestSupport", logging]),
         tests(of: "RateLimits", ["Reactor", "Redis", "Supervision", "TestSupport", logging]),
+        tests(of: "Access", ["JSONWire"]),
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),
         tests(of: "TLS", ["Reactor", "HTTPClient", "HTTPServer", "HTTPWire", "Supervision", "TestSupport"]),
@@ -298,7 +310,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "tickloop", "TestSupport", "Reactor", "Supervision", "JSONWire", "HTTPServer", "HTTPClient", "HTTPWire",
-                "TLS",
+                "TLS", "Access", "Basics",
             ],
             swiftSettings: strict
         ),

@@ -53,6 +53,12 @@ static inline int clinux_wait_pidfd(int pidfd, int *code, int *status) {
     return 1;
 }
 
+/// The size of what `path` names, or -1.
+static inline long clinux_size(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 ? (long)status.st_size : -1;
+}
+
 /// The bytes that the program has allocated and not freed.
 static inline size_t clinux_heap_in_use(void) {
     struct mallinfo2 info = mallinfo2();

@@ -1,3 +1,4 @@
+internal import Access
 public import Configuration
 internal import Conversations
 internal import HTTPClient
@@ -22,7 +23,7 @@ extension ConfigurationSchema {
             LimitSettings.table.section, UpstreamSettings.table.section, SimulatorSettings.table.section,
             RedisSettings.table.section, QueueSettings.feeder.section, AverageCacheSettings.table.section,
             LatestRepetitionSettings.table.section, ProxyCacheSettings.table.section,
-            DocumentationSettings.table.section,
+            AuthSettings.table.section, DocumentationSettings.table.section,
         ] + ConfigurationSection.common,
         tables: [RateLimitSettings.table.section, ProxySettings.table.section]
     )

@@ -1,3 +1,4 @@
+internal import Access
 public import Configuration
 internal import Conversations
 internal import Logging
@@ -23,6 +24,7 @@ extension ConfigurationSchema {
             DatabaseSettings.table.section, RedisSettings.table.section, QueueSettings.producer.section,
             DocumentationSettings.table.section, PriceSettings.table.section, LatestPriceSettings.table.section,
             PollingSettings.table.section, ConversationSettings.table.section, SimulatorSettings.table.section,
+            AuthSettings.table.section,
         ] + ConfigurationSection.common,
         tables: [ProviderSettings.table.section]
     )

@@ -1,9 +1,11 @@
+internal import Access
 public import Configuration
 internal import Glibc
 internal import HTTPServer
 internal import Logging
 internal import Logs
 internal import Reactor
+internal import TLS
 internal import Tracing
 internal import WebAPI
 
@@ -45,11 +47,13 @@ extension Role {
                 tracer: tracer,
                 tls: tls
             )
+            let access = try await access(environment)
             let service = try await start(environment)
-            let server = try await listen(service, environment)
+            let server = try await listen(service, environment, access)
             let metricsServer = try await listenForMetrics(environment)
             signals.onHangup = {
                 tls.renew([server] + (metricsServer.map { [$0] } ?? []), logger)
+                access?.reload()
                 Self.reload(service, reread, logger)
             }
             StartupMemory.releaseWhenStarted()
@@ -82,7 +86,8 @@ extension Role {
     @ReactorActor
     private func listen(
         _ service: RunningService,
-        _ environment: ServiceEnvironment
+        _ environment: ServiceEnvironment,
+        _ access: BearerGuard?
     ) async throws(StartupError) -> HTTPServer {
         let (configuration, logger, metrics) = (environment.configuration, environment.logger, environment.metrics)
         let settings = configuration[ServerSettings.table]
@@ -90,10 +95,11 @@ extension Role {
         let tellsMetrics = settings.metricsListen.isEmpty
         let operational =
             OperationalRoutes.routes(service.readiness) + (tellsMetrics ? [OperationalRoutes.metrics(metrics)] : [])
-        let routes = service.routes + operational.map(\.untraced)
+        let routes = (service.routes + operational.map(\.untraced)).map { access?.guarding($0) ?? $0 }
         let web = WebService(
             routes: service.documentation?.describing(routes, of: service, configuration, logger) ?? routes,
             fallback: service.fallback,
+            access: access,
             requestTimeout: service.requestTimeout,
             takesDeadlineFromCaller: service.takesDeadlineFromCaller,
             tracer: environment.tracer
@@ -117,6 +123,21 @@ extension Role {
         if let tracer = environment.tracer { metrics.register(tracer) }
         try await listen(server, on: settings.listen, environment)
         return server
+    }
+
+    /// Who may ask for what, if the configuration says.
+    @ReactorActor
+    private func access(_ environment: ServiceEnvironment) async throws(StartupError) -> BearerGuard? {
+        guard schema.sections.contains(where: { $0.name == AuthSettings.table.section.name }) else { return nil }
+        do throws(AccessProblem) {
+            return try await BearerGuard(
+                environment.configuration[AuthSettings.table],
+                tls: { () throws(TLSSetupError) in try environment.tls.client() },
+                logger: environment.logger
+            )
+        } catch {
+            throw StartupError(error.description)
+        }
     }
 
     /// A server of its own for `/metrics`, if the configuration wants one: where the other is the public's.

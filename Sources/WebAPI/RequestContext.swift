@@ -22,6 +22,10 @@ public final class RequestContext: HTTPAnswerFields {
     let limit: (any RouteLimit)?
     /// What the limit has said.
     var admission: RouteAdmission?
+    /// Who sends it; nil where that does not matter, as while everybody may ask for everything.
+    public internal(set) var caller: Caller?
+    /// Ends a stream when nobody vouches for the caller any more.
+    private var expiry: Timer?
     private let exchange: HTTPExchange
     /// The body, once it is there, of a route that takes one.
     private(set) var body: [UInt8]?
@@ -105,7 +109,7 @@ public final class RequestContext: HTTPAnswerFields {
     func beginStream(fields: HTTPFields) -> HTTPResponseWriter? {
         guard let service = service.take() else { return nil }
         service.answered(self, HTTPResponse(.ok, fields: fields))
-        return exchange.startResponse(.ok, fields: fields, length: nil, isOpenEnded: true)
+        return endedAtExpiry(exchange.startResponse(.ok, fields: fields, length: nil, isOpenEnded: true))
     }
 
     /// Begins an answer of 200 for which nothing is kept of the request and its connection; see
@@ -131,7 +135,15 @@ public final class RequestContext: HTTPAnswerFields {
         isOpenEnded: Bool = false
     ) -> HTTPResponseWriter {
         if let service = service.take() { service.answered(self, HTTPResponse(status, fields: fields)) }
-        return exchange.startResponse(status, fields: fields, length: length, isOpenEnded: isOpenEnded)
+        let writer = exchange.startResponse(status, fields: fields, length: length, isOpenEnded: isOpenEnded)
+        return isOpenEnded ? endedAtExpiry(writer) : writer
+    }
+
+    private func endedAtExpiry(_ writer: HTTPResponseWriter) -> HTTPResponseWriter {
+        guard let caller else { return writer }
+        expiry = Timer { [weak writer] in writer?.finish() }
+        expiry?.schedule(after: max(.zero, caller.expiresAt - Reactor.now))
+        return writer
     }
 
     /// Passes an interim response (1xx) on; see `HTTPExchange.sendInterim`.

@@ -15,6 +15,8 @@ public struct Route: Sendable {
     private(set) var isTraced = true
     /// What valid requests meet before anything is done for them.
     var limit: (any RouteLimit)?
+    /// What the token of a caller must allow; nil where none is needed.
+    var scope: String?
 
     /// Declares a route whose handler reads top to bottom; every parameter of its path must be documented.
     public init(

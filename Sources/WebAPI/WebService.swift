@@ -50,6 +50,7 @@ public final class WebService: HTTPHandler {
 
     private let routes: RouteTable
     private let fallback: (any PathFallback)?
+    private let access: (any RequestGuard)?
     private let requestTimeout: Duration
     private let takesDeadlineFromCaller: Bool
     private let tracer: Tracer?
@@ -57,6 +58,7 @@ public final class WebService: HTTPHandler {
 
     /// - Parameters:
     ///   - fallback: Takes what no route's path matches; nil answers 404.
+    ///   - access: Decides who may ask for what; nil for everybody.
     ///   - requestTimeout: Longest time for one request.
     ///   - takesDeadlineFromCaller: Whether `X-Request-Timeout-Ms` may shorten it: on hops inside, which the public
     ///     cannot reach.
@@ -64,6 +66,7 @@ public final class WebService: HTTPHandler {
     public init(
         routes: [Route],
         fallback: (any PathFallback)? = nil,
+        access: (any RequestGuard)? = nil,
         requestTimeout: Duration,
         takesDeadlineFromCaller: Bool,
         tracer: Tracer? = nil
@@ -75,6 +78,7 @@ public final class WebService: HTTPHandler {
             + Self.errorsWithoutRoute
         errors = possible.reduce(into: [:]) { $0[$1.code] = 0 }
         self.fallback = fallback
+        self.access = access
         self.requestTimeout = requestTimeout
         self.takesDeadlineFromCaller = takesDeadlineFromCaller
         self.tracer = tracer
@@ -105,6 +109,28 @@ public final class WebService: HTTPHandler {
             service: self
         )
         requestsInFlight += 1
+        guard let access else { return serve(match, context) }
+        // What is not there, and which methods are, is no secret; a browser asks for the latter without a token.
+        switch match {
+        case .route(let route, _, _): admit(context, to: route.path, match, access)
+        case .nothing where fallback != nil: admit(context, to: nil, match, access)
+        case .otherMethod, .nothing: serve(match, context)
+        }
+    }
+
+    private func admit(
+        _ context: RequestContext,
+        to path: PathTemplate?,
+        _ match: RouteTable.Match,
+        _ access: any RequestGuard
+    ) {
+        access.admit(context, to: path) { [self] caller in
+            context.caller = caller
+            serve(match, context)
+        }
+    }
+
+    private func serve(_ match: RouteTable.Match, _ context: RequestContext) {
         switch match {
         case .route(let route, _, _):
             if let body = route.documentation.body {
@@ -112,7 +138,7 @@ public final class WebService: HTTPHandler {
             } else {
                 run(route.handler, context)
             }
-        case .otherMethod(let allowed, _): context.respond(response(toMethod: request.head.method, allowed: allowed))
+        case .otherMethod(let allowed, _): context.respond(response(toMethod: context.head.method, allowed: allowed))
         case .nothing:
             guard let fallback else { return context.fail(.notFound) }
             fallback.handle(context) { [routes] in routes.hasPath($0) }

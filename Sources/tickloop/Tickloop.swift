@@ -22,7 +22,7 @@ struct Tickloop: ParsableCommand {
                 name: "Operation",
                 subcommands: [
                     HealthCommand.self, QueueCommand.self, CacheCommand.self, EventsCommand.self, OrdersCommand.self,
-                    ConfigCommand.self,
+                    ConfigCommand.self, TokenCommand.self, DoctorCommand.self,
                 ]
             ),
         ]

@@ -6,7 +6,7 @@ import Testing
     private static let id = OrderID("01a1fd76-c4ba-78d7-ac0f-73e05585ea05")!
 
     private static func events(_ positions: some Sequence<Int>) -> [FeedEvent] {
-        positions.map { FeedEvent(position: Int64($0), orderID: id, bytes: []) }
+        positions.map { FeedEvent(position: Int64($0), orderID: id, owner: nil, bytes: []) }
     }
 
     private enum Step {

@@ -63,7 +63,7 @@ import Testing
             #expect(try await database.rows("select count(*), max(position) from order_events") == ["600|600"])
             #expect(try await database.rows("select count(*) from outbox") == ["600"])
             #expect(try await database.rows("select * from order_differences()") == [])
-            let order = try #require(try await OrderReader(database: pool).order(ids[0], deadline: soon))
+            let order = try #require(try await OrderReader(database: pool).order(ids[0], of: nil, deadline: soon))
             #expect(order.createdAt == ids[0].createdAt)
             #expect(order.form.limitPrice?.description == "90071992547409.93")
             #expect(order.status == .pending)

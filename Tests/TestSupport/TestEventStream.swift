@@ -35,9 +35,12 @@ public final class TestEventStream {
     private var data: [String] = []
 
     /// Asks for a stream; returns when the head of the answer is there.
-    public init(_ target: String, on endpoint: Endpoint, lastEventID: String? = nil) async throws {
+    public init(_ target: String, on endpoint: Endpoint, lastEventID: String? = nil, token: String? = nil) async throws
+    {
         socket = try await TestSocket(to: endpoint)
-        let resume = lastEventID.map { "Last-Event-ID: \($0)\r\n" } ?? ""
+        let resume =
+            (lastEventID.map { "Last-Event-ID: \($0)\r\n" } ?? "")
+            + (token.map { "Authorization: Bearer \($0)\r\n" } ?? "")
         socket.send("GET \(target) HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\(resume)\r\n")
         head = try await socket.takeResponse(to: "HEAD")
         self.lastEventID = lastEventID ?? ""

@@ -6,12 +6,16 @@ internal import Reactor
 struct OrderFilter: Hashable, Sendable {
     var status: Order.Status?
     var instrument: String?
+    /// Only those of this `sub`; nil for everybody's.
+    var owner: String?
 }
 
 /// One event of an order, in the JSON that clients see.
 struct OrderEvent: Hashable, Sendable {
     let position: Int64
     let orderID: OrderID
+    /// Who placed the order; nil while nobody has to say who he is.
+    let owner: String?
     let type: String
     let json: [UInt8]
 }
@@ -22,8 +26,14 @@ struct OrderReader {
     let database: PostgresPool
 
     /// The order of an id; nil if there is none.
-    func order(_ id: OrderID, deadline: Instant) async throws(PostgresError) -> Order? {
-        let result = try await database.query(Self.one, [.text(id.description)], deadline: deadline)
+    ///
+    /// - Parameter owner: Whose it must be; nil for anybody's.
+    func order(_ id: OrderID, of owner: String?, deadline: Instant) async throws(PostgresError) -> Order? {
+        let result = try await database.query(
+            Self.one,
+            [.text(id.description), owner.map { .text($0) } ?? .null],
+            deadline: deadline
+        )
         return result.isEmpty ? nil : Order(result, 0)
     }
 
@@ -36,31 +46,25 @@ struct OrderReader {
         limit: Int,
         deadline: Instant
     ) async throws(PostgresError) -> [Order] {
-        let result: PostgresResult
-        let after = PostgresParameter.text(after?.description ?? Self.lastID)
-        let limit = PostgresParameter.int64(Int64(limit))
-        switch (filter.status?.rawValue, filter.instrument) {
-        case (nil, nil): result = try await database.query(Self.all, [after, limit], deadline: deadline)
-        case (let status?, nil):
-            result = try await database.query(Self.byStatus, [after, limit, .text(status)], deadline: deadline)
-        case (nil, let instrument?):
-            result = try await database.query(Self.byInstrument, [after, limit, .text(instrument)], deadline: deadline)
-        case (let status?, let instrument?):
-            result = try await database.query(
-                Self.byBoth,
-                [after, limit, .text(status), .text(instrument)],
-                deadline: deadline
-            )
-        }
+        let conditions = [filter.status?.rawValue, filter.instrument, filter.owner]
+        let result = try await database.query(
+            Self.pages[conditions.map { $0 != nil }] ?? Self.page(by: []),
+            [.text(after?.description ?? Self.lastID), .int64(Int64(limit))]
+                + conditions.compactMap(\.self).map { .text($0) },
+            deadline: deadline
+        )
         return (0..<result.count).map { Order(result, $0) }
     }
 
     /// The history of one order, or of all, from behind a position.
     ///
-    /// - Parameter known: Up to where the caller knows that no event of any order can be added; of all orders, at least
-    ///   what is up to there is read.
+    /// - Parameters:
+    ///   - owner: Of all orders, only those of this `sub`; nil for everybody's.
+    ///   - known: Up to where the caller knows that no event of any order can be added; of all orders, at least what is
+    ///     up to there is read.
     func events(
         of id: OrderID? = nil,
+        ownedBy owner: String? = nil,
         after position: Int64,
         known: Int64 = 0,
         limit: Int,
@@ -70,6 +74,12 @@ struct OrderReader {
         let result =
             if let id {
                 try await database.query(Self.history, limits + [.text(id.description)], deadline: deadline)
+            } else if let owner {
+                try await database.query(
+                    Self.eventsOfOwner,
+                    limits + [.int64(known), .text(owner)],
+                    deadline: deadline
+                )
             } else {
                 try await database.query(Self.events, limits + [.int64(known)], deadline: deadline)
             }
@@ -99,24 +109,44 @@ struct OrderReader {
 
     private static let lastPosition = PostgresStatement(reading: "select last_value from order_event_positions")
 
-    private static let one = PostgresStatement(reading: "select \(columns) from orders where id = $1")
+    private static let one = PostgresStatement(
+        reading: "select \(columns) from orders where id = $1 and ($2::text is null or owner = $2)"
+    )
 
-    private static func page(where condition: String = "") -> PostgresStatement {
-        PostgresStatement(
-            reading: "select \(columns) from orders where id < $1 \(condition) order by id desc limit $2"
+    private static func page(by columns: [String]) -> PostgresStatement {
+        let conditions = columns.enumerated().map { "and \($1) = $\($0 + 3)" }.joined(separator: " ")
+        return PostgresStatement(
+            reading: "select \(Self.columns) from orders where id < $1 \(conditions) order by id desc limit $2"
         )
     }
 
-    private static let all = page()
-    private static let byStatus = page(where: "and status = $3")
-    private static let byInstrument = page(where: "and instrument = $3")
-    private static let byBoth = page(where: "and status = $3 and instrument = $4")
+    /// By which of status, instrument and owner are given.
+    private static let pages: [[Bool]: PostgresStatement] = {
+        var pages: [[Bool]: PostgresStatement] = [:]
+        for bits in 0..<8 {
+            let given = (0..<3).map { bits >> $0 & 1 == 1 }
+            pages[given] = page(by: zip(["status", "instrument", "owner"], given).filter(\.1).map(\.0))
+        }
+        return pages
+    }()
 
-    nonisolated static let eventColumns =
-        "position, order_id, version, type, data, (extract(epoch from created_at) * 1000)::bigint"
+    nonisolated static let eventColumns = """
+        position, order_id, version, type, data, (extract(epoch from created_at) * 1000)::bigint,
+        (select o.owner from orders as o where o.id = order_id)
+        """
 
     private static let events = PostgresStatement(
         reading: "select \(eventColumns) from order_events_after($1, $3, $2)"
+    )
+    private static let eventsOfOwner = PostgresStatement(
+        reading: """
+            select \(eventColumns)
+            from order_events as e
+            where position > $1 and position <= greatest($3, settled_event_position())
+                and exists (select from orders as o where o.id = e.order_id and o.owner = $4)
+            order by position
+            limit $2
+            """
     )
     // Versions follow positions, as who adds an event holds the order until its commit. By version, the history is one
     // range of the index, and it is as complete as the order's row.
@@ -178,6 +208,7 @@ extension OrderEvent {
         }
         self.position = position
         self.orderID = orderID
+        owner = result.text(row, 6)
         self.type = type
         json = writer.take()
     }

@@ -141,7 +141,12 @@ package final class OrderRoutes {
 
     private var submit: Route {
         OrderOperations.submit.answered { [intake] submission, context async throws(APIError) in
-            let answer = await intake.take(submission.form, key: submission.key, deadline: context.deadline)
+            let answer = await intake.take(
+                submission.form,
+                owner: context.caller?.subject,
+                key: submission.key,
+                deadline: context.deadline
+            )
             switch answer {
             case .created(let id):
                 return Self.taken(id, submission.form)
@@ -170,7 +175,7 @@ package final class OrderRoutes {
     private var one: Route {
         OrderOperations.one.answered { [reader] question, context async throws(APIError) in
             let order = try await asked { () async throws(PostgresError) in
-                try await reader.order(question.id, deadline: context.deadline)
+                try await reader.order(question.id, of: context.caller?.subject, deadline: context.deadline)
             }
             guard let order else { throw .unknownOrder }
             return HTTPResponse(json: order.json)
@@ -179,9 +184,11 @@ package final class OrderRoutes {
 
     private var list: Route {
         OrderOperations.list.answered { [reader] page, context async throws(APIError) in
-            let orders = try await asked { () async throws(PostgresError) in
+            var filter = page.filter
+            filter.owner = context.caller?.subject
+            let orders = try await asked { [filter] () async throws(PostgresError) in
                 try await reader.orders(
-                    page.filter,
+                    filter,
                     after: page.after,
                     limit: page.limit + 1,
                     deadline: context.deadline
@@ -198,7 +205,12 @@ package final class OrderRoutes {
     private var events: Route {
         OrderOperations.events.answered { [reader] page, context async throws(APIError) in
             let events = try await asked { () async throws(PostgresError) in
-                try await reader.events(after: page.after, limit: page.limit + 1, deadline: context.deadline)
+                try await reader.events(
+                    ownedBy: context.caller?.subject,
+                    after: page.after,
+                    limit: page.limit + 1,
+                    deadline: context.deadline
+                )
             }
             return .page(events, limit: page.limit) {
                 $0.integer(Int($1.position))
@@ -211,17 +223,21 @@ package final class OrderRoutes {
     private var history: Route {
         OrderOperations.history.answered { [reader] question, context async throws(APIError) in
             let page = question.page
-            let (events, exists) = try await asked { () async throws(PostgresError) in
+            let owner = context.caller?.subject
+            let events = try await asked { () async throws(PostgresError) -> [OrderEvent]? in
+                if owner != nil, try await reader.order(question.id, of: owner, deadline: context.deadline) == nil {
+                    return nil
+                }
                 let events = try await reader.events(
                     of: question.id,
                     after: page.after,
                     limit: page.limit + 1,
                     deadline: context.deadline
                 )
-                guard events.isEmpty else { return (events, true) }
-                return (events, try await reader.order(question.id, deadline: context.deadline) != nil)
+                guard events.isEmpty else { return events }
+                return try await reader.order(question.id, of: owner, deadline: context.deadline) == nil ? nil : []
             }
-            guard exists else { throw .unknownOrder }
+            guard let events else { throw .unknownOrder }
             return .page(events, limit: page.limit) {
                 $0.integer(Int($1.position))
             } write: {
@@ -235,10 +251,11 @@ package final class OrderRoutes {
     private var cancel: Route {
         OrderOperations.cancel.answered { [reader, canceller, feed, hints] question, context async throws(APIError) in
             let order = try await asked { () async throws(PostgresError) in
-                try await canceller.cancel(question.id, deadline: context.deadline)
+                let owner = context.caller?.subject
+                try await canceller.cancel(question.id, of: owner, deadline: context.deadline)
                 feed.wake()
                 hints.eventsWereAdded()
-                return try await reader.order(question.id, deadline: context.deadline)
+                return try await reader.order(question.id, of: owner, deadline: context.deadline)
             }
             guard let order else { throw .unknownOrder }
             switch order.status {

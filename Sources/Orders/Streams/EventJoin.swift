@@ -72,5 +72,7 @@ struct EventJoin {
 struct FeedEvent: Hashable, Sendable {
     let position: Int64
     let orderID: OrderID
+    /// Who placed the order; nil while nobody has to say who he is.
+    let owner: String?
     let bytes: [UInt8]
 }

@@ -58,7 +58,12 @@ final class OrderFeed {
         do throws(APIError) {
             guard let stream = try streams.open(context) else { return }
             if !isKnown { stream.send(Self.reset.bytes) }
-            let subscriber = Subscriber(stream, of: id, after: isKnown ? position : 0)
+            let subscriber = Subscriber(
+                stream,
+                of: id,
+                owner: context.caller?.subject,
+                after: isKnown ? position : 0
+            )
             add(subscriber)
             stream.onEnd = { [self] in remove(subscriber) }
             await catchUp(subscriber)
@@ -159,11 +164,14 @@ private final class Subscriber: Hashable {
     let stream: EventStream
     /// The order of which it wants the events; nil for all.
     let id: OrderID?
+    /// Whose events it may see; nil for everybody's.
+    private let owner: String?
     private(set) var join: EventJoin
 
-    init(_ stream: EventStream, of id: OrderID?, after position: Int64) {
+    init(_ stream: EventStream, of id: OrderID?, owner: String?, after position: Int64) {
         self.stream = stream
         self.id = id
+        self.owner = owner
         join = EventJoin(after: position)
     }
 
@@ -172,6 +180,7 @@ private final class Subscriber: Hashable {
     func wasRead(_ page: [FeedEvent], isFull: Bool) { send(join.wasRead(page, isFull: isFull)) }
 
     private func send(_ events: [FeedEvent]) {
+        let events = owner == nil ? events : events.filter { $0.owner == owner }
         guard let first = events.first else { return }
         stream.send(events.count == 1 ? first.bytes : Array(events.map(\.bytes).joined()))
     }
@@ -188,6 +197,7 @@ extension FeedEvent {
     init(_ event: OrderEvent) {
         position = event.position
         orderID = event.orderID
+        owner = event.owner
         bytes = ServerSentEvent(Self.eventType, id: String(event.position), data: event.json).bytes
     }
 }

@@ -84,7 +84,8 @@ extension OrderFeed {
             },
             OrderOperations.historyStream.answeredDirectly { [self] question, context in
                 answer(context) { [self] () async throws(PostgresError) in
-                    guard try await reader.order(question.id, deadline: context.deadline) != nil else {
+                    let owner = context.caller?.subject
+                    guard try await reader.order(question.id, of: owner, deadline: context.deadline) != nil else {
                         return context.fail(.unknownOrder)
                     }
                     try await serve(context, of: question.id, after: question.stream.after)

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 internal import Metrics
 internal import Reactor
@@ -99,9 +100,8 @@ enum ProcessUsage {
 
     /// Since Linux 6.2 the folder's size is the number of its entries; before, they have to be counted.
     static var descriptorCount: Int? {
-        var status = stat()
-        guard unsafe stat("/proc/self/fd", &status) == 0 else { return nil }
-        if status.st_size > 0 { return status.st_size }
+        let size = unsafe clinux_size("/proc/self/fd")
+        if size > 0 { return size }
         return entryCount(ofFolder: "/proc/self/fd").map { $0 - 1 }
     }
 

@@ -12,6 +12,11 @@ public struct ServerSettings: Sendable {
     /// What is taken from a client.
     public var http = HTTPServerConfiguration()
 
+    /// Whether `/metrics` is at an address of its own.
+    public var tellsMetricsElsewhere: Bool { !metricsListen.isEmpty }
+    /// Connections open at once.
+    public var connectionLimit: Int { http.connectionLimit }
+
     /// The keys.
     public static let table = ConfigurationTable(
         "server",

@@ -46,12 +46,26 @@ public struct OpenAPIDocument {
             "servers": [["url": "/"], ["url": "/v1", "description": "The same, by version."]],
             "tags": .array(groups.map { ["name": .string($0.name), "description": .string($0.meaning)] }),
             "paths": .members(resources.map { ($0.path.description, operations.pathItem($0)) }),
-            "components": [
-                "parameters": .members(operations.commonParameters.map { ($0.name, OperationWriter.parameter($0)) }),
-                "headers": .members(OperationWriter.commonFields.map { ($0.name, OperationWriter.header($0)) }),
-                "responses": .members(operations.commonResponses),
-                "schemas": .members(schemas),
-            ],
+            "components": .members([
+                ("parameters", .members(operations.commonParameters.map { ($0.name, OperationWriter.parameter($0)) })),
+                ("headers", .members(OperationWriter.commonFields.map { ($0.name, OperationWriter.header($0)) })),
+                ("responses", .members(operations.commonResponses)),
+                ("schemas", .members(schemas)),
+                ("securitySchemes", securitySchemes),
+            ]),
+        ]
+    }
+
+    /// The name of the one way in which callers say who they are.
+    static let tokenScheme = "bearer"
+
+    private var securitySchemes: JSONValue? {
+        guard resources.flatMap(\.routes).contains(where: { $0.scope != nil }) else { return nil }
+        return [
+            Self.tokenScheme: [
+                "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                "description": "A token (RFC 6750) whose `scope` has what the route names, or `admin`.",
+            ]
         ]
     }
 

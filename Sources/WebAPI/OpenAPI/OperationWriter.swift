@@ -32,10 +32,16 @@ struct OperationWriter {
             ("tags", [.string(documentation.group.name)]),
             ("summary", .string(documentation.summary)),
             ("description", documentation.details.isEmpty ? nil : .string(documentation.details)),
+            ("security", Self.security(route)),
             ("parameters", parameters(documentation.parameters)),
             ("requestBody", documentation.body.map(Self.requestBody)),
             ("responses", responses(answers: documentation.answers, errors: documentation.errors, hasBodies: true)),
         ])
+    }
+
+    /// The token that a route wants, and the scope of it.
+    private static func security(_ route: Route) -> JSONValue? {
+        route.scope.map { [[OpenAPIDocument.tokenScheme: [.string($0)]]] }
     }
 
     private func headOperation(_ route: Route) -> JSONValue {
@@ -44,6 +50,7 @@ struct OperationWriter {
             ("operationId", operationID(.head, route.path)),
             ("tags", [.string(otherMethods)]),
             ("summary", .string("\(documentation.summary); as GET, without the body")),
+            ("security", Self.security(route)),
             ("parameters", parameters(documentation.parameters)),
             ("responses", responses(answers: documentation.answers, errors: documentation.errors, hasBodies: false)),
         ])

@@ -93,6 +93,10 @@ public final class Relay {
         HeadWriter.appendField(WebService.timeoutField, to: &head) {
             $0.append(decimal: Self.milliseconds(toTell: timeLeft(context)))
         }
+        // The next hop verifies for itself who asks.
+        if context.caller != nil, let token = context.head.fields.valueBytes("authorization") {
+            HeadWriter.appendField("Authorization", to: &head) { $0.append(contentsOf: token) }
+        }
         for name in route.requestFields {
             guard let value = context.head.fields.valueBytes(name) else { continue }
             HeadWriter.appendField(name, to: &head) { $0.append(contentsOf: value) }

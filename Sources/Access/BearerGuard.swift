@@ -1,0 +1,134 @@
+internal import HTTPClient
+internal import HTTPWire
+public import Logging
+public import Reactor
+public import TLS
+public import WebAPI
+
+/// Asks for a bearer token (RFC 6750) with the scope that a request needs.
+@ReactorActor
+public final class BearerGuard: RequestGuard {
+    /// Most tokens that are remembered: about 10 MB of them.
+    private static let rememberedMax = 10_000
+
+    private let table: AccessTable
+    private let rules: TokenRules
+    private let source: TokenKeySource
+    private let logger: Logger
+    /// Tokens that were verified. They are forgotten with the keys, and never count longer than they are good.
+    private var remembered: [[UInt8]: TokenClaims] = [:]
+
+    /// The guard that a configuration asks for; nil if everybody may ask for everything.
+    ///
+    /// - Parameter tls: For keys behind a URL that is `https`.
+    public init?(
+        _ settings: AuthSettings,
+        tls: () throws(TLSSetupError) -> TLSClientContext,
+        logger: Logger
+    ) async throws(AccessProblem) {
+        guard settings.mode == .jwt else { return nil }
+        guard let place = settings.keys else {
+            throw AccessProblem("auth.keys: is needed to verify tokens; name a key set, or set auth.mode to off")
+        }
+        var context: TLSClientContext?
+        if case .url(let url) = place, url.isSecure {
+            do { context = try tls() } catch { throw AccessProblem("auth.keys: \(error)") }
+        }
+        table = AccessTable(publicPaths: Set(settings.publicPaths))
+        rules = settings.rules
+        source = try await TokenKeySource(place, tls: context, logger: logger)
+        self.logger = logger
+        source.onChange = { [unowned self] in remembered = [:] }
+    }
+
+    /// Reads keys again, on SIGHUP.
+    public func reload() { source.reload() }
+
+    /// A route with what a token must allow for it in its description.
+    public func guarding(_ route: Route) -> Route {
+        guard let scope = table.scope(for: route.method, route.path) else { return route }
+        return route.guarded(by: scope.rawValue)
+    }
+
+    /// Asks for a token where one is needed.
+    public func admit(
+        _ context: RequestContext,
+        to path: PathTemplate?,
+        pass: @escaping @ReactorActor (_ caller: Caller?) -> Void
+    ) {
+        guard let scope = table.scope(for: context.head.method, path) else { return pass(nil) }
+        guard context.head.fields.contains("authorization") else {
+            return context.fail(.unauthenticated, fields: Self.challenge("Bearer"))
+        }
+        guard let token = Self.token(context.head.fields) else { return refuse(context, "not one bearer token") }
+        if let claims = remembered[token], now < claims.expiresAt + rules.leeway {
+            return decide(context, claims, scope, pass)
+        }
+        verify(token, context, scope, mayAskAgain: true, pass)
+    }
+
+    private var now: Int { Int(Reactor.unixTime.components.seconds) }
+
+    private func verify(
+        _ token: [UInt8],
+        _ context: RequestContext,
+        _ scope: AccessTable.Scope,
+        mayAskAgain: Bool,
+        _ pass: @escaping @ReactorActor (_ caller: Caller?) -> Void
+    ) {
+        do throws(TokenFault) {
+            let claims = try rules.verify(token, with: source.keys, now: now)
+            remember(token, claims)
+            decide(context, claims, scope, pass)
+        } catch {
+            guard error == .unknownKey, mayAskAgain, source.mayHaveNewKeys else {
+                guard source.hasKeys else { return context.fail(.unavailable) }
+                return refuse(context, error.rawValue)
+            }
+            source.refresh { [self] in verify(token, context, scope, mayAskAgain: false, pass) }
+        }
+    }
+
+    private func decide(
+        _ context: RequestContext,
+        _ claims: TokenClaims,
+        _ scope: AccessTable.Scope,
+        _ pass: @ReactorActor (_ caller: Caller?) -> Void
+    ) {
+        guard scope.isAllowed(by: claims.scopes) else {
+            let challenge = #"Bearer error="insufficient_scope", scope="\#(scope.rawValue)""#
+            return context.fail(.forbidden, fields: Self.challenge(challenge))
+        }
+        let left = Duration.seconds(max(0, min(claims.expiresAt - now, 1_000_000_000)))
+        pass(Caller(subject: claims.subject, expiresAt: Reactor.now + left))
+    }
+
+    /// Says nothing of the reason to the client.
+    private func refuse(_ context: RequestContext, _ reason: String) {
+        logger.info(
+            "token refused",
+            metadata: ["reason": "\(reason)", "request_id": "\(context.identity.requestID)"]
+        )
+        context.fail(.unauthenticated, fields: Self.challenge(#"Bearer error="invalid_token""#))
+    }
+
+    private static func challenge(_ value: String) -> HTTPFields { ["WWW-Authenticate": value] }
+
+    private func remember(_ token: [UInt8], _ claims: TokenClaims) {
+        if remembered.count >= Self.rememberedMax {
+            let now = now
+            remembered = remembered.filter { $1.expiresAt > now }
+            // All are good still: begin anew, which costs each of them one verification.
+            if remembered.count >= Self.rememberedMax { remembered = [:] }
+        }
+        remembered[token] = claims
+    }
+
+    /// The token of the one `Authorization` field.
+    private static func token(_ fields: HTTPFields) -> [UInt8]? {
+        guard let value = fields.onlyValueBytes("authorization"), value.count > 7 else { return nil }
+        let scheme = value.prefix(7)
+        guard String(decoding: scheme, as: UTF8.self).lowercased() == "bearer " else { return nil }
+        return Array(value.dropFirst(7))
+    }
+}

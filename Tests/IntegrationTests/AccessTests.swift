@@ -1,0 +1,184 @@
+import Access
+import Basics
+import Glibc
+import HTTPClient
+import HTTPWire
+import JSONWire
+import Reactor
+import Supervision
+import TestSupport
+import Testing
+
+/// Who may do what, as an operator switches it on.
+@Suite struct AccessTests {
+    init() { loop }
+
+    @Test @ReactorActor func `with auth.mode jwt a route wants a token with its scope, and says no more than that`()
+        async throws
+    {
+        let folder = try TestFolder.make()
+        let secret = TokenKeys.newSecret()
+        try Files.write(secret, to: "\(folder)/keys.json")
+        let gateway = try GuardedGateway(in: folder)
+        try await eventually("an answer", within: .seconds(30)) { await gateway.ask("/health")?.status == .ok }
+
+        // Without a token, with something else, with a token of nobody.
+        let bare = try #require(await gateway.ask("/prices/average?symbol=AAPL"))
+        #expect(bare.status == .unauthorized)
+        #expect(bare.fields["WWW-Authenticate"] == "Bearer")
+        #expect(String(decoding: bare.body, as: UTF8.self).contains(#""code":"UNAUTHENTICATED""#))
+        for value in ["Basic YTpi", "Bearer", "Bearer ", "Bearer x.y.z", "bearer a b"] {
+            let answer = try #require(await gateway.ask("/orders", authorization: value))
+            #expect(answer.status == .unauthorized, "\(value)")
+            #expect(answer.fields["WWW-Authenticate"] == #"Bearer error="invalid_token""#, "\(value)")
+        }
+
+        // A good token reaches what its scope allows (which cannot answer: there is no API), and nothing else.
+        let reader = try await token(["prices:read"], folder)
+        let allowed = try #require(
+            await gateway.ask(
+                "/prices/average?symbol=AAPL&start_date=2024-01-01&end_date=2024-01-02",
+                authorization: "Bearer \(reader)"
+            )
+        )
+        #expect(allowed.status == .badGateway)
+        let refused = try #require(await gateway.ask("/orders", authorization: "Bearer \(reader)"))
+        #expect(refused.status == .forbidden)
+        #expect(
+            refused.fields["WWW-Authenticate"] == #"Bearer error="insufficient_scope", scope="orders:read""#
+        )
+        // What a proxy passes on needs a token, too, in every spelling of a path.
+        for target in ["/proxy/x", "/other", "//orders", "/v1/../orders"] {
+            let status = await gateway.ask(target)?.status
+            #expect(status == .unauthorized || status == .badRequest, "\(target): \(String(describing: status))")
+        }
+        let administrator = try await token(["admin"], folder)
+        #expect(await gateway.ask("/orders", authorization: "Bearer \(administrator)")?.status == .badGateway)
+
+        // New keys are taken by SIGHUP, and tokens of the old ones are good no more.
+        try Files.write(TokenKeys.newSecret(), to: "\(folder)/keys.json")
+        gateway.process.send(SIGHUP)
+        try await eventually("the new keys") {
+            await gateway.ask("/orders", authorization: "Bearer \(administrator)")?.status == .unauthorized
+        }
+        try await gateway.process.kill()
+    }
+
+    @Test(arguments: [
+        (["TICKLOOP_AUTH_MODE": "jwt"], "auth.keys: is needed"),
+        (
+            ["TICKLOOP_AUTH_MODE": "jwt", "TICKLOOP_AUTH_KEYS": "/nowhere.json"],
+            "auth.keys: /nowhere.json cannot be read"
+        ),
+    ])
+    @ReactorActor
+    func `a gateway that cannot know whom to let in does not start`(settings: [String: String], reason: String)
+        async throws
+    {
+        let process = try TickloopProcess(["gateway"], environment: settings, folder: packageFolder)
+        #expect(try await process.waitForEnd() == .exited(1))
+        #expect(process.lines.contains { $0.contains(reason) }, "\(process.lines)")
+    }
+
+    @Test @ReactorActor func `orders are those of who placed them, and nobody else's`() async throws {
+        let folder = try TestFolder.make()
+        try Files.write(TokenKeys.newSecret(), to: "\(folder)/keys.json")
+        let system = try await System(
+            ownsServers: false,
+            settings: ["TICKLOOP_AUTH_MODE": "jwt", "TICKLOOP_AUTH_KEYS": "\(folder)/keys.json"]
+        )
+        let scopes = ["orders:read", "orders:write"]
+        let ada = try await token(scopes, folder)
+        let eve = try await token(scopes, folder, of: "eve")
+        func ask(_ method: String, _ target: String, _ token: String, role: Role = .gateway) async throws
+            -> TestResponse
+        {
+            try await system.ask(role, target, method, fields: ["Authorization: Bearer \(token)"])
+        }
+        func place(_ token: String) async throws -> TestResponse {
+            try await request(
+                "POST",
+                "/orders",
+                on: system.endpoint(.gateway),
+                fields: ["Content-Type: application/json", "Idempotency-Key: k", "Authorization: Bearer \(token)"],
+                body: System.limitOrder
+            )
+        }
+        #expect(try await system.order(.api).status == 401)
+        let hers = try await place(ada)
+        #expect(hers.status == 201, "\(hers.body)")
+        let id = try #require(hers.json?["id"]?.string)
+        // A key is its owner's, too: what another sends under it is another order.
+        let others = try await place(eve)
+        #expect(others.status == 201)
+        #expect(others["idempotency-replayed"] == nil)
+        #expect(others.json?["id"]?.string != id)
+        #expect(try await place(ada)["idempotency-replayed"] == "true")
+
+        for role in Role.allCases {
+            for (method, target) in [
+                ("GET", "/orders/\(id)"), ("GET", "/orders/\(id)/events"), ("GET", "/orders/\(id)/stream"),
+                ("DELETE", "/orders/\(id)"),
+            ] { #expect(try await ask(method, target, eve, role: role).status == 404, "\(method) \(target)") }
+            for target in ["/orders", "/orders?status=pending", "/orders/events"] {
+                #expect(try await ask("GET", target, ada, role: role).body.contains(id), "\(target)")
+                #expect(try await !ask("GET", target, eve, role: role).body.contains(id), "\(target)")
+            }
+        }
+        let stream = try await TestEventStream("/orders/stream", on: system.endpoint(.gateway), token: eve)
+        #expect(try await stream.next().data.contains(try #require(others.json?["id"]?.string)))
+        #expect(try await ask("DELETE", "/orders/\(id)", ada).status == 200)
+        #expect(stream.events.allSatisfy { !$0.data.contains(id) })
+        // A stream ends with its token.
+        let short = try await token(scopes, folder, of: "eve", seconds: 1)
+        let ending = try await TestEventStream("/orders/stream", on: system.endpoint(.gateway), token: short)
+        try await eventually("the end", within: .seconds(60)) { ending.isEnded }
+        try await system.stop()
+    }
+
+    @ReactorActor
+    private func token(
+        _ scopes: [String],
+        _ folder: String,
+        of subject: String = "ada",
+        seconds: Int = 3600
+    ) async throws -> String {
+        let command = try TickloopProcess(
+            ["token", "--sub", subject, "--expires-in", "\(seconds)"] + scopes.flatMap { ["--scope", $0] },
+            environment: ["TICKLOOP_AUTH_KEYS": "\(folder)/keys.json"],
+            folder: packageFolder
+        )
+        #expect(try await command.waitForEnd() == .exited(0))
+        return try #require(command.lines.first)
+    }
+}
+
+/// A gateway that asks for tokens.
+@ReactorActor
+private final class GuardedGateway {
+    let process: TickloopProcess
+    private let client: HTTPClient
+
+    init(in folder: String) throws {
+        let endpoint = Endpoint.unix(path: "\(folder)/gateway.sock")
+        process = try TickloopProcess(
+            ["gateway"],
+            environment: [
+                "TICKLOOP_SERVER_LISTEN": "\(endpoint)", "TICKLOOP_AUTH_MODE": "jwt",
+                "TICKLOOP_AUTH_KEYS": "\(folder)/keys.json", "TICKLOOP_UPSTREAM_ADDRESS": "127.0.0.1:1",
+                "TICKLOOP_REDIS_ADDRESS": "127.0.0.1:1",
+            ],
+            folder: packageFolder
+        )
+        var configuration = HTTPClientConfiguration()
+        configuration.connectWindow = .zero
+        client = HTTPClient(upstream: endpoint, configuration: configuration)
+    }
+
+    func ask(_ target: String, authorization: String? = nil) async -> HTTPClientResponse? {
+        var fields = HTTPFields()
+        if let authorization { fields.append("Authorization", authorization) }
+        let request = HTTPClientRequest(.get, target: target, authority: "localhost", fields: fields)
+        return try? await client.send(request, deadline: Reactor.now + .seconds(10))
+    }
+}
