@@ -60,6 +60,9 @@ public final class HTTPExchange {
     /// The address that the client connects from; unnamed for a Unix-domain socket, nil once the client is gone.
     public var peerAddress: SocketAddress? { connection?.peerAddress }
 
+    /// Whether the client is connected over TLS; false once it is gone.
+    public var isSecure: Bool { connection?.isSecure ?? false }
+
     /// Answers the request.
     ///
     /// - Returns: false if there is an answer already or the connection is closed; then nothing was done.

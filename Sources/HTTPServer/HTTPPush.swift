@@ -65,6 +65,7 @@ public final class HTTPPush {
     private var source: (any HTTPPushSource)?
     private var stream = ByteStream.closed
     private var watcher: IOWatcher?
+    private var expiry: Timer?
     private var rest: [UInt8] = []
     private var sentBytes = 0
     private var droppedBytes = 0
@@ -216,6 +217,14 @@ public final class HTTPPush {
         end()
     }
 
+    /// Ends the response in order at an instant, if it lasts that long.
+    public func finish(at instant: Instant) {
+        // Unowned: dropped when the response ends.
+        let timer = Timer { [unowned self] in finish() }
+        timer.schedule(at: instant)
+        expiry = timer
+    }
+
     /// Cuts the connection: the client sees that the response is not whole.
     public func end() {
         switch state {
@@ -232,6 +241,7 @@ public final class HTTPPush {
 
     private func ended() {
         state = .ended
+        expiry = nil
         let source = source.take()
         source?.pushEnded()
     }

@@ -7,7 +7,7 @@ public struct RequestHead: Sendable {
     /// The version in the request line.
     public let version: HTTPVersion
     /// The fields, in order.
-    public let fields: HTTPFields
+    public private(set) var fields: HTTPFields
     /// How the end of the body is found: `none`, `length` or `chunked`.
     public let framing: BodyFraming
     /// Whether the client means to send another request on the connection (RFC 9112 §9.3).
@@ -68,6 +68,13 @@ extension RequestHead {
     public var pathAndQuery: String {
         if requestTarget.authority == nil { return target }
         return path + (query.map { "?" + $0 } ?? "")
+    }
+
+    /// The same head without the fields of a name.
+    public func without(_ name: String) -> RequestHead {
+        var head = self
+        head.fields.remove(name)
+        return head
     }
 
     /// `host` or `host:port` that the client asked for; nil only in HTTP/1.0.

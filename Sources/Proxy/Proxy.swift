@@ -146,7 +146,8 @@ public final class Proxy: PathFallback {
     private func lookUp(_ context: RequestContext, _ path: Path, waitedSince: Instant? = nil) {
         let startedAt = waitedSince ?? Reactor.now
         let key = ResponseCache.key(context.head)
-        switch CachedRoute(cache: cache).decide(context.head, key, mayWait: waitedSince == nil) {
+        let head = path.route.forwardedHead(of: context)
+        switch CachedRoute(cache: cache).decide(head, key, mayWait: waitedSince == nil) {
         case .give(let answer, let cacheStatus, let refreshes):
             // The request is made while the client is there, who is gone once it has its answer.
             let refresh = refreshes ? prepareRefresh(of: answer, context, path, key) : nil
@@ -155,7 +156,7 @@ public final class Proxy: PathFallback {
         case .wait(let flight):
             CacheWaiter(context, flight).start { [self] outcome in
                 switch outcome {
-                case .shared(let answer)? where answer.answers(context.head):
+                case .shared(let answer)? where answer.answers(head):
                     cache.note(.merged)
                     give(answer, to: context, path, "tickloop; fwd=uri-miss; collapsed", startedAt)
                 case .shared?, .alone?: lookUp(context, path, waitedSince: startedAt)
@@ -188,7 +189,8 @@ public final class Proxy: PathFallback {
         _ key: String
     ) -> (() -> Void)? {
         guard context.head.method == .get, cache.beginRefresh(key) else { return nil }
-        let task = CacheTask(cache, key, context.head, kept: answer, reason: "stale")
+        let head = path.route.forwardedHead(of: context)
+        let task = CacheTask(cache, key, head, kept: answer, reason: "stale")
         let upstream = path.group.choose()
         var bytes: [UInt8] = []
         ForwardedHead.append(context, path.route, to: upstream, framing: .none, task: task, &bytes)

@@ -119,7 +119,9 @@ public final class RequestContext: HTTPAnswerFields {
     func beginPush(fields: HTTPFields, source: any HTTPPushSource) -> HTTPPush? {
         guard let service = service.take() else { return nil }
         service.answered(self, HTTPResponse(.ok, fields: fields))
-        return exchange.startPush(fields: fields, source: source)
+        let push = exchange.startPush(fields: fields, source: source)
+        if let caller { push?.finish(at: caller.expiresAt) }
+        return push
     }
 
     /// Begins an answer whose body is written piece by piece.
@@ -157,7 +159,9 @@ public final class RequestContext: HTTPAnswerFields {
     /// Answers 101; see `HTTPExchange.startTunnel`.
     public func startTunnel(fields: HTTPFields) -> (input: HTTPRequestBody, output: HTTPResponseWriter)? {
         if let service = service.take() { service.answered(self, HTTPResponse(.switchingProtocols, fields: fields)) }
-        return exchange.startTunnel(fields: fields)
+        let ends = exchange.startTunnel(fields: fields)
+        if let ends { _ = endedAtExpiry(ends.output) }
+        return ends
     }
 
     /// Whether nobody has answered the request.
@@ -165,6 +169,9 @@ public final class RequestContext: HTTPAnswerFields {
 
     /// The address that the client connects from; unnamed for a Unix-domain socket, nil once the client is gone.
     public var peerAddress: SocketAddress? { exchange.peerAddress }
+
+    /// Whether the client is connected over TLS; false once it is gone.
+    public var isSecure: Bool { exchange.isSecure }
 
     /// Answers the request with an error in the one shape, unless it is answered already.
     ///

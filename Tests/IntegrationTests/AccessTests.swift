@@ -80,62 +80,6 @@ import Testing
         #expect(process.lines.contains { $0.contains(reason) }, "\(process.lines)")
     }
 
-    @Test @ReactorActor func `orders are those of who placed them, and nobody else's`() async throws {
-        let folder = try TestFolder.make()
-        try Files.write(TokenKeys.newSecret(), to: "\(folder)/keys.json")
-        let system = try await System(
-            ownsServers: false,
-            settings: ["TICKLOOP_AUTH_MODE": "jwt", "TICKLOOP_AUTH_KEYS": "\(folder)/keys.json"]
-        )
-        let scopes = ["orders:read", "orders:write"]
-        let ada = try await token(scopes, folder)
-        let eve = try await token(scopes, folder, of: "eve")
-        func ask(_ method: String, _ target: String, _ token: String, role: Role = .gateway) async throws
-            -> TestResponse
-        {
-            try await system.ask(role, target, method, fields: ["Authorization: Bearer \(token)"])
-        }
-        func place(_ token: String) async throws -> TestResponse {
-            try await request(
-                "POST",
-                "/orders",
-                on: system.endpoint(.gateway),
-                fields: ["Content-Type: application/json", "Idempotency-Key: k", "Authorization: Bearer \(token)"],
-                body: System.limitOrder
-            )
-        }
-        #expect(try await system.order(.api).status == 401)
-        let hers = try await place(ada)
-        #expect(hers.status == 201, "\(hers.body)")
-        let id = try #require(hers.json?["id"]?.string)
-        // A key is its owner's, too: what another sends under it is another order.
-        let others = try await place(eve)
-        #expect(others.status == 201)
-        #expect(others["idempotency-replayed"] == nil)
-        #expect(others.json?["id"]?.string != id)
-        #expect(try await place(ada)["idempotency-replayed"] == "true")
-
-        for role in Role.allCases {
-            for (method, target) in [
-                ("GET", "/orders/\(id)"), ("GET", "/orders/\(id)/events"), ("GET", "/orders/\(id)/stream"),
-                ("DELETE", "/orders/\(id)"),
-            ] { #expect(try await ask(method, target, eve, role: role).status == 404, "\(method) \(target)") }
-            for target in ["/orders", "/orders?status=pending", "/orders/events"] {
-                #expect(try await ask("GET", target, ada, role: role).body.contains(id), "\(target)")
-                #expect(try await !ask("GET", target, eve, role: role).body.contains(id), "\(target)")
-            }
-        }
-        let stream = try await TestEventStream("/orders/stream", on: system.endpoint(.gateway), token: eve)
-        #expect(try await stream.next().data.contains(try #require(others.json?["id"]?.string)))
-        #expect(try await ask("DELETE", "/orders/\(id)", ada).status == 200)
-        #expect(stream.events.allSatisfy { !$0.data.contains(id) })
-        // A stream ends with its token.
-        let short = try await token(scopes, folder, of: "eve", seconds: 1)
-        let ending = try await TestEventStream("/orders/stream", on: system.endpoint(.gateway), token: short)
-        try await eventually("the end", within: .seconds(60)) { ending.isEnded }
-        try await system.stop()
-    }
-
     @ReactorActor
     private func token(
         _ scopes: [String],

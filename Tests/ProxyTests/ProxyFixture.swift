@@ -19,6 +19,7 @@ final class ProxyFixture {
     init(
         prefix: String = "/",
         routes: [Route] = [],
+        access: (any RequestGuard)? = nil,
         route configure: (inout ProxyRoute) -> Void = { _ in },
         server configureServer: (inout HTTPServerConfiguration) -> Void = { _ in }
     ) async throws {
@@ -32,6 +33,7 @@ final class ProxyFixture {
         let web = WebService(
             routes: routes,
             fallback: proxy,
+            access: access,
             requestTimeout: .seconds(30),
             takesDeadlineFromCaller: false
         )
@@ -56,11 +58,18 @@ final class ProxyFixture {
 func withProxy(
     prefix: String = "/",
     routes: [Route] = [],
+    access: (any RequestGuard)? = nil,
     route configure: (inout ProxyRoute) -> Void = { _ in },
     server configureServer: (inout HTTPServerConfiguration) -> Void = { _ in },
     _ body: @ReactorActor (ProxyFixture) async throws -> Void
 ) async throws {
-    let fixture = try await ProxyFixture(prefix: prefix, routes: routes, route: configure, server: configureServer)
+    let fixture = try await ProxyFixture(
+        prefix: prefix,
+        routes: routes,
+        access: access,
+        route: configure,
+        server: configureServer
+    )
     defer { fixture.close() }
     try await body(fixture)
 }

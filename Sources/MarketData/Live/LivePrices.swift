@@ -9,6 +9,8 @@ protocol PriceSource: AnyObject {
     var silence: APIError { get }
     /// Begins to tell a broadcast what happens.
     func start(_ broadcast: Broadcast)
+    /// Somebody may listen, and asks with this.
+    func asked(by context: RequestContext)
     /// Tells it no more.
     func stop()
     /// Ends for good.
@@ -40,6 +42,7 @@ public final class LivePrices {
     ///
     /// - Parameter symbols: nil for all.
     func serve(_ context: RequestContext, _ symbols: [String]?, after number: Int64?) {
+        source.asked(by: context)
         start()
         guard !broadcast.isBegun else { return open(context, symbols, number) }
         Reactor.spawn { [self] in

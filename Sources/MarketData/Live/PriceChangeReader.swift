@@ -52,6 +52,8 @@ final class PriceChangeReader: PriceSource {
         look()
     }
 
+    func asked(by context: RequestContext) {}
+
     func stop() {
         broadcast = nil
         timer?.cancel()

@@ -14,6 +14,8 @@ final class UpstreamPrices: PriceSource {
     init(_ api: Relay) {
         source = EventSource(api, target: PriceStreamRoutes.allPath)
         source.onEvent = { [unowned self] in received($0) }
+        // They ask again, and each is told for itself whether its token is still good.
+        source.onRefused = { [unowned self] in broadcast?.endAll() }
     }
 
     func start(_ broadcast: Broadcast) {
@@ -21,6 +23,8 @@ final class UpstreamPrices: PriceSource {
         beginning = []
         source.start()
     }
+
+    func asked(by context: RequestContext) { source.lend(context) }
 
     func stop() {
         broadcast = nil

@@ -35,9 +35,10 @@ enum ForwardedHead {
         } appendFields: { lines in
             // The client's list of what belongs to its hop is carried out before ours are added, so that it cannot name
             // one of ours.
+            let hidesToken = route.hidesToken(of: context)
             head.fields.appendEndToEnd(to: &lines, announcesTrailers: framing == .chunked) { name in
                 FieldNames.isWrittenByProxy(name) || !head.expectsContinue && name.isIgnoringCase("expect")
-                    || task?.replaces(name) ?? false
+                    || hidesToken && name.isIgnoringCase("authorization") || task?.replaces(name) ?? false
             }
             for field in task?.conditions ?? HTTPFields() {
                 HeadWriter.appendField(field.name, to: &lines) { $0.append(utf8: field.value) }
@@ -76,7 +77,9 @@ enum ForwardedHead {
         if let host = context.peerAddress?.numericHost {
             HeadWriter.appendField("X-Forwarded-For", to: &lines) { $0.append(utf8: host) }
         }
-        HeadWriter.appendField("X-Forwarded-Proto", to: &lines) { $0.append(utf8: "http") }
+        HeadWriter.appendField("X-Forwarded-Proto", to: &lines) {
+            $0.append(utf8: context.isSecure ? "https" : "http")
+        }
         if let authority = head.authority {
             HeadWriter.appendField("X-Forwarded-Host", to: &lines) { $0.append(utf8: authority) }
         }

@@ -1,4 +1,7 @@
+internal import HTTPWire
+internal import Reactor
 public import TLS
+internal import WebAPI
 
 /// Where requests go whose path begins with a prefix.
 public struct ProxyRoute: Sendable {
@@ -25,6 +28,8 @@ public struct ProxyRoute: Sendable {
     public var rewrite = ""
     /// Whether `Host` says what the client said.
     public var keepsHost = false
+    /// Whether upstreams get the token with which a client has come in.
+    public var passesToken = false
     /// Whether answers are kept and given again, as the upstream's `Cache-Control` says.
     public var isCached = false
     /// From the request's last byte to the head of the answer; then 504.
@@ -53,7 +58,18 @@ public struct ProxyRoute: Sendable {
 
     /// Whether another route asks the same of the same upstreams.
     func asksAs(_ other: ProxyRoute) -> Bool {
-        prefix == other.prefix && targets == other.targets && rewrite == other.rewrite && keepsHost == other.keepsHost
+        prefix == other.prefix && targets == other.targets && rewrite == other.rewrite
+            && keepsHost == other.keepsHost && passesToken == other.passesToken
+    }
+
+    /// Whether `Authorization` is left out: it says who the client is to us, and a token is good for whoever has it.
+    @ReactorActor
+    func hidesToken(of context: RequestContext) -> Bool { context.caller != nil && !passesToken }
+
+    /// The head of a request as upstreams see it, as far as it matters to a cache.
+    @ReactorActor
+    func forwardedHead(of context: RequestContext) -> RequestHead {
+        hidesToken(of: context) ? context.head.without("authorization") : context.head
     }
 
     /// What an upstream is asked for in the place of a path, or of a path with its query.

@@ -29,6 +29,16 @@ public struct ProxySettings: Sendable {
     public var host = Host.replace
     /// What stands in the place of the prefix; empty for the prefix itself.
     public var rewrite = ""
+    /// What becomes of the token with which a client has come in.
+    public enum Authorization: String, CaseIterable, Sendable {
+        /// It ends here.
+        case drop
+        /// Upstreams get it.
+        case pass
+    }
+
+    /// What upstreams get of it.
+    public var authorization = Authorization.drop
     /// Whether answers are kept.
     public var isCached = false
     /// File of the authorities that `https` upstreams are proven by; empty for those of the system.
@@ -79,6 +89,11 @@ public struct ProxySettings: Sendable {
             form: "a path that begins and ends with a slash",
             "Takes the place of the prefix; empty for none"
         ) { $0.hasPrefix("/") && $0.hasSuffix("/") }
+        Key(
+            "authorization",
+            \.authorization,
+            "Whether upstreams get the Authorization of clients; it always passes while auth.mode is off"
+        )
         Key("cache", \.isCached, "Keeps answers as their Cache-Control says, and gives them again")
         Key(
             "trust",
@@ -130,6 +145,7 @@ extension ProxyRoute {
             route.connectTimeout = values.connectTimeout
             route.idleTimeout = values.idleTimeout
             route.tunnelTimeout = values.tunnelTimeout
+            route.passesToken = values.authorization == .pass
             route.isCached = values.isCached
             route.checkPath = values.check.isEmpty ? nil : values.check
             route.checkInterval = values.checkInterval

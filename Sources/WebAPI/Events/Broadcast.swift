@@ -250,6 +250,11 @@ public final class Broadcast {
         onIdle()
     }
 
+    /// Ends all streams, so that the clients ask again.
+    public func endAll() {
+        for listener in slots.flatMap(\.self) { listener.end() }
+    }
+
     private func keepAlive() {
         currentSlot = (currentSlot + 1) % Self.slotCount
         for listener in slots[currentSlot] where !listener.keepAlive(Self.heartbeat, patience: Self.stallMax) {

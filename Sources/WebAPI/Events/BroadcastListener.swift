@@ -160,6 +160,8 @@ final class BroadcastListener: HTTPPushSource {
         return true
     }
 
+    func end() { push?.finish() }
+
     func pushEnded() {
         push = nil
         backlog = []

@@ -12,6 +12,8 @@ public final class EventSource {
 
     /// Called with each event.
     public var onEvent: @ReactorActor (ReceivedEvent) -> Void = { _ in }
+    /// Called when the next hop does not take the token that was lent, or any more.
+    public var onRefused: @ReactorActor () -> Void = {}
     /// Whether the next hop tells its events now.
     public private(set) var isOpen = false
     /// How often it was asked for.
@@ -23,6 +25,8 @@ public final class EventSource {
     private var lastID = ""
     private var exchange: HTTPClientExchange?
     private var isWanted = false
+    /// The token of the client that it is asked for, and until when that is good.
+    private var lent: (token: [UInt8], expiresAt: Instant)?
     private var backoff = Backoff(first: .milliseconds(100), cap: .seconds(3))
     private var timer: Timer?
 
@@ -49,12 +53,26 @@ public final class EventSource {
         exchange.take()?.cancel()
     }
 
+    /// Lends the token of a client, where clients have them: the next hop wants to know for whom it is asked.
+    ///
+    /// Of all that were lent the one counts that is good longest, so that there is one while any client may listen.
+    public func lend(_ context: RequestContext) {
+        guard let caller = context.caller, let token = context.head.fields.valueBytes("authorization"),
+            lent.map({ $0.expiresAt < caller.expiresAt }) ?? true
+        else { return }
+        lent = (Array(token), caller.expiresAt)
+        guard isWanted, exchange == nil else { return }
+        timer?.cancel()
+        connect()
+    }
+
     private func connect() {
         guard isWanted, exchange == nil else { return }
         connects += 1
         reader = ServerSentEventReader()
         var fields: HTTPFields = ["Accept": RelayedRoute.eventStream]
         if !lastID.isEmpty { fields.append("Last-Event-ID", lastID) }
+        if let lent { fields.append("Authorization", bytes: lent.token) }
         let request = HTTPClientRequest(.get, target: target, authority: relay.authority, fields: fields)
         exchange = relay.streams.open(request, deadline: Reactor.now + Self.patience, receiver: self)
     }
@@ -71,7 +89,9 @@ extension EventSource: HTTPClientReceiver {
     public func responseBegan(_ head: ResponseHead) {
         guard head.status == .ok, RelayedRoute.isOf(RelayedRoute.eventStream, head) else {
             exchange.take()?.cancel()
-            return ended()
+            ended()
+            guard head.status == .unauthorized || head.status == .forbidden, lent.take() != nil else { return }
+            return onRefused()
         }
         isOpen = true
         exchange?.moveDeadline(to: Reactor.now + Self.silenceMax)
