@@ -64,6 +64,12 @@ public final class RequestContext: HTTPAnswerFields {
     /// The head of the request.
     public var head: RequestHead { exchange.request.head }
 
+    /// The method, read where it stands: the head is not copied for it, nor for the query.
+    public var method: HTTPMethod { exchange.request.head.method }
+
+    /// The query as it came, or nothing.
+    var query: String { exchange.request.head.query ?? "" }
+
     /// The whole milliseconds that are left until the deadline, at least 0.
     public var remainingMilliseconds: Int {
         max(0, Int((deadline - Reactor.now) / .milliseconds(1)))

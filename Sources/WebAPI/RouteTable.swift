@@ -4,7 +4,7 @@ internal import HTTPWire
 struct RouteTable {
     /// What stands at a path and method.
     enum Match {
-        case route(Route, PathParameters, resource: Int)
+        case route(ServedRoute, PathParameters, resource: Int)
         /// The path exists; it answers to these methods.
         case otherMethod(allowed: [HTTPMethod], resource: Int)
         case nothing
@@ -14,11 +14,11 @@ struct RouteTable {
         }
 
         var limit: (any RouteLimit)? {
-            if case .route(let route, _, _) = self { route.limit } else { nil }
+            if case .route(let served, _, _) = self { served.route.limit } else { nil }
         }
 
         var isTraced: Bool {
-            if case .route(let route, _, _) = self { route.isTraced } else { true }
+            if case .route(let served, _, _) = self { served.route.isTraced } else { true }
         }
 
         var resource: Int? {
@@ -31,13 +31,13 @@ struct RouteTable {
 
     /// Every path that has a route; a match names one by its place here.
     let paths: [PathTemplate]
-    private var exact: [String: RouteResource] = [:]
-    private var templates: [RouteResource] = []
+    private var exact: [String: ServedResource] = [:]
+    private var templates: [ServedResource] = []
 
     init(_ routes: [Route]) {
         let resources = routes.resources
         paths = resources.map(\.path)
-        for resource in resources {
+        for resource in resources.map(ServedResource.init) {
             if resource.path.isExact {
                 exact[resource.path.description] = resource
             } else {
@@ -53,7 +53,7 @@ struct RouteTable {
         guard let (resource, parameters) = resource(at: path) else { return .nothing }
         // HEAD answers like GET; the server leaves the body out.
         let wanted: HTTPMethod = method == .head ? .get : method
-        guard let route = resource.routes.first(where: { $0.method == wanted }) else {
+        guard let route = resource.routes.first(where: { $0.route.method == wanted }) else {
             return .otherMethod(allowed: resource.allowed, resource: resource.number)
         }
         return .route(route, parameters, resource: resource.number)
@@ -62,7 +62,7 @@ struct RouteTable {
     /// Whether something is at a path, in any of its spellings.
     func hasPath(_ path: String) -> Bool { resource(at: path) != nil }
 
-    private func resource(at path: String) -> (RouteResource, PathParameters)? {
+    private func resource(at path: String) -> (ServedResource, PathParameters)? {
         if let resource = exact[path] { return (resource, .none) }
         var path = path[...]
         if path.hasPrefix("/v1/") { path = path.dropFirst(3) }
@@ -72,5 +72,27 @@ struct RouteTable {
             if let parameters = resource.path.match(path) { return (resource, parameters) }
         }
         return nil
+    }
+}
+
+/// A route as requests find it: by reference, as a copy would count everything that is declared with it.
+final class ServedRoute: Sendable {
+    let route: Route
+
+    init(_ route: Route) { self.route = route }
+}
+
+/// The routes of one path, the same way.
+private final class ServedResource: Sendable {
+    let path: PathTemplate
+    let number: Int
+    let allowed: [HTTPMethod]
+    let routes: [ServedRoute]
+
+    init(_ resource: RouteResource) {
+        path = resource.path
+        number = resource.number
+        allowed = resource.allowed
+        routes = resource.routes.map(ServedRoute.init)
     }
 }

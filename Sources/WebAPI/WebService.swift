@@ -112,7 +112,7 @@ public final class WebService: HTTPHandler {
         guard let access else { return serve(match, context) }
         // What is not there, and which methods are, is no secret; a browser asks for the latter without a token.
         switch match {
-        case .route(let route, _, _): admit(context, to: route.path, match, access)
+        case .route(let served, _, _): admit(context, to: served.route.path, match, access)
         case .nothing where fallback != nil: admit(context, to: nil, match, access)
         case .otherMethod, .nothing: serve(match, context)
         }
@@ -132,11 +132,11 @@ public final class WebService: HTTPHandler {
 
     private func serve(_ match: RouteTable.Match, _ context: RequestContext) {
         switch match {
-        case .route(let route, _, _):
-            if let body = route.documentation.body {
-                context.collectBody(limitBytes: body.limitBytes) { [self] in run(route.handler, context) }
+        case .route(let served, _, _):
+            if let limitBytes = served.route.documentation.body?.limitBytes {
+                context.collectBody(limitBytes: limitBytes) { [self] in run(served.route.handler, context) }
             } else {
-                run(route.handler, context)
+                run(served.route.handler, context)
             }
         case .otherMethod(let allowed, _): context.respond(response(toMethod: context.head.method, allowed: allowed))
         case .nothing:

@@ -62,7 +62,7 @@ final class RequestMetrics: Measured {
     }
 
     func record(_ answered: AnsweredRequest) {
-        let method = Self.methods.firstIndex(of: answered.context.head.method) ?? Self.methods.count
+        let method = Self.methods.firstIndex(of: answered.context.method) ?? Self.methods.count
         let place = (answered.context.resource ?? routes.count - 1) * (Self.methods.count + 1) + method
         let status = answered.status.rawValue
         let counts = table[place] ?? makeCounts(at: place, common: status)

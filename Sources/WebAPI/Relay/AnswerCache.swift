@@ -151,6 +151,7 @@ public final class RelayCache {
     nonisolated static let cacheField = "X-Cache"
 
     private var cache: AnswerCache
+    private let isEnabled: Bool
     private let versionField: String?
     private let tellsAge: Bool
     /// The version that all kept answers are of, and when the last answer of it came.
@@ -166,22 +167,23 @@ public final class RelayCache {
     ///     those that are fresh there, `HIT` or `MISS`, are kept; what is given again says `HIT`, and its age by then.
     public init(timeToLive: Duration, byteLimit: Int, versionField: String? = nil, tellsAge: Bool = false) {
         cache = AnswerCache(timeToLive: timeToLive, byteLimit: byteLimit)
+        isEnabled = cache.isEnabled
         self.versionField = versionField
         self.tellsAge = tellsAge
     }
 
     /// A kept answer. The query as it came is the key: one that is cached was checked when it came first.
     func answer(to context: RequestContext) -> HTTPResponse? {
-        guard cache.isEnabled else { return nil }
-        return cache.answer(to: context.head.query ?? "", now: Reactor.now)
+        guard isEnabled else { return nil }
+        return cache.answer(to: context.query, now: Reactor.now)
     }
 
     /// Keeps the body of an answer of 200.
     func keep(_ body: [UInt8], _ fields: HTTPFields, of context: RequestContext, askedAt: Instant) {
-        guard cache.isEnabled, isOfNewestVersion(fields, askedAt: askedAt), let answer = kept(body, fields) else {
+        guard isEnabled, isOfNewestVersion(fields, askedAt: askedAt), let answer = kept(body, fields) else {
             return
         }
-        cache.insert(answer, for: context.head.query ?? "", askedAt: askedAt, now: Reactor.now)
+        cache.insert(answer, for: context.query, askedAt: askedAt, now: Reactor.now)
     }
 
     /// The answer as it is given again; nil if it must not be.
