@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import namedtuple
 from dataclasses import asdict
 from pathlib import Path
@@ -146,6 +147,8 @@ class Bench:
         self.contestants = {each.name: each for each in start_contestants(options, self.system)}
         for each in self.contestants.values():
             each.check(self.system)
+        # A process gives back the memory of its start some seconds later.
+        time.sleep(8)
         self.idle = throughput.memory_of(self.contestants.values())
         self.samples = {}
         self.results = {"machine": machine(), "idle memory": {" ".join(key): value for key, value in self.idle.items()}}

@@ -139,7 +139,7 @@ def imports(bench):
     file = bench.folder / "prices.csv"
     say(f"  making {rows:,} lines")
     file.write_text(system.run(["psql", "-qX", system.database_url, "-c", LINES.format(rows=rows)]))
-    socket = next(system.data.rglob(".s.PGSQL.*"))
+    socket = next(each for each in system.data.rglob(".s.PGSQL.*") if each.suffix != ".lock")
     port = socket.name.rpartition(".")[2]
     environment = dict(system.environment)
     seconds = {name: [] for name in DATABASES}
