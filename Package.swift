@@ -111,9 +111,13 @@ let package = Package(
                 logging,
             ]
         ),
+        module("Admin", ["Reactor", "Redis", "Streams", "HTTPServer", "HTTPWire", "JSONWire", "WebAPI", logging]),
         module(
             "RateLimits",
-            ["Reactor", "Redis", "HTTPServer", "HTTPWire", "JSONWire", "Metrics", "WebAPI", "Configuration"]
+            [
+                "Admin", "Reactor", "Redis", "HTTPServer", "HTTPWire", "JSONWire", "Metrics", "WebAPI",
+                "Configuration", logging,
+            ]
         ),
         module("SharedCache", ["Reactor", "Redis"]),
         module("TaskAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", "TaskQueue", "WebAPI"]),
@@ -132,7 +136,8 @@ let package = Package(
         module(
             "Service",
             [
-                "Access", "Basics", "CLinux", "Reactor", "TLS", "Configuration", "Logs", "Tracing", "HTTPServer",
+                "Access",
+                "Admin", "Basics", "CLinux", "Reactor", "TLS", "Configuration", "Logs", "Tracing", "HTTPServer",
                 "HTTPClient", "WebAPI", "HTTPWire", "JSONWire", "Postgres", "Redis", "TaskQueue", "Metrics", "Outbox",
                 logging,
             ]
@@ -191,8 +196,9 @@ let package = Package(
             "InternalAPI",
             [
                 "Access",
-                "Reactor", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration", "Service",
-                "Migrations", "Prices", "Conversations", "Proxy", "Orders", "MarketData", "HTTPClient", logging,
+                "Admin", "Reactor", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration", "Service",
+                "RateLimits", "Migrations", "Prices", "Conversations", "Proxy", "Orders", "MarketData", "HTTPClient",
+                logging,
             ]
         ),
         module(
@@ -214,7 +220,7 @@ let package = Package(
                 "Access", "Basics",
                 "Gateway", "InternalAPI", "Worker", "Simulator", "Service", "Configuration", "Logs",
                 "Migrations", "Supervision", "MarketData", "Streams", "Prices", "Orders", "Conversations", "TaskQueue",
-                "Postgres", "Proxy", "Redis",
+                "Postgres", "Proxy", "Redis", "TLS",
                 "HTTPClient",
                 "HTTPWire",
                 "Reactor",
@@ -246,8 +252,9 @@ let package = Package(
         ),
         tests(of: "Redis", ["Reactor", "Metrics", "Supervision", "TestSupport", logging]),
         tests(of: "Streams", ["Reactor", "Redis", "Supervision", "TestSupport", logging]),
-        tests(of: "RateLimits", ["Reactor", "Redis", "Supervision", "TestSupport", logging]),
         tests(of: "Access", ["JSONWire"]),
+        tests(of: "RateLimits", ["JSONWire", "Reactor", "Redis", "Supervision", "TestSupport", logging]),
+        tests(of: "Admin", ["HTTPWire", "WebAPI"]),
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),
         tests(of: "TLS", ["Reactor", "HTTPClient", "HTTPServer", "HTTPWire", "Supervision", "TestSupport"]),

@@ -15,6 +15,8 @@ public final class BearerGuard: RequestGuard {
     private let rules: TokenRules
     private let source: TokenKeySource
     private let logger: Logger
+    /// Whether a token may come as the password of HTTP's own dialog.
+    private let takesBasic: Bool
     /// Tokens that were verified. They are forgotten with the keys, and never count longer than they are good.
     private var remembered: [[UInt8]: TokenClaims] = [:]
 
@@ -38,8 +40,23 @@ public final class BearerGuard: RequestGuard {
         rules = settings.rules
         source = try await TokenKeySource(place, tls: context, logger: logger)
         self.logger = logger
+        takesBasic = false
         source.onChange = { [unowned self] in remembered = [:] }
     }
+
+    private init(forBrowsers other: BearerGuard) {
+        (table, rules, source, logger) = (other.table, other.rules, other.source, other.logger)
+        takesBasic = true
+        let before = source.onChange
+        source.onChange = { [weak self] in
+            before()
+            self?.remembered = [:]
+        }
+    }
+
+    /// The same for a listener that browsers ask for pages: the only way that they know to say a token, when they
+    /// follow a link, is as the password of their own dialog (RFC 7617).
+    public var forBrowsers: BearerGuard { BearerGuard(forBrowsers: self) }
 
     /// Reads keys again, on SIGHUP.
     public func reload() { source.reload() }
@@ -58,9 +75,9 @@ public final class BearerGuard: RequestGuard {
     ) {
         guard let scope = table.scope(for: context.head.method, path) else { return pass(nil) }
         guard context.head.fields.contains("authorization") else {
-            return context.fail(.unauthenticated, fields: Self.challenge("Bearer"))
+            return context.fail(.unauthenticated, fields: challenge("Bearer"))
         }
-        guard let token = Self.token(context.head.fields) else { return refuse(context, "not one bearer token") }
+        guard let token = token(context.head.fields) else { return refuse(context, "not one bearer token") }
         if let claims = remembered[token], now < claims.expiresAt + rules.leeway {
             return decide(context, claims, scope, pass)
         }
@@ -97,7 +114,7 @@ public final class BearerGuard: RequestGuard {
     ) {
         guard scope.isAllowed(by: claims.scopes) else {
             let challenge = #"Bearer error="insufficient_scope", scope="\#(scope.rawValue)""#
-            return context.fail(.forbidden, fields: Self.challenge(challenge))
+            return context.fail(.forbidden, fields: self.challenge(challenge))
         }
         let left = Duration.seconds(max(0, min(claims.expiresAt - now, 1_000_000_000)))
         pass(Caller(subject: claims.subject, expiresAt: Reactor.now + left))
@@ -109,10 +126,14 @@ public final class BearerGuard: RequestGuard {
             "token refused",
             metadata: ["reason": "\(reason)", "request_id": "\(context.identity.requestID)"]
         )
-        context.fail(.unauthenticated, fields: Self.challenge(#"Bearer error="invalid_token""#))
+        context.fail(.unauthenticated, fields: challenge(#"Bearer error="invalid_token""#))
     }
 
-    private static func challenge(_ value: String) -> HTTPFields { ["WWW-Authenticate": value] }
+    private func challenge(_ value: String) -> HTTPFields {
+        var fields: HTTPFields = ["WWW-Authenticate": value]
+        if takesBasic { fields.append("WWW-Authenticate", #"Basic realm="a token with the scope admin as password""#) }
+        return fields
+    }
 
     private func remember(_ token: [UInt8], _ claims: TokenClaims) {
         if remembered.count >= Self.rememberedMax {
@@ -125,10 +146,17 @@ public final class BearerGuard: RequestGuard {
     }
 
     /// The token of the one `Authorization` field.
-    private static func token(_ fields: HTTPFields) -> [UInt8]? {
+    private func token(_ fields: HTTPFields) -> [UInt8]? {
         guard let value = fields.onlyValueBytes("authorization"), value.count > 7 else { return nil }
-        let scheme = value.prefix(7)
-        guard String(decoding: scheme, as: UTF8.self).lowercased() == "bearer " else { return nil }
-        return Array(value.dropFirst(7))
+        let scheme = String(decoding: value.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self).lowercased()
+        if scheme == "bearer", value.count > 7 { return Array(value.dropFirst(7)) }
+        guard takesBasic, scheme == "basic" else { return nil }
+        let encoded = value.dropFirst(6).map { digit in
+            digit == UInt8(ascii: "+") ? UInt8(ascii: "-") : digit == UInt8(ascii: "/") ? UInt8(ascii: "_") : digit
+        }
+        guard let pair = Base64URL.decode(encoded.prefix { $0 != UInt8(ascii: "=") }),
+            let colon = pair.firstIndex(of: UInt8(ascii: ":"))
+        else { return nil }
+        return Array(pair[(colon + 1)...])
     }
 }

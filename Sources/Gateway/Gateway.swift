@@ -74,7 +74,7 @@ extension Role {
         redis.start()
         let purges = CachePurges(proxy.cache, redis: redis, logger: environment.logger)
         if proxy.isCaching { purges.start() }
-        let limited = try limit(
+        let routes =
             [
                 AverageRoutes.relayed(
                     by: api,
@@ -84,14 +84,16 @@ extension Role {
                 LatestRoutes.relayed(by: api, cache: latest),
                 live.route,
             ] + LivePage.routes + PriceReadingRoutes.relayed(by: api) + PollingRoutes.relayed(by: api)
-                + ConversationRoutes.relayed(by: api, cache: conversations) + OrderRoutes.relayed(by: api)
-                + StatisticsRoutes.relayed(by: api) + StatisticsPage.routes,
-            configuration,
-            redis
-        )
-        for limiter in limited.limiters { environment.metrics.register(limiter) }
+            + ConversationRoutes.relayed(by: api, cache: conversations) + OrderRoutes.relayed(by: api)
+            + StatisticsRoutes.relayed(by: api) + StatisticsPage.routes
+        let rules = try rateRules(configuration, routes)
+        let limits = RateLimits(rules, redis: redis, trusted: configuration[TrustedProxies.table].ranges)
+        let follower = RateRulesFollower(limits, configured: rules, redis: redis, logger: environment.logger)
+        follower.start()
+        proxy.limit = limits
+        environment.metrics.register(limits)
         return RunningService(
-            routes: limited.routes,
+            routes: limits.limiting(routes),
             fallback: proxy,
             requestTimeout: configuration[LimitSettings.table].requestTimeout,
             takesDeadlineFromCaller: false,
@@ -99,7 +101,9 @@ extension Role {
             readiness: [ReadinessCheck(.api) { await api.isReady(deadline: $0) }],
             reservedDescriptors: client.connections,
             reload: { configuration throws(StartupError) in
+                let rules = try rateRules(configuration, routes)
                 proxy.replaceRoutes(try ProxyRoute.configured(by: configuration))
+                follower.configure(rules)
                 if proxy.isCaching { purges.start() }
             },
             stop: { deadline in
@@ -109,20 +113,21 @@ extension Role {
                 await statistics.drain(until: deadline)
                 queue.close()
                 purges.close()
+                follower.close()
                 redis.close()
             }
         )
     }
 
-    /// The routes with the limits that the configuration sets.
+    /// The limits that the configuration sets.
     @ReactorActor
-    private static func limit(
-        _ routes: [Route],
+    private static func rateRules(
         _ configuration: Configuration,
-        _ redis: RedisClient
-    ) throws(StartupError) -> (routes: [Route], limiters: [RateLimiter]) {
+        _ routes: [Route]
+    ) throws(StartupError) -> [RateRule] {
+        let prefixes = configuration[ProxySettings.table].map(\.values.prefix)
         do throws(ConfigurationProblem) {
-            return try RateLimitSettings.limiting(routes, configuration, redis: redis)
+            return try RateLimitSettings.rules(configuration, routes: routes, prefixes: prefixes)
         } catch {
             throw StartupError("\(error)")
         }

@@ -1,4 +1,5 @@
 internal import Access
+internal import Admin
 public import Configuration
 internal import Conversations
 internal import Logging
@@ -8,6 +9,7 @@ internal import Orders
 internal import Postgres
 internal import Prices
 internal import Proxy
+internal import RateLimits
 internal import Reactor
 internal import Redis
 public import Service
@@ -20,7 +22,8 @@ extension ConfigurationSchema {
     public static let api = ConfigurationSchema(
         service: "api",
         [
-            ServerSettings.table(port: 8000).section, AverageLimitSettings.table.section, LimitSettings.table.section,
+            ServerSettings.table(port: 8000).section, AdminSettings.table.section, AverageLimitSettings.table.section,
+            LimitSettings.table.section,
             DatabaseSettings.table.section, RedisSettings.table.section, QueueSettings.producer.section,
             DocumentationSettings.table.section, PriceSettings.table.section, LatestPriceSettings.table.section,
             PollingSettings.table.section, ConversationSettings.table.section, SimulatorSettings.table.section,
@@ -65,6 +68,7 @@ extension Role {
             logger: logger
         )
         let schema = SchemaCheck(database, logger: logger)
+        let operators = OperatorParts(environment)
         environment.metrics.register(database)
         environment.metrics.register(queue)
         environment.metrics.register(orders)
@@ -85,7 +89,9 @@ extension Role {
                 ReadinessCheck(.database) { deadline in await schema.isReady(by: deadline) },
                 ReadinessCheck(.broker) { deadline in await queue.isReady(by: deadline) },
             ],
+            adminRoutes: operators.routes,
             stop: { _ in
+                operators.close()
                 queue.close()
                 market.close()
                 orders.close()
@@ -153,4 +159,20 @@ private struct MarketParts {
         redis.close()
         storage.close()
     }
+}
+
+/// What the internal API does for operators.
+@ReactorActor
+private struct OperatorParts {
+    private let redis: RedisClient
+    let routes: [Route]
+
+    init(_ environment: ServiceEnvironment) {
+        redis = RedisClient(RedisConfiguration(environment.configuration, name: "admin"), logger: environment.logger)
+        redis.start()
+        let audit = AuditLog(redis: redis, logger: environment.logger)
+        routes = RateLimitRoutes.answered(by: RateRules(redis: redis), audit: audit)
+    }
+
+    func close() { redis.close() }
 }

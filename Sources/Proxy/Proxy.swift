@@ -27,6 +27,8 @@ public final class Proxy: PathFallback {
     let statistics: StatisticsRecorder?
     /// What routes with a cache share.
     public let cache: ResponseCache
+    /// What requests meet before they are passed on; nil for nothing.
+    public var limit: (any PathLimit)?
     private let logger: Logger
 
     /// Takes the routes, of which the longest prefix wins.
@@ -104,8 +106,14 @@ public final class Proxy: PathFallback {
         case .ambiguous: context.fail(Self.ambiguousPath)
         case .route(let index):
             let path = paths[index]
-            if path.route.isCached { lookUp(context, path) } else { pass(context, path, startedAt: Reactor.now) }
+            guard let limit, limit.isActive else { return serve(context, path) }
+            let readings = [context.head.path] + (PathReadings.others(of: context.head.path) ?? [])
+            limit.admit(context, paths: readings, route: path.route.prefix) { [self] in serve(context, path) }
         }
+    }
+
+    private func serve(_ context: RequestContext, _ path: Path) {
+        if path.route.isCached { lookUp(context, path) } else { pass(context, path, startedAt: Reactor.now) }
     }
 
     private func pass(_ context: RequestContext, _ path: Path, _ task: CacheTask? = nil, startedAt: Instant) {

@@ -48,7 +48,12 @@ public enum ClientAddress {
         forwarded: [String],
         trusted: [AddressRange]
     ) -> String {
-        guard let peer = peer.flatMap(bytes) else { return "local" }
+        key(find(peer: peer, forwarded: forwarded, trusted: trusted))
+    }
+
+    /// The same as its address; nil for one that has none.
+    static func find(peer: SocketAddress?, forwarded: [String], trusted: [AddressRange]) -> [UInt8]? {
+        guard let peer = peer.flatMap(bytes) else { return nil }
         func isTrusted(_ address: [UInt8]) -> Bool { trusted.contains { $0.contains(address) } }
         var client = peer
         let hops = forwarded.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }
@@ -56,6 +61,12 @@ public enum ClientAddress {
             guard let address = bytes(hop: hop) else { break }
             client = address
         }
+        return client
+    }
+
+    /// What a client is counted as.
+    static func key(_ client: [UInt8]?) -> String {
+        guard let client else { return "local" }
         return client.count == 4 ? text(client) : text(masked(client, bits: 64)) + "/64"
     }
 

@@ -1,13 +1,14 @@
 public import Configuration
-internal import HTTPWire
-internal import Reactor
-public import Redis
 public import WebAPI
 
-/// `[[limits.rate]]`: how often one client may ask a route.
+/// `[[limits.rate]]`: how often clients may ask.
 public struct RateLimitSettings: Sendable {
     /// A path, or a method and a path.
     public var route: String
+    /// What is counted together.
+    public var grouping = RateRule.Grouping.both
+    /// The clients that it concerns; empty for all.
+    public var address = ""
     /// How many requests; 0 for any number.
     public var requests: Int
     /// Within how many seconds.
@@ -16,7 +17,7 @@ public struct RateLimitSettings: Sendable {
     /// The keys.
     public static let table = RepeatedTable.listed(
         "limits.rate",
-        "A limit on one client's requests to a route, counted by all gateways together",
+        "A limit on requests, counted by all gateways together; may be changed at run time",
         count: 0...64,
         Self(route: "/", requests: 60),
         defaults: [Self(route: "/prices/latest", requests: 5), Self(route: "POST /prices/poll", requests: 10)]
@@ -26,51 +27,59 @@ public struct RateLimitSettings: Sendable {
             \.route,
             length: 1...200,
             form: "a path, or a method and a path",
-            "Route, all methods together, or one as in POST /prices/poll"
-        ) { $0.split(separator: " ").last?.hasPrefix("/") == true }
+            "What it concerns: /shop/ for all paths below, POST /a for a method"
+        ) { RateRule.Scope($0) != nil }
         .required
-        Key("requests", \.requests, in: 0...10_000, "Requests that one client may make in that time; 0 for any number")
-        Key("per_s", \.seconds, in: 1...86_400, "Seconds in any of which that many requests may be made")
+        Key(
+            "by",
+            \.grouping,
+            "What is counted together: by client, by route, or by both"
+        )
+        Key(
+            "address",
+            \.address,
+            length: 0...64,
+            form: "an address or a network, such as 10.0.0.0/8",
+            "Only these clients; empty for all"
+        ) { AddressRange($0) != nil }
+        Key("requests", \.requests, in: RateRule.requestsRange, "Requests that may be made in that time; 0: any number")
+        Key("per_s", \.seconds, in: RateRule.secondsRange, "Seconds in any of which that many requests may be made")
     }
 
-    /// The routes with the limits that a configuration sets.
+    /// What a configuration says.
     ///
+    /// - Parameters:
+    ///   - routes: Those of the service.
+    ///   - prefixes: With which paths begin that it passes on.
     /// - Throws: What is wrong with a limit.
-    @ReactorActor
-    public static func limiting(
-        _ routes: [Route],
+    public static func rules(
         _ configuration: Configuration,
-        redis: RedisClient
-    ) throws(ConfigurationProblem) -> (routes: [Route], limiters: [RateLimiter]) {
-        var routes = routes
-        var limiters: [RateLimiter] = []
-        var limited: Set<Int> = []
-        let trusted = configuration[TrustedProxies.table].ranges
+        routes: [Route],
+        prefixes: [String]
+    ) throws(ConfigurationProblem) -> [RateRule] {
+        var rules: [RateRule] = []
         for row in configuration[table] {
-            let words = row.values.route.split(separator: " ").map(String.init)
-            let method = words.count == 2 ? words[0] : nil
-            let places = routes.indices.filter { index in
-                routes[index].path.description == words.last
-                    && (method.map { $0 == routes[index].method.rawValue } ?? true)
+            let values = row.values
+            guard let scope = RateRule.Scope(values.route) else {
+                throw row.problem(with: "route", "must be \(RateRule.Scope.form)")
             }
-            guard !places.isEmpty, words.count <= 2 else {
-                throw row.problem(with: "route", "is \"\(row.values.route)\", which is no route of this service")
+            let isThere = scope.isPrefix || routes.contains { scope.covers($0) }
+            guard isThere || prefixes.contains(where: { scope.path.hasPrefix($0) }) else {
+                throw row.problem(with: "route", "is \"\(values.route)\", which is no route of this service")
             }
-            guard limited.isDisjoint(with: places) else {
+            let rule = RateRule(
+                values.grouping,
+                scope,
+                clients: AddressRange(values.address),
+                requests: values.requests,
+                seconds: values.seconds
+            )
+            guard !rules.contains(where: { $0.name == rule.name }) else {
                 throw row.problem(with: "route", "is limited twice")
             }
-            limited.formUnion(places)
-            guard row.values.requests > 0 else { continue }
-            let limiter = RateLimiter(
-                row.values.route,
-                RatePolicy(requests: row.values.requests, seconds: row.values.seconds),
-                redis: redis,
-                trusted: trusted
-            )
-            limiters.append(limiter)
-            for place in places { routes[place] = routes[place].limited(by: limiter) }
+            rules.append(rule)
         }
-        return (routes, limiters)
+        return rules
     }
 }
 

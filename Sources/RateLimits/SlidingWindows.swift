@@ -20,18 +20,20 @@ struct SlidingWindows: ~Copyable {
     var clientCount: Int { windows.count }
 
     /// Counts a request if it is allowed.
-    mutating func admit(_ client: String, now: Instant) -> RateVerdict {
+    ///
+    /// - Parameter isCounted: False only to ask whether it would be.
+    mutating func admit(_ client: String, now: Instant, isCounted: Bool = true) -> RateVerdict {
         if windows[client] == nil, windows.count >= clientsMax { makeRoom(now) }
         var times = windows[client] ?? []
         times.removeAll { now - $0 >= policy.window }
         let isAllowed = times.count < policy.requests
-        if isAllowed { times.append(now) }
+        if isAllowed, isCounted { times.append(now) }
         windows[client] = times
         return RateVerdict(
             isAllowed: isAllowed,
             remaining: policy.requests - times.count,
             reset: times.first.map { policy.window - (now - $0) } ?? .zero,
-            place: isAllowed ? .here(now) : nil
+            place: isAllowed && isCounted ? .here(now) : nil
         )
     }
 

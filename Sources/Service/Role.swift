@@ -42,6 +42,7 @@ public struct RunningService: Sendable {
     let takesDeadlineFromCaller: Bool
     let documentation: ServiceDocumentation?
     let readiness: [ReadinessCheck]
+    let adminRoutes: [Route]
     let reservedDescriptors: Int
     let reload: @ReactorActor (Configuration) throws(StartupError) -> Void
     let beginStop: @ReactorActor () -> Void
@@ -55,6 +56,7 @@ public struct RunningService: Sendable {
     ///     reaches.
     ///   - documentation: What `/openapi.json` says of the service; nil for no such route.
     ///   - readiness: The parts that `/ready` asks.
+    ///   - adminRoutes: What `admin.listen` answers to, for operators only.
     ///   - reservedDescriptors: Connections to others that the service may need; clients do not get their descriptors.
     ///   - reload: Takes what may change without a restart from a configuration that was read again, when the process
     ///     gets a SIGHUP. When it throws, nothing has changed.
@@ -67,6 +69,7 @@ public struct RunningService: Sendable {
         takesDeadlineFromCaller: Bool = true,
         documentation: ServiceDocumentation? = nil,
         readiness: [ReadinessCheck],
+        adminRoutes: [Route] = [],
         reservedDescriptors: Int = 0,
         reload: @escaping @ReactorActor (Configuration) throws(StartupError) -> Void = { _ in },
         beginStop: @escaping @ReactorActor () -> Void = {},
@@ -78,6 +81,7 @@ public struct RunningService: Sendable {
         self.takesDeadlineFromCaller = takesDeadlineFromCaller
         self.documentation = documentation
         self.readiness = readiness
+        self.adminRoutes = adminRoutes
         self.reservedDescriptors = reservedDescriptors
         self.reload = reload
         self.beginStop = beginStop

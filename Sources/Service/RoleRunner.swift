@@ -1,4 +1,5 @@
 internal import Access
+internal import Admin
 public import Configuration
 internal import Glibc
 internal import HTTPServer
@@ -50,9 +51,12 @@ extension Role {
             let access = try await access(environment)
             let service = try await start(environment)
             let server = try await listen(service, environment, access)
-            let metricsServer = try await listenForMetrics(environment)
+            let others = [
+                try await listenForMetrics(environment),
+                try await listenForOperators(service, environment, access),
+            ].compactMap { $0 }
             signals.onHangup = {
-                tls.renew([server] + (metricsServer.map { [$0] } ?? []), logger)
+                tls.renew([server] + others, logger)
                 access?.reload()
                 Self.reload(service, reread, logger)
             }
@@ -60,7 +64,7 @@ extension Role {
             SpareMemory.keepReleasing()
             await signals.wait()
             await drain(server, service, environment)
-            metricsServer?.close()
+            for other in others { other.close() }
             return 0
         } catch {
             logger.critical("could not start", metadata: ["reason": "\(error)"])
@@ -152,6 +156,40 @@ extension Role {
         )
         let server = HTTPServer(configuration: settings.http, handler: web)
         try await listen(server, on: settings.metricsListen, environment)
+        return server
+    }
+
+    /// A server of its own for `/admin/…` and `/console`.
+    @ReactorActor
+    private func listenForOperators(
+        _ service: RunningService,
+        _ environment: ServiceEnvironment,
+        _ access: BearerGuard?
+    ) async throws(StartupError) -> HTTPServer? {
+        guard !service.adminRoutes.isEmpty else { return nil }
+        let settings = environment.configuration[AdminSettings.table]
+        guard !settings.listen.isEmpty else { return nil }
+        for address in settings.listen where access == nil && !address.endpoint.isLoopback {
+            throw StartupError("admin.listen holds \(address): only addresses of this machine while auth.mode is off")
+        }
+        let web = WebService(
+            routes: service.adminRoutes.map { access?.guarding($0) ?? $0 },
+            access: access?.forBrowsers,
+            requestTimeout: service.requestTimeout,
+            takesDeadlineFromCaller: false
+        )
+        let door = AdminDoor(hosts: settings.hosts)
+        web.door = { head in door.refusal(head) }
+        let isPortShared = environment.configuration[ServerSettings.table].http.isPortShared
+        let server = HTTPServer(configuration: settings.http(isPortShared: isPortShared), handler: web)
+        do {
+            try await listen(server, on: settings.listen, environment)
+        } catch {
+            // What the public is answered does not end with what operators are.
+            environment.logger.error("operators are not answered", metadata: ["reason": "\(error)"])
+            server.close()
+            return nil
+        }
         return server
     }
 

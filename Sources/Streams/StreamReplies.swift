@@ -1,9 +1,9 @@
 internal import Reactor
-internal import Redis
+package import Redis
 
 extension StreamEntry {
     /// Reads `[id, [name, value, …]]`.
-    init?(_ reply: RedisReply) {
+    package init?(_ reply: RedisReply) {
         guard let parts = reply.array, parts.count >= 2, let id = parts[0].text.flatMap({ StreamPosition($0) }),
             let fields = parts[1].array, fields.count.isMultiple(of: 2)
         else { return nil }

@@ -7,8 +7,30 @@ public protocol RouteLimit: AnyObject, Sendable {
     @ReactorActor
     func admit(_ context: RequestContext, then: @escaping @ReactorActor (RouteAdmission) -> Void)
 
+    /// Whether there is anything to count now.
+    @ReactorActor var isActive: Bool { get }
+
     /// What callers may know of it.
     var additions: RouteAdditions { get }
+}
+
+/// Decides whether a request may go on whose path is no route of the service's own.
+public protocol PathLimit: AnyObject, Sendable {
+    /// Whether there is anything to count now.
+    @ReactorActor var isActive: Bool { get }
+
+    /// Counts a request; `then` is called at once or later if it may go on, else the request is answered.
+    ///
+    /// - Parameters:
+    ///   - paths: All readings of its path.
+    ///   - route: Where it goes.
+    @ReactorActor
+    func admit(
+        _ context: RequestContext,
+        paths: [String],
+        route: String,
+        then: @escaping @ReactorActor () -> Void
+    )
 }
 
 /// What a limit says of a request.
@@ -57,21 +79,29 @@ extension Route {
 
 extension RequestContext {
     /// Whether the route has a limit.
-    var isLimited: Bool { limit != nil }
+    var isLimited: Bool { limit?.isActive ?? false }
+
+    /// Notes what a limit has said, and answers if that was no.
+    ///
+    /// - Returns: Whether the request may go on.
+    public func take(_ admission: RouteAdmission) -> Bool {
+        self.admission = admission
+        guard let refusal = admission.refusal else { return true }
+        fail(refusal)
+        return false
+    }
 
     /// Goes on with a valid request, unless the route's limit is against it.
     func admit(then: @escaping @ReactorActor () -> Void) {
-        guard let limit else { return then() }
+        guard let limit, limit.isActive else { return then() }
         limit.admit(self) { [self] admission in
-            self.admission = admission
-            if let refusal = admission.refusal { return fail(refusal) }
-            then()
+            if take(admission) { then() }
         }
     }
 
     /// The same for a handler that reads top to bottom.
     func admitted() async throws(APIError) {
-        guard let limit else { return }
+        guard let limit, limit.isActive else { return }
         let promise = Promise<RouteAdmission, Never>()
         limit.admit(self) { promise.succeed($0) }
         switch await promise.result {

@@ -45,6 +45,8 @@ public final class WebService: HTTPHandler {
     public private(set) var requestsInFlight = 0
     /// Called once for each request, when its answer is handed over.
     public var onAnswered: @ReactorActor (AnsweredRequest) -> Void = { _ in }
+    /// Says why a request is not let in, whatever it asks for; nil lets every request in.
+    public var door: (@ReactorActor (RequestHead) -> APIError?)?
     /// How often each error was answered; with zero those that its routes may answer with.
     private(set) var errors: [ErrorCode: Int]
 
@@ -109,6 +111,7 @@ public final class WebService: HTTPHandler {
             service: self
         )
         requestsInFlight += 1
+        if let refusal = door?(request.head) { return context.fail(refusal) }
         guard let access else { return serve(match, context) }
         // What is not there, and which methods are, is no secret; a browser asks for the latter without a token.
         switch match {

@@ -44,7 +44,10 @@ struct ConfigurationOption: ParsableArguments {
             in: ProcessEnvironment.variables,
             besides: ServiceName.allCases.map(\.schema),
             // What `up` writes into run/env for people and scripts.
-            ["TICKLOOP_GATEWAY_URL", "TICKLOOP_API_URL", "TICKLOOP_WORKER_URLS"]
+            [
+                "TICKLOOP_GATEWAY_URL", "TICKLOOP_API_URL", "TICKLOOP_ADMIN_URL", "TICKLOOP_TOKEN",
+                "TICKLOOP_WORKER_URLS",
+            ]
         )
     }
 
@@ -76,7 +79,7 @@ struct GatewayCommand: ServiceCommand {
     static let configuration = CommandConfiguration(
         commandName: "gateway",
         abstract: "The public gateway: validates and forwards to the internal API.",
-        subcommands: [GatewayReloadCommand.self]
+        subcommands: [GatewayReloadCommand.self, GatewayLimitsCommand.self]
     )
     static var role: Role { .gateway }
     @OptionGroup var options: ConfigurationOption

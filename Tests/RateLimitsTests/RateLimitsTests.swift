@@ -1,3 +1,4 @@
+import JSONWire
 import Logging
 import Reactor
 import Redis
@@ -92,27 +93,92 @@ let loop: Void = Reactor.runInBackground()
     }
 }
 
-@Suite(.serialized) struct RateLimiterTests {
+@Suite struct RateRuleTests {
+    struct Case: Sendable {
+        let scope: String
+        let path: String
+        let isCovered: Bool
+
+        init(_ scope: String, _ path: String, _ isCovered: Bool) {
+            self.scope = scope
+            self.path = path
+            self.isCovered = isCovered
+        }
+    }
+
+    @Test(arguments: [
+        Case("/prices/latest", "/prices/latest", true), Case("/prices/latest", "/prices/latest/x", false),
+        Case("/prices/", "/prices/latest", true), Case("/prices/", "/prices", true), Case("/prices/", "/price", false),
+        Case("/", "/anything", true), Case("/orders/{id}", "/orders/{id}", true),
+        Case("/orders/{id}", "/orders", false),
+        Case("/shop/a", "/shop/a/", false),
+    ]) func `a path is covered by itself and by what it begins with`(_ one: Case) throws {
+        #expect(try #require(RateRule.Scope(one.scope)).covers(path: one.path) == one.isCovered)
+    }
+
+    @Test func `a method is covered by itself, and HEAD by GET`() throws {
+        let scope = try #require(RateRule.Scope("GET /a"))
+        #expect(scope.covers(method: "GET") && scope.covers(method: "HEAD") && !scope.covers(method: "POST"))
+        #expect(try #require(RateRule.Scope("/a")).covers(method: "POST"))
+    }
+
+    @Test(arguments: ["", "a", "GET", "GET a", "get /a", "GET  /a", " /a", "GET /a b", "/a\n", "/ä"])
+    func `what is no route is none`(text: String) { #expect(RateRule.Scope(text) == nil) }
+
+    @Test func `what is counted together follows the grouping`() throws {
+        let scope = try #require(RateRule.Scope("/"))
+        let groups = RateRule.Grouping.allCases.map { grouping in
+            RateRule(grouping, scope, requests: 1).group(client: "1.2.3.4", route: "/a")
+        }
+        #expect(groups == ["1.2.3.4 /a", "1.2.3.4", "/a"])
+    }
+
+    @Test func `a rule concerns the clients that it names`() throws {
+        let rule = RateRule(
+            .address,
+            try #require(RateRule.Scope("/")),
+            clients: AddressRange("10.0.0.0/8"),
+            requests: 1
+        )
+        #expect(rule.concerns([10, 1, 2, 3]) && !rule.concerns([11, 1, 2, 3]) && !rule.concerns(nil))
+        #expect(rule.name == "address / from 10.0.0.0/8")
+    }
+
+    @Test func `a change takes the place of what has its name, and others stand behind`() throws {
+        func rule(_ scope: String, _ requests: Int) throws -> RateRule {
+            RateRule(.both, try #require(RateRule.Scope(scope)), requests: requests)
+        }
+        let configured = try [rule("/a", 5), rule("/b", 6)]
+        let changed = try configured.changed(by: [rule("/b", 0), rule("/c", 7)])
+        #expect(changed == (try [rule("/a", 5), rule("/b", 0), rule("/c", 7)]))
+        let back = changed.compactMap { rule in
+            (try? JSONValue(parsing: rule.json, limits: JSONLimits(bytes: 1024))).flatMap { RateRule($0) }
+        }
+        #expect(back == changed)
+    }
+}
+
+@Suite(.serialized) struct RateLimitsTests {
     init() { loop }
 
-    @ReactorActor private func limiter(_ redis: RedisClient, _ requests: Int = 5) -> RateLimiter {
-        RateLimiter(
-            "test\(Int.random(in: 0..<1 << 40))",
-            RatePolicy(requests: requests, seconds: 60),
+    @ReactorActor private func limits(_ redis: RedisClient, _ rules: (String, Int)...) throws -> RateLimits {
+        let unique = "/test\(Int.random(in: 0..<1 << 40))"
+        return RateLimits(
+            try rules.map { RateRule(.both, try #require(RateRule.Scope(unique + $0.0)), requests: $0.1) },
             redis: redis,
             trusted: []
         )
     }
 
-    @ReactorActor private func count(_ limiter: RateLimiter, _ client: String = "a") async -> RateVerdict {
-        let promise = Promise<RateVerdict, Never>()
-        limiter.count(client) { promise.succeed($0) }
+    @ReactorActor private func count(_ limits: RateLimits, _ client: String = "a") async -> [RateVerdict] {
+        let promise = Promise<[RateVerdict], Never>()
+        limits.count(limits.limits, client: client, route: "/") { promise.succeed($0) }
         switch await promise.result {
-        case .success(let verdict): return verdict
+        case .success(let verdicts): return verdicts
         }
     }
 
-    @Test @ReactorActor func `Redis counts for all, by its own clock`() async throws {
+    @ReactorActor private func redis() async throws -> RedisClient {
         let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         var configuration = RedisConfiguration(
             endpoint: try await TestServers.redis().address.endpoint,
@@ -121,37 +187,63 @@ let loop: Void = Reactor.runInBackground()
         configuration.commandTimeout = .seconds(30)
         let redis = RedisClient(configuration, logger: quiet)
         redis.start()
-        defer { redis.close() }
         try #require(await redis.waitUntilReady(within: .seconds(10)))
-        let limiter = limiter(redis)
+        return redis
+    }
+
+    @Test @ReactorActor func `Redis counts for all, by its own clock`() async throws {
+        let redis = try await redis()
+        defer { redis.close() }
+        let limits = try limits(redis, ("", 5))
         var verdicts: [RateVerdict] = []
-        for _ in 0..<7 { verdicts.append(await count(limiter)) }
+        for _ in 0..<7 { verdicts += await count(limits) }
         #expect(verdicts.map(\.isAllowed) == [true, true, true, true, true, false, false])
         #expect(verdicts.map(\.remaining) == [4, 3, 2, 1, 0, 0, 0])
         #expect(verdicts.allSatisfy { $0.reset > .zero && $0.reset <= .seconds(60) })
-        #expect(await count(limiter, "b").isAllowed)
-        #expect(limiter.counters.countedHere == 0)
+        #expect(await count(limits, "b").allSatisfy(\.isAllowed))
+        #expect(limits.counters.countedHere == 0)
 
         // What is taken back makes room, once.
-        for _ in 0..<2 { limiter.takeBack(verdicts[2], of: "a") }
-        #expect(await count(limiter).isAllowed)
-        #expect(await count(limiter).isAllowed == false)
+        for _ in 0..<2 { limits.takeBack(limits.limits, [verdicts[2]], client: "a", route: "/") }
+        #expect(await count(limits).allSatisfy(\.isAllowed))
+        #expect(await count(limits).allSatisfy { !$0.isAllowed })
     }
 
-    @Test @ReactorActor func `while Redis is away the process counts for itself`() async throws {
-        let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let redis = RedisClient(
+    @Test(arguments: [true, false]) @ReactorActor func `what one rule refuses, no other counts`(
+        isShared: Bool
+    ) async throws {
+        let shared = try await redis()
+        defer { shared.close() }
+        let away = RedisClient(
             RedisConfiguration(endpoint: .tcp(host: "127.0.0.1", port: 1), clientName: "limits"),
-            logger: quiet
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
-        let limiter = limiter(redis, 2)
-        var allowed: [Bool] = []
-        for _ in 0..<3 { allowed.append(await count(limiter).isAllowed) }
-        #expect(allowed == [true, true, false])
-        #expect(limiter.counters.countedHere == 3)
+        let limits = try limits(isShared ? shared : away, ("/a", 10), ("/b", 2))
+        var remaining: [[Int]] = []
+        for _ in 0..<4 { remaining.append(await count(limits).map(\.remaining)) }
+        #expect(remaining.prefix(2) == [[9, 1], [8, 0]])
+        let last = await count(limits)
+        #expect(last.map(\.isAllowed) == [true, false])
+        #expect(last.map(\.remaining) == [8, 0])
+        #expect((limits.counters.countedHere == 0) == isShared)
 
-        let other = await count(limiter, "b")
-        limiter.takeBack(other, of: "b")
-        #expect(await count(limiter, "b").remaining == 1)
+        let other = await count(limits, "b")
+        limits.takeBack(limits.limits, other, client: "b", route: "/")
+        #expect(await count(limits, "b").map(\.remaining) == [9, 1])
+    }
+
+    @Test @ReactorActor func `a rule that stays keeps what it has counted`() throws {
+        let away = RedisClient(
+            RedisConfiguration(endpoint: .tcp(host: "127.0.0.1", port: 1), clientName: "limits"),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        let limits = try limits(away, ("", 2))
+        let kept = limits.limits[0]
+        let other = RateRule(.route, try #require(RateRule.Scope("/other/")), requests: 3)
+        limits.replace([other, kept.rule])
+        #expect(limits.limits.map(\.rule) == [other, kept.rule])
+        #expect(limits.limits[1] === kept)
+        limits.replace([RateRule(.route, other.scope, requests: 0)])
+        #expect(limits.limits.isEmpty && !limits.isActive)
     }
 }

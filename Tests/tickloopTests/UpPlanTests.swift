@@ -39,6 +39,7 @@ import Testing
             servers: isExternal ? nil : servers,
             ports: UpPlan.Ports(
                 api: 20_003,
+                admin: 20_011,
                 simulator: 20_004,
                 workers: [20_005, 20_006],
                 apis: several ? [20_007, 20_008] : [],
@@ -146,6 +147,7 @@ import Testing
             plan().environmentFile == """
                 export TICKLOOP_GATEWAY_URL='http://127.0.0.1:8080'
                 export TICKLOOP_API_URL='http://127.0.0.1:20003'
+                export TICKLOOP_ADMIN_URL='http://127.0.0.1:20011'
                 export TICKLOOP_SIMULATOR_URL='http://127.0.0.1:20004'
                 export TICKLOOP_WORKER_URLS='http://127.0.0.1:20005 http://127.0.0.1:20006'
                 export TICKLOOP_QUEUE_NAME='jobs'

@@ -146,6 +146,7 @@ final class Up {
         // One alone has no other port than the one that all share.
         return UpPlan.Ports(
             api: try ports.port(of: "api"),
+            admin: try ports.port(of: "admin"),
             simulator: try ports.port(of: "simulator-1"),
             workers: try some("worker", options.workers),
             apis: options.apis > 1 ? try some("api", options.apis) : [],

@@ -13,6 +13,8 @@ struct UpPlan {
     struct Ports: Equatable {
         /// Shared by all API processes.
         var api: UInt16
+        /// Of the API, for operators.
+        var admin: UInt16
         var simulator: UInt16
         var workers: [UInt16]
         /// Of each process alone, if there are several.
@@ -27,6 +29,8 @@ struct UpPlan {
 
     var gateway: Endpoint { .tcp(host: "127.0.0.1", port: options.gatewayPort) }
     var api: Endpoint { .tcp(host: "127.0.0.1", port: ports.api) }
+
+    var admin: Endpoint { .tcp(host: "127.0.0.1", port: ports.admin) }
 
     var simulator: Endpoint { .tcp(host: "127.0.0.1", port: ports.simulator) }
 
@@ -56,7 +60,12 @@ struct UpPlan {
             ports.workers.enumerated().map { index, port in
                 service("worker", index + 1, listen: [.tcp(host: "127.0.0.1", port: port)])
             },
-            several("api", ports.apis, sharing: api == apiSocket ? [api] : [api, apiSocket]),
+            several(
+                "api",
+                ports.apis,
+                sharing: api == apiSocket ? [api] : [api, apiSocket],
+                extra: ["TICKLOOP_ADMIN_LISTEN": admin.description]
+            ),
             several(
                 "gateway",
                 ports.gateways,
@@ -99,7 +108,7 @@ struct UpPlan {
     var environmentFile: String {
         var variables = [
             ("TICKLOOP_GATEWAY_URL", "http://\(gateway)"), ("TICKLOOP_API_URL", "http://\(api)"),
-            ("TICKLOOP_SIMULATOR_URL", simulatorURL),
+            ("TICKLOOP_ADMIN_URL", "http://\(admin)"), ("TICKLOOP_SIMULATOR_URL", simulatorURL),
             ("TICKLOOP_WORKER_URLS", ports.workers.map { "http://127.0.0.1:\($0)" }.joined(separator: " ")),
             ("TICKLOOP_QUEUE_NAME", options.queue),
         ]
@@ -127,6 +136,7 @@ struct UpPlan {
         variables["TICKLOOP_GATEWAY_URL"] = nil
         variables["TICKLOOP_API_URL"] = nil
         variables["TICKLOOP_WORKER_URLS"] = nil
+        variables["TICKLOOP_ADMIN_URL"] = nil
         variables["TICKLOOP_SIMULATOR_URL"] = simulatorURL
         variables["TICKLOOP_LOGGING_FORMAT"] = variables["TICKLOOP_LOGGING_FORMAT"] ?? "text"
         if let servers {

@@ -1,0 +1,83 @@
+public import Logging
+public import Reactor
+public import Redis
+
+/// Keeps the limits of a gateway as its file and the changes of operators say.
+///
+/// That something was changed is told over Redis; what, is read there. While Redis is away what was read last holds.
+@ReactorActor
+public final class RateRulesFollower {
+    private static let pause = Duration.seconds(1)
+
+    private let limits: RateLimits
+    private let store: RateRules
+    private let subscriber: RedisSubscriber
+    private let logger: Logger
+    private var configured: [RateRule]
+    private var changes: [RateRule] = []
+    private var isReading = false
+    private var mustReadAgain = false
+    private var retry: Timer?
+
+    /// - Parameters:
+    ///   - configured: What the file says.
+    ///   - redis: Its owner's.
+    public init(_ limits: RateLimits, configured: [RateRule], redis: RedisClient, logger: Logger) {
+        self.limits = limits
+        self.configured = configured
+        self.logger = logger
+        store = RateRules(redis: redis)
+        subscriber = RedisSubscriber(
+            redis.configuration,
+            channels: [RateRules.channel],
+            purpose: ":limits",
+            logger: logger
+        )
+        subscriber.onSubscribed = { [unowned self] in look() }
+        subscriber.onMessage = { [unowned self] _, _ in look() }
+        retry = Timer { [unowned self] in look() }
+    }
+
+    /// Begins to follow.
+    public func start() { subscriber.start() }
+
+    /// Follows no more.
+    public func close() {
+        retry?.cancel()
+        subscriber.close()
+    }
+
+    /// Takes what the file says now.
+    public func configure(_ rules: [RateRule]) {
+        configured = rules
+        limits.replace(configured.changed(by: changes))
+        look()
+    }
+
+    private func look() {
+        retry?.cancel()
+        guard !isReading else {
+            mustReadAgain = true
+            return
+        }
+        isReading = true
+        Reactor.spawn { [self] in
+            do {
+                try await store.tell(configured: configured)
+                let found = try await store.changes()
+                if found != changes {
+                    changes = found
+                    limits.replace(configured.changed(by: found))
+                    logger.info("limits changed", metadata: ["changes": "\(found.map(\.name))"])
+                }
+            } catch {
+                logger.debug("limits could not be read", metadata: ["reason": "\(error)"])
+                retry?.schedule(after: Self.pause)
+            }
+            isReading = false
+            guard mustReadAgain else { return }
+            mustReadAgain = false
+            look()
+        }
+    }
+}
