@@ -111,7 +111,11 @@ let package = Package(
                 logging,
             ]
         ),
-        module("Admin", ["Reactor", "Redis", "Streams", "HTTPServer", "HTTPWire", "JSONWire", "WebAPI", logging]),
+        module(
+            "Admin",
+            ["Reactor", "Redis", "Streams", "HTTPServer", "HTTPWire", "JSONWire", "WebAPI", logging],
+            embedded: ["Console/console.html", "Console/console.css", "Console/console.js"]
+        ),
         module(
             "RateLimits",
             [
@@ -120,7 +124,10 @@ let package = Package(
             ]
         ),
         module("SharedCache", ["Reactor", "Redis"]),
-        module("TaskAPI", ["Reactor", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", "TaskQueue", "WebAPI"]),
+        module(
+            "TaskAPI",
+            ["Admin", "Reactor", "Redis", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", "TaskQueue", "WebAPI"]
+        ),
         module(
             "Access",
             [
@@ -154,6 +161,7 @@ let package = Package(
         module(
             "Orders",
             [
+                "Admin",
                 "Basics", "Reactor", "TLS", "Postgres", "Redis", "Metrics", "HTTPServer", "HTTPClient", "HTTPWire",
                 "JSONWire", "WebAPI", "Outbox", "Configuration", "Service", logging,
             ]
@@ -161,7 +169,8 @@ let package = Package(
         module(
             "MarketData",
             [
-                "Basics", "Reactor", "Configuration", "Postgres", "Redis", "Streams", "Outbox", "Metrics", "Tracing",
+                "Admin", "Basics", "Reactor", "Configuration", "Postgres", "Redis", "Streams", "Outbox", "Metrics",
+                "Tracing",
                 "HTTPClient", "HTTPServer", "HTTPWire", "JSONWire", "TLS", "WebAPI", "Prices", "Service", logging,
             ],
             embedded: ["Live/live.html", "Live/live.css", "Live/live.js"]

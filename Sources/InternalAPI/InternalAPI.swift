@@ -68,7 +68,7 @@ extension Role {
             logger: logger
         )
         let schema = SchemaCheck(database, logger: logger)
-        let operators = OperatorParts(environment)
+        let operators = OperatorParts(environment, database)
         environment.metrics.register(database)
         environment.metrics.register(queue)
         environment.metrics.register(orders)
@@ -165,14 +165,30 @@ private struct MarketParts {
 @ReactorActor
 private struct OperatorParts {
     private let redis: RedisClient
+    private let feed: ConsoleFeed
     let routes: [Route]
 
-    init(_ environment: ServiceEnvironment) {
-        redis = RedisClient(RedisConfiguration(environment.configuration, name: "admin"), logger: environment.logger)
+    init(_ environment: ServiceEnvironment, _ database: PostgresPool) {
+        let configuration = environment.configuration
+        redis = RedisClient(RedisConfiguration(configuration, name: "admin"), logger: environment.logger)
         redis.start()
         let audit = AuditLog(redis: redis, logger: environment.logger)
-        routes = RateLimitRoutes.answered(by: RateRules(redis: redis), audit: audit)
+        let queue = TaskQueueAdministration(configuration[QueueSettings.producer], redis: redis)
+        let rules = RateRules(redis: redis)
+        feed = ConsoleFeed(
+            [QueueConsole.section(queue)] + MarketConsole.sections(redis, database) + [
+                OrderConsole.section(database), RateLimitRoutes.section(rules),
+                .processes(ProcessBoard(redis: redis)), .audit(audit),
+            ]
+        )
+        routes =
+            ConsoleRoutes.answered(by: feed, audit: audit) + RateLimitRoutes.answered(by: rules, audit: audit)
+            + QueueConsole.routes(queue, audit: audit) + MarketConsole.routes(redis, audit: audit)
+            + OrderConsole.routes(database, audit: audit)
     }
 
-    func close() { redis.close() }
+    func close() {
+        feed.close()
+        redis.close()
+    }
 }

@@ -38,6 +38,18 @@ public enum RateLimitRoutes {
         ]
     }
 
+    /// The limits, for the console.
+    public static func section(_ rules: RateRules) -> ConsoleSection {
+        ConsoleSection("limits") { _ async throws(APIError) in
+            let stated = try await brokered { () async throws(RedisError) in try await rules.all() }
+            var writer = JSONWriter(capacity: 64 + 160 * stated.count)
+            writer.array { writer in
+                for rule in stated { rule.write(to: &writer) }
+            }
+            return writer.take()
+        }
+    }
+
     private static let tooMany = APIError(
         .validationFailed,
         "At most \(RateRules.countMax) limits can be changed or added; take another one back."

@@ -7,7 +7,8 @@ enum RateScript {
     /// by their number. A request is counted in all windows or, if one of them is full, in none.
     ///
     /// KEYS: windows. ARGV: for each its most requests and its microseconds. Returns whether the request is allowed,
-    /// and for each window how many more may come, the microseconds until there is room for one more, and the member that stands for this request.
+    /// and for each window how many more may come, the microseconds until there is room for one more, and the member
+    /// that stands for this request.
     static let script = RedisScript(
         """
         local time = redis.call('TIME')

@@ -6,6 +6,7 @@ internal import HTTPServer
 internal import Logging
 internal import Logs
 internal import Reactor
+internal import Redis
 internal import TLS
 internal import Tracing
 internal import WebAPI
@@ -60,9 +61,12 @@ extension Role {
                 access?.reload()
                 Self.reload(service, reread, logger)
             }
+            let announcer = announcer(environment)
+            announcer?.start()
             StartupMemory.releaseWhenStarted()
             SpareMemory.keepReleasing()
             await signals.wait()
+            await announcer?.stop()
             await drain(server, service, environment)
             for other in others { other.close() }
             return 0
@@ -157,6 +161,24 @@ extension Role {
         let server = HTTPServer(configuration: settings.http, handler: web)
         try await listen(server, on: settings.metricsListen, environment)
         return server
+    }
+
+    /// Says that the process is there, where there is a Redis to say it to.
+    @ReactorActor
+    private func announcer(_ environment: ServiceEnvironment) -> ProcessAnnouncer? {
+        let configuration = environment.configuration
+        guard schema.sections.contains(where: { $0.name == RedisSettings.table.section.name }) else { return nil }
+        return ProcessAnnouncer(
+            ProcessAnnouncer.Card(
+                role: schema.service,
+                version: Product.version,
+                addresses: configuration[ServerSettings.table].listen.map(\.description)
+            ),
+            redis: RedisConfiguration(configuration, name: schema.service),
+            logger: environment.logger
+        ) { [metrics = environment.metrics] in
+            await metrics.figures(kept: AnnouncedFigures.kept, summed: AnnouncedFigures.summed)
+        }
     }
 
     /// A server of its own for `/admin/…` and `/console`.

@@ -21,7 +21,8 @@ struct Tickloop: ParsableCommand {
             CommandGroup(
                 name: "Operation",
                 subcommands: [
-                    HealthCommand.self, QueueCommand.self, CacheCommand.self, EventsCommand.self, OrdersCommand.self,
+                    HealthCommand.self, AdminCommand.self, QueueCommand.self, CacheCommand.self, EventsCommand.self,
+                    OrdersCommand.self,
                     ConfigCommand.self, TokenCommand.self, DoctorCommand.self,
                 ]
             ),

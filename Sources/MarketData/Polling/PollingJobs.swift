@@ -58,6 +58,14 @@ struct PollingJobs {
         reading: "select \(columns) from polling_jobs where id > $1 order by id limit $2"
     )
 
+    /// Those that fail come first.
+    static let forOperators = PostgresStatement(
+        reading: """
+            select \(columns) from polling_jobs
+            order by (last_error is not null and not paused) desc, id limit $1
+            """
+    )
+
     /// No row if there is none.
     func job(_ id: PollingJobID, deadline: Instant) async throws(PostgresError) -> PostgresResult {
         try await database.query(Self.one, [.int64(id.number)], deadline: deadline)

@@ -25,10 +25,33 @@ package struct OrderAdministration {
         case unknown
     }
 
-    private let session: PostgresSession
+    private typealias Ask = @ReactorActor (String, [PostgresParameter]) async throws(PostgresError) -> PostgresResult
+
+    private let ask: Ask
 
     /// - Parameter session: Takes as long as a statement takes; who runs the command bounds it.
-    package init(_ session: PostgresSession) { self.session = session }
+    package init(_ session: PostgresSession) {
+        ask = { sql, parameters async throws(PostgresError) in
+            try await session.query(sql, parameters, deadline: .distantFuture)
+        }
+    }
+
+    /// - Parameter deadline: When nobody waits for it any more.
+    init(_ database: PostgresPool, deadline: Instant) {
+        ask = { sql, parameters async throws(PostgresError) in
+            try await database.query(Self.statement(sql), parameters, deadline: deadline)
+        }
+    }
+
+    /// By their texts, of which this file has a few.
+    private static var statements: [String: PostgresStatement] = [:]
+
+    private static func statement(_ sql: String) -> PostgresStatement {
+        if let statement = statements[sql] { return statement }
+        let statement = PostgresStatement(sql)
+        statements[sql] = statement
+        return statement
+    }
 
     /// Whether a text is an order's id.
     nonisolated package static func isID(_ text: String) -> Bool { OrderID(text) != nil }
@@ -40,7 +63,7 @@ package struct OrderAdministration {
         -> PostgresResult
     {
         do {
-            return try await session.query(sql, parameters, deadline: .distantFuture)
+            return try await ask(sql, parameters)
         } catch {
             throw .database(error)
         }
@@ -117,6 +140,15 @@ package struct OrderAdministration {
             )
         }
         return table
+    }
+
+    /// How many orders wait for being placed, as far as one counts.
+    func countWaiting(atMost limit: Int) async throws(OrderAdministrationError) -> Int {
+        let result = try await query(
+            "select count(*) from (select from outbox where destination = 'exchange' limit $1) as waiting",
+            [.int64(Int64(limit))]
+        )
+        return Int(result.int64(0, 0) ?? 0)
     }
 
     /// Orders that wait for being placed, those that wait longest first.

@@ -90,7 +90,7 @@ struct HistoryQuestion: Sendable {
 
 extension FieldRule<OrderID> {
     /// A UUID.
-    fileprivate static let orderID = FieldRule("must be the id of an order", schema: .string(format: "uuid")) {
+    static let orderID = FieldRule("must be the id of an order", schema: .string(format: "uuid")) {
         OrderID($0)
     }
 }

@@ -24,6 +24,21 @@ public final class MetricsRegistry {
         parts.append(Part(measured: part, label: label))
     }
 
+    /// Some of what `/metrics` answers now: each series of the metrics in `kept`, and the sums over those in `summed`.
+    func figures(kept: Set<String>, summed: Set<String>) async -> [(name: String, value: String)] {
+        var figures: [(name: String, value: String)] = []
+        var sums: [String: Double] = [:]
+        for line in await page().split(separator: UInt8(ascii: "\n")) where line.first != UInt8(ascii: "#") {
+            guard let space = line.lastIndex(of: UInt8(ascii: " ")) else { continue }
+            let bare = line.prefix { $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: " ") }
+            let name = String(decoding: bare, as: UTF8.self)
+            let value = String(decoding: line[(space + 1)...], as: UTF8.self)
+            if kept.contains(name) { figures.append((String(decoding: line[..<space], as: UTF8.self), value)) }
+            if summed.contains(name) { sums[name, default: 0] += Double(value) ?? 0 }
+        }
+        return sums.sorted { $0.key < $1.key }.map { ($0.key, String($0.value)) } + figures
+    }
+
     /// What `/metrics` answers now.
     func page() async -> [UInt8] {
         for part in parts { await part.measured.refresh() }

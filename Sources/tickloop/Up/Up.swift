@@ -91,6 +91,7 @@ final class Up {
         for tier in plan.tiers { try await start(tier) }
         try Files.write(plan.environmentFile, to: folder.environmentFile, mode: 0o600)
         try Files.write(plan.targetsFile, to: folder.targetsFile)
+        console.say("up", "console on http://\(plan.admin)/console")
         let question = "/prices/average?start_date=2025-01-06&end_date=2025-01-07"
         console.announce("ready on http://\(plan.gateway), try: curl 'http://\(plan.gateway)\(question)'")
     }
