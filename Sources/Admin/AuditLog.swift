@@ -51,7 +51,7 @@ public final class AuditLog {
     ///   - result: What came of it, in a word or two.
     func record(_ action: String, _ target: String, result: String, _ context: RequestContext) async {
         let fields = [
-            ("who", context.head.fields[AdminDoor.operatorField] ?? "-"),
+            ("who", context.caller?.subject ?? context.head.fields[AdminDoor.operatorField] ?? "-"),
             ("from", context.peerAddress?.numericHost ?? "local"),
             ("action", action), ("target", target), ("result", result),
             ("request_id", context.identity.requestID.description),

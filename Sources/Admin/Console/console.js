@@ -3,7 +3,7 @@
 // focus, what is unfolded and what is selected stay where they are.
 
 const byId = id => document.getElementById(id);
-const state = byId("state"), note = byId("note"), operator = byId("operator"), token = byId("token");
+const state = byId("state"), note = byId("note"), operator = byId("operator");
 let last = null;      // the snapshot before, for rates
 let known = new Map(); // process -> figures before
 
@@ -359,17 +359,16 @@ function take(now) {
 
 // MARK: The stream
 
-const headers = () => token.value ? { Authorization: `Bearer ${token.value}` } : {};
 let attempt = 0, abort = null;
 
-// fetch and not EventSource, which cannot carry a token.
+// fetch and not EventSource, which does not say why it was refused.
 async function follow() {
   const number = ++attempt;
   abort?.abort();
   abort = new AbortController();
   try {
-    const answer = await fetch("/admin/stream", { headers: headers(), signal: abort.signal, cache: "no-store" });
-    if (answer.status === 401 || answer.status === 403) return askForToken(answer.status);
+    const answer = await fetch("/admin/stream", { signal: abort.signal, cache: "no-store" });
+    if (answer.status === 401 || answer.status === 403) return refused(answer.status);
     if (!answer.ok) throw new Error(`it answered ${answer.status}`);
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
@@ -395,11 +394,9 @@ async function follow() {
   }
 }
 
-function askForToken(status) {
-  for (const element of document.querySelectorAll("[data-auth]")) element.hidden = false;
+function refused(status) {
   state.className = "lost";
-  put(state, status === 401 ? "A token with the scope admin is needed" : "This token does not allow it");
-  token.focus();
+  put(state, status === 401 ? "A token with the scope admin is needed; load the page again" : "You may not look at this");
 }
 
 // MARK: Actions
@@ -417,7 +414,7 @@ async function act(method, path, body) {
   try {
     const answer = await fetch(path, {
       method, cache: "no-store", body: body && JSON.stringify(body),
-      headers: { ...headers(), "X-Operator": operator.value, ...(body && { "Content-Type": "application/json" }) },
+      headers: { "X-Operator": operator.value, ...(body && { "Content-Type": "application/json" }) },
     });
     const told = await answer.json();
     if (answer.ok) return say(`Done: ${Object.entries(told).filter(([, value]) => value !== null).map(([name, value]) => `${name} ${value}`).join(", ")}`);
@@ -481,15 +478,10 @@ byId("limit").addEventListener("submit", event => {
   });
 });
 
-byId("who").addEventListener("submit", event => {
-  event.preventDefault();
-  try { sessionStorage.setItem("token", token.value); } catch { /* kept for this page only */ }
-  follow();
-});
+byId("who").addEventListener("submit", event => event.preventDefault());
 
 try {
   operator.value = localStorage.getItem("operator") ?? "";
-  token.value = sessionStorage.getItem("token") ?? "";
   operator.addEventListener("change", () => localStorage.setItem("operator", operator.value));
 } catch { /* a browser that keeps nothing asks each time */ }
 follow();
