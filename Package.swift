@@ -21,6 +21,9 @@ let strict: [SwiftSetting] = [
     ),
 ]
 
+/// The features, each a folder; a role names what it serves of them in one list.
+let slices: [Target.Dependency] = ["Prices", "Orders", "MarketData", "Conversations", "Proxy"]
+
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -155,7 +158,7 @@ let package = Package(
             "Prices",
             [
                 "Basics", "Reactor", "Postgres", "TaskQueue", "TaskAPI", "Tracing", "WebAPI", "HTTPWire",
-                "JSONWire", "Configuration", logging,
+                "JSONWire", "Configuration", "Service", logging,
             ]
         ),
         module(
@@ -195,27 +198,18 @@ let package = Package(
         // Roles: wiring only
         module(
             "Gateway",
-            [
-                "Access",
-                "HTTPClient", "HTTPWire", "WebAPI", "RateLimits", "Configuration", "Service", "Prices",
-                "Conversations", "Orders", "MarketData", "TaskQueue", "Redis", "Reactor", "Proxy", logging,
-            ]
+            slices + ["Access", "HTTPClient", "WebAPI", "RateLimits", "Configuration", "Service", "Redis", "Reactor"]
         ),
         module(
             "InternalAPI",
-            [
-                "Access",
-                "Admin", "Reactor", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration", "Service",
-                "RateLimits", "Migrations", "Prices", "Conversations", "Proxy", "Orders", "MarketData", "HTTPClient",
-                logging,
+            slices + [
+                "Access", "Admin", "RateLimits", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration",
+                "Service", "Migrations",
             ]
         ),
         module(
             "Worker",
-            [
-                "Reactor", "Postgres", "Redis", "TaskQueue", "Tracing", "Configuration", "Service", "Prices",
-                "Migrations", "MarketData", "Proxy", "Orders", "Outbox", logging,
-            ]
+            slices + ["Reactor", "Postgres", "Redis", "TaskQueue", "Configuration", "Service", "Migrations"]
         ),
         module(
             "Simulator",

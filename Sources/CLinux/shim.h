@@ -65,23 +65,4 @@ static inline size_t clinux_heap_in_use(void) {
     return info.uordblks + info.hblkhd;
 }
 
-extern int madvise(void *address, size_t bytes, int advice);
-
-/// Unmaps the pages of code that are in memory, and returns free heap to the kernel.
-///
-/// Code is never written to, so a page that is needed again is mapped again from the page cache: `MADV_DONTNEED` (4) of
-/// madvise(2) on a private mapping of a file.
-static inline void clinux_release_startup_memory(void) {
-    malloc_trim(0);
-    FILE *maps = fopen("/proc/self/maps", "re");
-    if (!maps) return;
-    char line[512], permissions[5];
-    unsigned long start, end, inode;
-    while (fgets(line, sizeof line, maps)) {
-        int fields = sscanf(line, "%lx-%lx %4s %*x %*s %lu", &start, &end, permissions, &inode);
-        if (fields == 4 && inode != 0 && strcmp(permissions, "r-xp") == 0) madvise((void *)start, end - start, 4);
-    }
-    fclose(maps);
-}
-
 #endif

@@ -63,7 +63,6 @@ extension Role {
             }
             let announcer = announcer(environment)
             announcer?.start()
-            StartupMemory.releaseWhenStarted()
             SpareMemory.keepReleasing()
             await signals.wait()
             await announcer?.stop()

@@ -20,6 +20,9 @@ public struct AnsweredRequest {
 /// Takes the requests whose path is none of the service's own: a proxy, for example.
 @ReactorActor
 public protocol PathFallback: AnyObject, Sendable {
+    /// What requests meet before they are answered; nil for nothing.
+    var limit: (any PathLimit)? { get set }
+
     /// Answers a request, now or later, exactly once.
     ///
     /// - Parameter isOwn: Whether a path, in any of its spellings, is one of the service's own.

@@ -55,7 +55,7 @@ struct AdminTool: ParsableArguments {
                 base.isSecure ? try TLSClientContext() : nil
             }
         }
-        let configuration = try options.load(.api)
+        let configuration = try options.load(Role.internalAPI.schema)
         guard let address = configuration[AdminSettings.table].listen.first else {
             Terminal.complain("The API has no admin listener: admin.listen is empty.")
             throw ExitCode(69)  // EX_UNAVAILABLE of sysexits.h

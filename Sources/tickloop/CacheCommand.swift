@@ -28,7 +28,7 @@ struct CachePurgeCommand: ParsableCommand {
         guard let target = ResponseCache.target(ofURL: url) else {
             throw ValidationError("\(url) is no URL that a gateway is asked for: http://HOST/PATH")
         }
-        let configuration = try options.load(.gateway)
+        let configuration = try options.load(Role.gateway.schema)
         let prefix = prefix
         Glibc.exit(
             Reactor.run {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import Gateway
 import InternalAPI
+import Service
 import Simulator
 import Worker
 
@@ -21,10 +22,10 @@ enum ServiceName: String, ExpressibleByArgument, CaseIterable {
 
     var schema: ConfigurationSchema {
         switch self {
-        case .gateway: .gateway
-        case .api: .api
-        case .worker: .worker
-        case .simulator: .simulator
+        case .gateway: Role.gateway.schema
+        case .api: Role.internalAPI.schema
+        case .worker: Role.worker.schema
+        case .simulator: Role.simulator.schema
         }
     }
 }

@@ -16,7 +16,7 @@ struct DatabaseTool: ParsableArguments {
     ///
     /// Their statements may take as long as they need: what bounds them is the person who runs the command.
     func database() throws -> PostgresConfiguration {
-        let configuration = try options.load(.worker)
+        let configuration = try options.load(Role.worker.schema)
         do {
             var database = try PostgresConfiguration(configuration, name: "tool")
             database.statementTimeout = .zero

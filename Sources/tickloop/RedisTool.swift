@@ -15,7 +15,7 @@ struct RedisTool: ParsableArguments {
     func run(
         _ body: @escaping @ReactorActor (RedisClient, Configuration) async throws(RedisError) -> CInt
     ) throws -> Never {
-        let configuration = try options.load(.worker)
+        let configuration = try options.load(Role.worker.schema)
         Glibc.exit(
             Reactor.run {
                 // What the connection has to say while it is made is said once, below.

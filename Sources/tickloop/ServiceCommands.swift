@@ -95,7 +95,7 @@ struct GatewayReloadCommand: ParsableCommand {
 
     func run() throws {
         // Looked at first: what is wrong is said here, and not only in a log.
-        let configuration = try options.load(.gateway)
+        let configuration = try options.load(Role.gateway.schema)
         do { _ = try ProxyRoute.configured(by: configuration) } catch {
             Terminal.complain(error.description)
             throw ExitCode(78)  // EX_CONFIG of sysexits.h

@@ -34,7 +34,7 @@ struct TokenCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOption
 
     func run() throws {
-        let settings = try options.load(.gateway)[AuthSettings.table]
+        let settings = try options.load(Role.gateway.schema)[AuthSettings.table]
         let unknown = scopes.filter { AccessTable.Scope(rawValue: $0) == nil }
         guard unknown.isEmpty else {
             let known = AccessTable.Scope.allCases.map(\.rawValue).joined(separator: ", ")

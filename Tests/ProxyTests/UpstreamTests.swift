@@ -203,6 +203,7 @@ import WebAPI
 /// Answers every path with itself.
 @ReactorActor
 private final class Echo: PathFallback {
+    var limit: (any PathLimit)?
     nonisolated init() {}
 
     func streamsBody(of head: RequestHead) -> Bool { false }

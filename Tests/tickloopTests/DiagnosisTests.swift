@@ -1,6 +1,7 @@
 import Configuration
 import Gateway
 import InternalAPI
+import Service
 import Testing
 import Worker
 
@@ -20,9 +21,9 @@ import Worker
             return try Configuration.load(schema, file: nil, environment: own)
         }
         return Diagnosis(
-            gateway: try load(.gateway, "gateway"),
-            api: try load(.api, "api"),
-            worker: try load(.worker, "worker"),
+            gateway: try load(Role.gateway.schema, "gateway"),
+            api: try load(Role.internalAPI.schema, "api"),
+            worker: try load(Role.worker.schema, "worker"),
             descriptorLimit: descriptors,
             servers: servers
         )

@@ -41,7 +41,7 @@ import Worker
     }
 
     @Test func `the gateway is told nothing of the database`() {
-        let sections = Set(ConfigurationSchema.gateway.sections.map(\.name))
+        let sections = Set(Role.gateway.schema.sections.map(\.name))
         #expect(sections.isDisjoint(with: ["database"]))
     }
 

@@ -25,7 +25,7 @@ struct DoctorCommand: ParsableCommand {
     var etc = "etc"
 
     func run() throws {
-        let (gateway, api, worker) = (try load(.gateway), try load(.api), try load(.worker))
+        let (gateway, api, worker) = (try load(.gateway), try load(.internalAPI), try load(.worker))
         var limit = rlimit()
         _ = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         let descriptors = Int(clamping: limit.rlim_max)
@@ -46,9 +46,9 @@ struct DoctorCommand: ParsableCommand {
         )
     }
 
-    private func load(_ schema: ConfigurationSchema) throws -> Configuration {
-        let file = "\(etc)/\(schema.service).toml"
-        return try ConfigurationOption.load(schema, file: Terminal.fileExists(file) ? file : nil)
+    private func load(_ role: Role) throws -> Configuration {
+        let file = "\(etc)/\(role.schema.service).toml"
+        return try ConfigurationOption.load(role.schema, file: Terminal.fileExists(file) ? file : nil)
     }
 }
 

@@ -71,7 +71,8 @@ struct UpCommand: ParsableCommand {
     /// As the workers will read it: tools need the same.
     private func queueName(home: String) throws -> String {
         let file = "\(home)/etc/worker.toml"
-        let configuration = try ConfigurationOption.load(.worker, file: Terminal.fileExists(file) ? file : nil)
+        let known = Terminal.fileExists(file) ? file : nil
+        let configuration = try ConfigurationOption.load(Role.worker.schema, file: known)
         return configuration[QueueSettings.consumer].name
     }
 }

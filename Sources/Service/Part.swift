@@ -1,0 +1,118 @@
+package import Admin
+package import Configuration
+package import Reactor
+package import WebAPI
+
+/// What a slice brings into one role: what it can be told, and how it starts there.
+///
+///     extension Part<APIShared> {
+///         package static var orders: Part { Part { api in RunningPart(routes: OrderRoutes(api.database).routes) } }
+///     }
+///
+/// `Shared` is what the parts of the role share; the role names its parts in one list.
+package struct Part<Shared>: Sendable {
+    fileprivate let sections: [ConfigurationSection]
+    fileprivate let tables: [RepeatedSection]
+    fileprivate let start: @ReactorActor @Sendable (Shared) throws(StartupError) -> RunningPart
+
+    /// - Parameters:
+    ///   - sections: Its tables of keys, which stand behind those of the role.
+    ///   - tables: Its tables that repeat.
+    ///   - start: Called once, when what is shared is there.
+    package init(
+        sections: [ConfigurationSection] = [],
+        tables: [RepeatedSection] = [],
+        start: @escaping @ReactorActor @Sendable (Shared) throws(StartupError) -> RunningPart
+    ) {
+        self.sections = sections
+        self.tables = tables
+        self.start = start
+    }
+}
+
+/// A part that has started.
+package struct RunningPart: Sendable {
+    /// Checks a configuration that was read again, and returns what takes it.
+    package typealias Reload = @ReactorActor (Configuration) throws(StartupError) -> @ReactorActor () -> Void
+
+    /// What it answers to.
+    package var routes: [Route]
+    /// What it answers to on `admin.listen`, for operators only.
+    package var adminRoutes: [Route]
+    /// What the console shows of it.
+    package var console: [ConsoleSection]
+    /// Takes what no route's path matches; one part of a role may.
+    package var fallback: (any PathFallback)?
+    /// Reads what may change without a restart. What it returns puts that into effect, once no part has refused.
+    package var reload: Reload
+    /// Called after the requests are drained: finishes what is in flight until the instant, then closes.
+    package var stop: @ReactorActor (Instant) async -> Void
+
+    /// Describes a part.
+    package init(
+        routes: [Route] = [],
+        adminRoutes: [Route] = [],
+        console: [ConsoleSection] = [],
+        fallback: (any PathFallback)? = nil,
+        reload: @escaping Reload = { _ in {} },
+        stop: @escaping @ReactorActor (Instant) async -> Void = { _ in }
+    ) {
+        self.routes = routes
+        self.adminRoutes = adminRoutes
+        self.console = console
+        self.fallback = fallback
+        self.reload = reload
+        self.stop = stop
+    }
+}
+
+extension ConfigurationSchema {
+    /// All that a role and its parts can be told.
+    package init<Shared>(
+        service: String,
+        _ sections: [ConfigurationSection],
+        tables: [RepeatedSection] = [],
+        parts: [Part<Shared>]
+    ) {
+        self.init(
+            service: service,
+            sections + parts.flatMap(\.sections) + ConfigurationSection.common,
+            tables: tables + parts.flatMap(\.tables)
+        )
+    }
+}
+
+extension [RunningPart] {
+    /// Starts parts in their order, in which they are also stopped.
+    @ReactorActor
+    package init<Shared>(starting parts: [Part<Shared>], with shared: Shared) throws(StartupError) {
+        self = []
+        for part in parts { append(try part.start(shared)) }
+    }
+
+    /// What all of them answer to.
+    package var routes: [Route] { flatMap(\.routes) }
+
+    /// What all of them answer to, for operators only.
+    package var adminRoutes: [Route] { flatMap(\.adminRoutes) }
+
+    /// What the console shows of all of them.
+    package var console: [ConsoleSection] { flatMap(\.console) }
+
+    /// The one that takes what no route's path matches.
+    package var fallback: (any PathFallback)? { lazy.compactMap(\.fallback).first }
+
+    /// Takes what may change; when it throws, nothing has changed.
+    @ReactorActor
+    package func reload(_ configuration: Configuration) throws(StartupError) {
+        var changes: [@ReactorActor () -> Void] = []
+        for part in self { changes.append(try part.reload(configuration)) }
+        for change in changes { change() }
+    }
+
+    /// Stops all.
+    @ReactorActor
+    package func stop(by deadline: Instant) async {
+        for part in self { await part.stop(deadline) }
+    }
+}
