@@ -14,9 +14,10 @@ public import Reactor
 /// the same key; where not, it is looked up first. That it is absent counts only ``Limits/settleTime`` after the last
 /// moment at which it may have been sent.
 ///
-/// Nothing is sent but under a lease with time left, counted from before it was asked for, so that it ends here earlier
-/// than in the database. A lease that has ended is never renewed: the relay begins anew under another name, its
-/// *generation*, and others take its claims over.
+/// Nothing is sent but under a lease with time left. When it has ended, or nobody knows what was claimed or handed back
+/// under it, the relay begins anew under another name, its *generation*, and others take its claims over: what it
+/// claimed without learning of it would stay its own for as long as it lived, and what it handed back without learning
+/// of it, it might claim again, and then hand back while it is being sent.
 public struct RelayMachine {
     /// What the owner of the machine does.
     public enum Action: Hashable, Sendable {
@@ -47,65 +48,40 @@ public struct RelayMachine {
         case unknown
     }
 
-    private enum Lease {
-        case none
-        case entering(since: Instant)
-        case held(until: Instant, askedAt: Instant?)
-    }
-
     private struct Held {
         var message: RelayMessage
         let generation: Int
     }
 
-    private struct Batch {
-        let generation: Int
-        let settlements: [RelaySettlement]
-        let tokens: [Int]
-    }
-
     private let limits: Limits
     private var random: any RandomNumberGenerator & Sendable
-    private var lease = Lease.none
-    private var generation = 0
-    private var nextEnter = Instant.origin
-    private var nextRenewal = Instant.distantFuture
-    private var enterBackoff: Backoff
-
-    private var isClaiming = false
-    private var isTakingOver = false
-    private var claimMaximum = 0
-    private var claimReserve = 0
-    private var above: Int64 = 0
-    private var nextClaim = Instant.origin
-    private var nextSweep = Instant.origin
-    private var nextTakeOver = Instant.origin
-
+    private var lease: RelayLease
+    private var look: RelayLook
+    private var settlements: RelaySettlements
     private var held: [Int: Held] = [:]
     private var tokens = 0
     private var breaker: DestinationBreaker
     /// Being sent or looked up.
     public private(set) var inFlight = 0
-    /// In the order in which they came to be, of one generation each.
-    private var waiting: [(generation: Int, token: Int, settlement: RelaySettlement)] = []
-    private var parts: [Batch] = []
-    private var batches: [Int: Batch] = [:]
-    private var batchesBegun = 0
-    private var nextSettle = Instant.origin
-    private var settleBackoff: Backoff
-
     private var isDraining = false
     private var hasEnded = false
+    private var own = Counters()
+
     /// What has happened.
-    public private(set) var counters = Counters()
+    public var counters: Counters {
+        var counters = own
+        counters.leasesLost = lease.lostCount
+        return counters
+    }
 
     /// Makes a machine that does nothing until ``start(now:)``.
     public init(limits: Limits, random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()) {
         self.limits = limits
         self.random = random
         breaker = DestinationBreaker(limits)
-        enterBackoff = Backoff(first: limits.databaseBackoffFirst, cap: limits.databaseBackoffCap)
-        settleBackoff = enterBackoff
+        lease = RelayLease(limits)
+        look = RelayLook(limits)
+        settlements = RelaySettlements(limits)
     }
 
     /// Whether attempts are stopped.
@@ -124,7 +100,7 @@ public struct RelayMachine {
 
     /// Somebody says that there are messages.
     public mutating func hinted(now: Instant) -> [Action] {
-        nextClaim = min(nextClaim, now)
+        look.wake(at: now)
         return advance(now)
     }
 
@@ -136,65 +112,37 @@ public struct RelayMachine {
 
     /// A lease has begun, or not.
     public mutating func entered(_ generation: Int, succeeded: Bool, now: Instant) -> [Action] {
-        guard generation == self.generation, case .entering(let since) = lease else { return advance(now) }
-        if succeeded {
-            enterBackoff.reset()
-            lease = .held(until: since + limits.lease - limits.leaseReserve, askedAt: nil)
-            nextRenewal = since + limits.lease / 3
-            (nextClaim, nextSweep, nextTakeOver) = (now, now, now)
-        } else {
-            lease = .none
-            nextEnter = now + enterBackoff.next(using: &random)
-        }
+        if lease.entered(generation, succeeded: succeeded, now: now, using: &random) { look.beginAnew(now) }
         return advance(now)
     }
 
     /// A lease was renewed, or not.
     public mutating func renewed(_ generation: Int, _ renewal: Renewal, now: Instant) -> [Action] {
-        guard generation == self.generation, case .held(let until, let askedAt?) = lease else { return advance(now) }
-        switch renewal {
-        case .held:
-            lease = .held(until: askedAt + limits.lease - limits.leaseReserve, askedAt: nil)
-            nextRenewal = askedAt + limits.lease / 3
-        case .unknown:
-            lease = .held(until: until, askedAt: nil)
-            nextRenewal = now + limits.lease / 20
-        case .ended:
-            loseLease(now)
-        }
+        lease.renewed(generation, renewal, now: now)
         return advance(now)
     }
 
     /// A claim has its answer; nil if nobody knows what was claimed.
     public mutating func claimed(_ generation: Int, _ messages: [RelayMessage]?, now: Instant) -> [Action] {
-        isClaiming = false
-        var actions: [Action] = []
+        look.claimed(messages, now)
         guard let messages else {
-            startAnew(insteadOf: generation, now)
+            lease.giveUp(generation, now)
             return advance(now)
         }
-        counters.claimed += messages.count
+        own.claimed += messages.count
         forgetHandBacks(of: messages, generation)
-        // A full claim says that there are more.
-        if messages.count == claimMaximum { nextClaim = now }
-        for message in messages {
-            if message.isFinal, message.attempts == 0, message.uncertainSince == nil { above = max(above, message.id) }
-            take(message, generation, now, &actions)
-        }
-        return actions + advance(now)
+        return take(messages, generation, now)
     }
 
     /// Taking over has its answer; nil if nobody knows what was claimed.
     public mutating func tookOver(_ generation: Int, _ messages: [RelayMessage]?, now: Instant) -> [Action] {
-        isTakingOver = false
-        var actions: [Action] = []
-        if messages == nil { startAnew(insteadOf: generation, now) }
-        if let messages, !messages.isEmpty {
-            counters.takenOver += messages.count
-            nextTakeOver = now
-            for message in messages { take(message, generation, now, &actions) }
+        look.tookOver(messages, now)
+        guard let messages else {
+            lease.giveUp(generation, now)
+            return advance(now)
         }
-        return actions + advance(now)
+        own.takenOver += messages.count
+        return take(messages, generation, now)
     }
 
     /// A sending has its outcome; nil if it was not begun, because the lease had ended.
@@ -266,31 +214,15 @@ public struct RelayMachine {
 
     /// Settlements are stored, or not.
     public mutating func settled(_ number: Int, _ outcome: SettleOutcome, now: Instant) -> [Action] {
-        guard let batch = batches.removeValue(forKey: number) else { preconditionFailure("no batch \(number)") }
+        let batch = settlements.settled(number, outcome, now: now, using: &random)
         switch outcome {
         case .stored:
-            settleBackoff.reset()
             for (token, settlement) in zip(batch.tokens, batch.settlements) {
                 guard held.removeValue(forKey: token) != nil else { continue }
                 release(settlement, now)
             }
-        case .failed:
-            startAnew(insteadOf: batch.generation, now)
-            parts.append(batch)
-            nextSettle = now + settleBackoff.next(using: &random)
-        case .refused:
-            let middle = batch.tokens.count / 2
-            let halves = middle == 0 ? [0..<1] : [0..<middle, middle..<batch.tokens.count]
-            for half in halves {
-                parts.append(
-                    Batch(
-                        generation: batch.generation,
-                        settlements: Array(batch.settlements[half]),
-                        tokens: Array(batch.tokens[half])
-                    )
-                )
-            }
-            if middle == 0 { nextSettle = now + settleBackoff.next(using: &random) }
+        case .failed: lease.giveUp(batch.generation, now)
+        case .refused: break
         }
         return advance(now)
     }
@@ -299,27 +231,20 @@ public struct RelayMachine {
 // MARK: - Messages
 
 extension RelayMachine {
-    private mutating func take(
-        _ message: RelayMessage,
-        _ generation: Int,
-        _ now: Instant,
-        _ actions: inout [Action]
-    ) {
-        tokens += 1
-        let entry = Held(message: message, generation: generation)
-        begin(tokens, entry, now, &actions)
+    private mutating func take(_ messages: [RelayMessage], _ generation: Int, _ now: Instant) -> [Action] {
+        var actions: [Action] = []
+        for message in messages {
+            tokens += 1
+            begin(tokens, Held(message: message, generation: generation), now, &actions)
+        }
+        return actions + advance(now)
     }
 
     /// What is claimed again has been handed back, though its answer may be due, or was lost. Handing it back once more
     /// would give it to others while it is being sent.
     private mutating func forgetHandBacks(of messages: [RelayMessage], _ generation: Int) {
         guard !messages.isEmpty else { return }
-        let ids = Set(messages.lazy.map(\.id))
-        for batch in Array(batches.values) + parts where batch.generation == generation {
-            for (token, settlement) in zip(batch.tokens, batch.settlements) where ids.contains(settlement.message.id) {
-                held[token] = nil
-            }
-        }
+        for token in settlements.tokens(of: Set(messages.lazy.map(\.id)), generation) { held[token] = nil }
     }
 
     /// Sends a message or looks it up, whichever is right.
@@ -330,10 +255,10 @@ extension RelayMachine {
             settle(token, entry, .expired, now)
         } else if message.uncertainSince != nil, isPast || limits.looksUpFirst {
             beginLookUp(token, entry, now, &actions)
-        } else if let end = leaseEnd(of: entry.generation), now < end, mayBegin(now) {
+        } else if let end = lease.end(of: entry.generation), now < end, mayBegin(now) {
             held[token] = entry
             inFlight += 1
-            counters.attempts += 1
+            own.attempts += 1
             breaker.began(now: now)
             actions.append(.send(token, message, deadline: min(end, message.sendUntil ?? end)))
         } else {
@@ -345,7 +270,7 @@ extension RelayMachine {
         guard mayBegin(now) else { return settle(token, entry, .returned, now) }
         held[token] = entry
         inFlight += 1
-        counters.lookUps += 1
+        own.lookUps += 1
         breaker.began(now: now)
         actions.append(.lookUp(token, entry.message))
     }
@@ -359,15 +284,10 @@ extension RelayMachine {
         }
     }
 
-    private func leaseEnd(of generation: Int) -> Instant? {
-        guard generation == self.generation, case .held(let until, _) = lease else { return nil }
-        return until
-    }
-
     private mutating func fail(_ now: Instant) {
         let wasOpen = isOpen
         breaker.failed(now: now, using: &random)
-        if !wasOpen, isOpen { counters.openings += 1 }
+        if !wasOpen, isOpen { own.openings += 1 }
     }
 
     private mutating func settle(
@@ -380,15 +300,15 @@ extension RelayMachine {
         held[token] = entry
         let delay: Duration
         switch verdict {
-        case .done: (counters.done, delay) = (counters.done + 1, .zero)
-        case .refused: (counters.refused, delay) = (counters.refused + 1, .zero)
-        case .expired: (counters.expired, delay) = (counters.expired + 1, .zero)
-        case .failed: (counters.failed, delay) = (counters.failed + 1, backoff(entry.message.attempts))
-        case .unknown: (counters.unknown, delay) = (counters.unknown + 1, backoff(entry.message.attempts))
+        case .done: (own.done, delay) = (own.done + 1, .zero)
+        case .refused: (own.refused, delay) = (own.refused + 1, .zero)
+        case .expired: (own.expired, delay) = (own.expired + 1, .zero)
+        case .failed: (own.failed, delay) = (own.failed + 1, backoff(entry.message.attempts))
+        case .unknown: (own.unknown, delay) = (own.unknown + 1, backoff(entry.message.attempts))
         case .returned: delay = fixed ?? .zero
         }
         let settlement = RelaySettlement(message: entry.message, verdict: verdict, delay: delay)
-        waiting.append((entry.generation, token, settlement))
+        settlements.add(settlement, of: token, generation: entry.generation)
     }
 
     /// Full jitter: `0...min(cap, first · 2ⁿ⁻¹)`.
@@ -403,10 +323,9 @@ extension RelayMachine {
         case .done, .refused, .expired:
             // The next of its sequence, which has a higher id, but may be below what was looked at.
             guard settlement.message.sequenceKey != nil else { return }
-            above = 0
-            nextClaim = min(nextClaim, now)
+            look.lookFromTheBeginning(now)
         case .failed, .unknown, .returned:
-            nextClaim = min(nextClaim, now + settlement.delay)
+            look.wake(at: now + settlement.delay)
         }
     }
 }
@@ -417,131 +336,41 @@ extension RelayMachine {
     /// When ``timePassed(now:)`` has something to do.
     public var nextDeadline: Instant {
         guard !hasEnded else { return .distantFuture }
-        var next = Instant.distantFuture
-        switch lease {
-        case .none: if !isDraining { next = min(next, nextEnter) }
-        case .entering: break
-        case .held(let until, let askedAt):
-            next = min(next, until)
-            if askedAt == nil { next = min(next, nextRenewal) }
-            if !isDraining, !isTakingOver {
-                next = min(next, nextLook(nextTakeOver))
-                if !isClaiming { next = min(next, nextLook(nextClaim)) }
+        var next = min(lease.nextDeadline(isDraining: isDraining), settlements.nextDeadline)
+        if lease.isHeld, !isDraining {
+            let possible = look.nextDeadline { due in
+                let instant = max(due, breaker.opensAt ?? due)
+                return room(instant) == nil ? .distantFuture : instant
             }
+            next = min(next, possible)
         }
-        if !waiting.isEmpty || !parts.isEmpty, batches.count < limits.settlingMax { next = min(next, nextSettle) }
         return next
-    }
-
-    /// When what is due at an instant can be done. Without room, what makes room is an event of its own.
-    private func nextLook(_ due: Instant) -> Instant {
-        let instant = max(due, breaker.opensAt ?? due)
-        return room(instant) == nil ? .distantFuture : instant
     }
 
     private mutating func advance(_ now: Instant) -> [Action] {
         var actions: [Action] = []
-        keepLease(now, &actions)
-        storeSettlements(now, &actions)
-        look(now, &actions)
-        if isDraining, !hasEnded, held.isEmpty, batches.isEmpty, !isClaiming, !isTakingOver {
+        if let action = lease.next(now, isDraining: isDraining) { actions.append(action) }
+        actions += settlements.next(now) { [held] token in held[token] != nil }
+        if !isDraining, lease.isHeld {
+            let room = room(now)
+            if let action = look.next(now, generation: lease.generation, room: room) { actions.append(action) }
+        }
+        if isDraining, !hasEnded, held.isEmpty, settlements.isIdle, look.isIdle {
             hasEnded = true
-            if case .held = lease { actions.append(.leave(generation)) }
-            lease = .none
+            if let action = lease.leave() { actions.append(action) }
             actions.append(.end)
         }
         return actions
     }
 
-    private mutating func keepLease(_ now: Instant, _ actions: inout [Action]) {
-        if case .held(let until, _) = lease, now >= until { loseLease(now) }
-        switch lease {
-        case .none where !isDraining && now >= nextEnter:
-            generation += 1
-            lease = .entering(since: now)
-            actions.append(.enter(generation))
-        case .held(let until, nil) where now >= nextRenewal:
-            lease = .held(until: until, askedAt: now)
-            actions.append(.renew(generation))
-        case .none, .entering, .held: break
-        }
-    }
-
-    /// Gives a generation up, as nobody knows what it has claimed or handed back.
-    ///
-    /// What it claimed without learning of it would stay its own for as long as it lived. What it handed back without
-    /// learning of it, it might claim again, and then hand back while it is being sent.
-    private mutating func startAnew(insteadOf generation: Int, _ now: Instant) {
-        guard generation == self.generation, case .held = lease else { return }
-        loseLease(now)
-    }
-
-    private mutating func loseLease(_ now: Instant) {
-        counters.leasesLost += 1
-        lease = .none
-        nextEnter = now
-        nextRenewal = .distantFuture
-    }
-
-    private mutating func look(_ now: Instant, _ actions: inout [Action]) {
-        guard !isDraining, case .held(let until, _) = lease, now < until else { return }
-        if !isTakingOver, now >= nextTakeOver, let room = room(now) {
-            isTakingOver = true
-            nextTakeOver = now + limits.takeOverInterval
-            claimReserve = room
-            actions.append(.takeOver(generation, maximum: room))
-            return
-        }
-        guard !isClaiming, !isTakingOver, now >= nextClaim, let room = room(now) else { return }
-        if now >= nextSweep {
-            above = 0
-            nextSweep = now + limits.sweepInterval
-        }
-        isClaiming = true
-        claimMaximum = room
-        nextClaim = now + limits.pollInterval
-        actions.append(.claim(generation, above: above, maximum: room))
-    }
-
     /// How many messages may be claimed; nil for none.
     private func room(_ now: Instant) -> Int? {
-        let reserved = isClaiming ? claimMaximum : isTakingOver ? claimReserve : 0
+        let expected = look.expected
         let room = min(
-            breaker.room(busy: inFlight + reserved, now: now),
-            2 * limits.inFlightMax - held.count - reserved,
+            breaker.room(busy: inFlight + expected, now: now),
+            2 * limits.inFlightMax - held.count - expected,
             limits.claimMax
         )
         return room > 0 ? room : nil
-    }
-
-    private mutating func storeSettlements(_ now: Instant, _ actions: inout [Action]) {
-        guard now >= nextSettle else { return }
-        while batches.count < limits.settlingMax, let batch = nextBatch() {
-            batchesBegun += 1
-            batches[batchesBegun] = batch
-            actions.append(.settle(batchesBegun, generation: batch.generation, batch.settlements))
-        }
-    }
-
-    private mutating func nextBatch() -> Batch? {
-        while !parts.isEmpty {
-            let part = parts.removeFirst()
-            let open = part.tokens.indices.filter { held[part.tokens[$0]] != nil }
-            guard !open.isEmpty else { continue }
-            return Batch(
-                generation: part.generation,
-                settlements: open.map { part.settlements[$0] },
-                tokens: open.map { part.tokens[$0] }
-            )
-        }
-        guard let generation = waiting.first?.generation else { return nil }
-        let count = waiting.prefix(limits.settleMax).prefix { $0.generation == generation }.count
-        let batch = Batch(
-            generation: generation,
-            settlements: waiting.prefix(count).map(\.settlement),
-            tokens: waiting.prefix(count).map(\.token)
-        )
-        waiting.removeFirst(count)
-        return batch
     }
 }
