@@ -173,8 +173,7 @@ extension Role {
                 version: Product.version,
                 addresses: configuration[ServerSettings.table].listen.map(\.description)
             ),
-            redis: RedisConfiguration(configuration, name: schema.service),
-            logger: environment.logger
+            redis: RedisConfiguration(configuration, name: schema.service)
         ) { [metrics = environment.metrics] in
             await metrics.figures(kept: AnnouncedFigures.kept, summed: AnnouncedFigures.summed)
         }

@@ -120,6 +120,47 @@ import Testing
         }
     }
 
+    @Test @ReactorActor func `dead tasks are shown with error and arguments, replayed and dropped`() async throws {
+        let redis = try system.redis
+        // As a worker gives them up.
+        for number in 0..<3 {
+            let id = "01a1fd76-c4ba-78d7-ac0f-73e05585ea0\(number)"
+            let envelope =
+                #"{"id":"\#(id)","name":"nobody.knows","arguments":{"n":\#(number)},"attempt":3,"created_at":1}"#
+            let outcome = #"-{"kind":"internal","code":"BROKEN","message":"it broke","retryable":false}"#
+            try await redis.run(
+                "XADD",
+                "q:{tasks}:dead",
+                "\(number + 1)-0",
+                "e",
+                envelope,
+                "outcome",
+                outcome,
+                "entry",
+                "1-0",
+                "attempts",
+                "3"
+            )
+        }
+        let queue = try await get("/admin/snapshot")["queue"]?["data"]
+        #expect(queue?["dead"]?.integer == 3)
+        let letter = queue?["dead_letters"]?.array?.first
+        #expect(letter?["code"]?.string == "BROKEN" && letter?["message"]?.string == "it broke")
+        #expect(letter?["name"]?.string == "nobody.knows" && letter?["arguments"]?.string == #"{"n":0}"#)
+        let first = #"{"id":"01a1fd76-c4ba-78d7-ac0f-73e05585ea00"}"#
+        #expect(try await act("/admin/queue/dead/drop", first).body == #"{"dropped":1}"#)
+        #expect(try await act("/admin/queue/dead/drop", first).status == 404)
+        #expect(try await act("/admin/queue/pause").status == 200)
+        let second = #"{"id":"01a1fd76-c4ba-78d7-ac0f-73e05585ea01"}"#
+        #expect(try await act("/admin/queue/dead/replay", second).body == #"{"replayed":1}"#)
+        #expect(try await act("/admin/queue/dead/drop", #"{"all":true}"#).body == #"{"dropped":1}"#)
+        #expect(try await act("/admin/queue/dead/replay", #"{"id":7}"#).status == 422)
+        #expect(try await act("/admin/queue/resume").status == 200)
+        let log = try await get("/admin/audit?limit=20")["data"]?.array ?? []
+        let results = log.filter { $0["action"]?.string == "queue.drop" }.map { $0["result"]?.string }
+        #expect(results.prefix(3) == ["1 dropped", "NOT_FOUND", "1 dropped"])
+    }
+
     @Test @ReactorActor func `an order that waits is held, released and given up, and the command says the same`()
         async throws
     {

@@ -1,6 +1,6 @@
 internal import Glibc
 internal import JSONWire
-public import Logging
+internal import Logging
 public import Reactor
 public import Redis
 
@@ -43,14 +43,14 @@ public final class ProcessAnnouncer {
     public init(
         _ card: Card,
         redis configuration: RedisConfiguration,
-        logger: Logger,
         figures: @escaping @ReactorActor () async -> [(name: String, value: String)]
     ) {
         self.card = card
         self.figures = figures
         host = Self.hostName()
         id = "\(card.role)@\(host):\(getpid())"
-        redis = RedisClient(configuration, logger: logger)
+        // That Redis is away is said by those who need it.
+        redis = RedisClient(configuration, logger: Logger(label: card.role) { _ in SwiftLogNoOpLogHandler() })
         board = ProcessBoard(redis: redis)
         timer = Timer { [unowned self] in tell() }
     }
