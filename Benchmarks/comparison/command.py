@@ -17,7 +17,18 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
-from . import contestants, conversations, goals, market, orders, placing, streams, throughput
+from . import (
+    contestants,
+    conversations,
+    goals,
+    market,
+    orders,
+    placing,
+    proxying,
+    statistics,
+    streams,
+    throughput,
+)
 from .load import wrk
 from .processes import Failure, say
 from .report import goals_table, table
@@ -38,6 +49,8 @@ SECTIONS = {
     "latest": "latest prices that a gateway repeats, against nginx return 200",
     "events": "events of prices by one worker, from the commit of a price to its moving average",
     "streams": "10,000 streams of prices: memory, and one event to all against a loop of send and nchan",
+    "proxy": "passing on, cached answers, 1 GiB and WebSockets, against nginx; only if asked for",
+    "statistics": "a million proxied requests counted, and summaries of 100 million; only if asked for",
     "conversations": "imports and searches of a million conversations; only if asked for, as they take minutes",
     "imports": "imports of 10 million prices, with the schema of today and before; only if asked for",
     "bars": "bars and history of a symbol with a million prices; only if asked for",
@@ -50,8 +63,10 @@ TOOLS = [
     ("wrk", "wrk", set()),
     ("psql", "postgresql-client", set()),
     ("pgbench", "postgresql", {"orders", "events"}),
-    ("nginx", "nginx-light", {"nginx", "conversations", "latest"}),
+    ("nginx", "nginx-light", {"nginx", "conversations", "latest", "proxy"}),
     ("gcc", "gcc", {"floor", "streams"}),
+    ("curl", "curl", {"proxy"}),
+    ("ab", "apache2-utils", {"statistics"}),
     ("strace", "strace", {"syscalls"}),
 ]
 
@@ -84,7 +99,7 @@ def arguments():
     option("--install", action="store_true", help="install what is missing with apt-get, and the peer from PyPI")
     options = parser.parse_args()
 
-    long = ("snapshot", "conversations", "imports", "bars", "volume")
+    long = ("snapshot", "proxy", "statistics", "conversations", "imports", "bars", "volume")
     options.sections = options.sections or [name for name in SECTIONS if name not in long]
     options.connections = options.connections or ([1, 64] if options.quick else [1, 16, 64, 256])
     options.seconds = options.seconds or (1 if options.quick else 4)
@@ -244,6 +259,8 @@ def measure(bench):
         "latest": market.latest,
         "events": market.events,
         "streams": streams.streams,
+        "proxy": proxying.proxying,
+        "statistics": statistics.statistics,
         "conversations": conversations.conversations,
         "imports": market.imports,
         "bars": market.bars,

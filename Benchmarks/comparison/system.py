@@ -96,13 +96,16 @@ class System:
         words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         return dict(os.fsdecode(word).split("=", 1) for word in words if b"=" in word)
 
-    def copy(self, role, name, port, program=None, also_listen=(), **settings):
+    def copy(self, role, name, port, program=None, also_listen=(), config=None, **settings):
         """Starts one more process like the first of a role, on a port of its own and with other settings.
 
+        :param config: A file in the place of the first one's.
         :param settings: For example ``CACHE_AVERAGE_TTL_MS=1000``.
         """
         pid = self.pids(role)[0]
         arguments = [os.fsdecode(word) for word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]]
+        if config:
+            arguments = [self.program, role, "--config", config]
         environment = self._environment_of(pid)
         environment["TICKLOOP_SERVER_LISTEN"] = ",".join([f"127.0.0.1:{port}", *also_listen])
         environment |= {f"TICKLOOP_{key}": str(value) for key, value in settings.items()}

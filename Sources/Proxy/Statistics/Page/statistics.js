@@ -5,7 +5,7 @@ const ranges = new Map([
   ["15m", ["15 minutes", 15 * minute]], ["1h", ["an hour", hour]], ["3h", ["3 hours", 3 * hour]],
   ["1d", ["a day", day]], ["7d", ["7 days", 7 * day]], ["30d", ["30 days", 30 * day]],
 ]);
-const widthNames = new Map([[minute, "minute"], [hour, "hour"], [day, "day"]]);
+const widthNames = new Map([[minute, "a minute"], [hour, "an hour"], [day, "a day"]]);
 const answerTimeout = 10_000;
 const element = (id) => document.getElementById(id);
 const namespace = element("chart").content.querySelector("svg").namespaceURI;
@@ -40,11 +40,11 @@ function make(name, attributes, ...children) {
   return made;
 }
 
-// The next number of 1, 2, 5, 10 … that is not smaller.
+// The next round number that is not smaller.
 const round = (value) => {
   if (!(value > 0)) return 1;
   const unit = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((step) => step * unit).find((step) => step >= value * (1 - 1e-9));
+  return [1, 1.5, 2, 3, 4, 6, 8, 10].map((step) => step * unit).find((step) => step >= value * (1 - 1e-9));
 };
 
 // One value, or several, for each piece of time; drawn in pixels of the screen, so that text keeps its shape.
@@ -158,7 +158,7 @@ class Chart {
 const ofClass = (name) => (piece) => piece.status?.[name] ?? 0;
 const ofSeconds = (name) => (piece) => piece.seconds?.[name] ?? null;
 const charts = [
-  new Chart((width) => `Requests a ${width}`, [
+  new Chart((width) => `Requests ${width}`, [
     { name: "2xx", tone: "first", value: ofClass("2xx") }, { name: "3xx", tone: "second", value: ofClass("3xx") },
     { name: "4xx", tone: "third", value: ofClass("4xx") }, { name: "5xx", tone: "fourth", value: ofClass("5xx") },
   ], {
