@@ -4,8 +4,8 @@ internal import Reactor
 /// Bytes that wait to be sent, in order.
 struct OutputQueue {
     /// Shorter bodies are copied behind their heads, so that both leave in one call; longer ones are kept as they are,
-    /// because copying 64 KiB costs more than the call.
-    private static let copiedBytes = 64 * 1024
+    /// because copying 32 KiB costs more than the call.
+    private static let copiedBytes = 32 * 1024
 
     /// An idle connection keeps no more than this of its buffer.
     private static let keptCapacityBytes = 2 * 1024
