@@ -111,6 +111,9 @@ final class HTTPConnection {
 
     var peerAddress: SocketAddress? { stream.peerAddress }
 
+    /// The numeric host of the client; asked of the kernel once.
+    private(set) lazy var peerHost: String? = peerAddress?.numericHost
+
     /// Whether nobody on the way can read what is sent.
     var isSecure: Bool { stream.isSecure }
 

@@ -60,6 +60,9 @@ public final class HTTPExchange {
     /// The address that the client connects from; unnamed for a Unix-domain socket, nil once the client is gone.
     public var peerAddress: SocketAddress? { connection?.peerAddress }
 
+    /// The numeric host of that address, found once for a connection; nil for a Unix-domain socket.
+    public var peerHost: String? { connection?.peerHost }
+
     /// Whether the client is connected over TLS; false once it is gone.
     public var isSecure: Bool { connection?.isSecure ?? false }
 

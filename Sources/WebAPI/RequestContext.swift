@@ -176,6 +176,9 @@ public final class RequestContext: HTTPAnswerFields {
     /// The address that the client connects from; unnamed for a Unix-domain socket, nil once the client is gone.
     public var peerAddress: SocketAddress? { exchange.peerAddress }
 
+    /// The numeric host of that address; nil for a Unix-domain socket.
+    public var peerHost: String? { exchange.peerHost }
+
     /// Whether the client is connected over TLS; false once it is gone.
     public var isSecure: Bool { exchange.isSecure }
 

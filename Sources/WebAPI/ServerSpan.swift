@@ -34,7 +34,7 @@ extension Tracer {
             span.set("server.port", .integer(Int(port)))
         case .unix?, nil: if let host = head.authority { span.set("server.address", .text(host)) }
         }
-        if let host = exchange.peerAddress?.numericHost { span.set("client.address", .text(host)) }
+        if let host = exchange.peerHost { span.set("client.address", .text(host)) }
         span.set("tickloop.request_id", .text(identity.requestID.description))
         return span
     }

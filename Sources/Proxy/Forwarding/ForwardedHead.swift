@@ -74,7 +74,7 @@ enum ForwardedHead {
             $0.append(utf8: head.version == .http11 ? "1.1 " : "1.0 ")
             $0.append(utf8: pseudonym)
         }
-        if let host = context.peerAddress?.numericHost {
+        if let host = context.peerHost {
             HeadWriter.appendField("X-Forwarded-For", to: &lines) { $0.append(utf8: host) }
         }
         HeadWriter.appendField("X-Forwarded-Proto", to: &lines) {
