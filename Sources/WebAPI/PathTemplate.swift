@@ -9,6 +9,8 @@ public struct PathTemplate: Hashable, Sendable, CustomStringConvertible, Express
     /// The template as it was written.
     public let description: String
     let segments: [Segment]
+    /// What stands before the first parameter.
+    private let start: String
 
     /// Takes a template that starts with a slash and does not end in one.
     public init(stringLiteral template: String) {
@@ -17,6 +19,7 @@ public struct PathTemplate: Hashable, Sendable, CustomStringConvertible, Express
             "not a path: \(template)"
         )
         description = template
+        start = String(template.prefix { $0 != "{" })
         segments = template.split(separator: "/").map { segment in
             segment.hasPrefix("{") && segment.hasSuffix("}")
                 ? .parameter(String(segment.dropFirst().dropLast())) : .literal(String(segment))
@@ -32,6 +35,9 @@ public struct PathTemplate: Hashable, Sendable, CustomStringConvertible, Express
     public var parameterNames: [String] {
         segments.compactMap { if case .parameter(let name) = $0 { name } else { nil } }
     }
+
+    /// Whether a path begins as all that match do.
+    func mayMatch(_ path: Substring) -> Bool { path.utf8.starts(with: start.utf8) }
 
     /// The values of the parameters if `path` matches, nil if it does not.
     ///

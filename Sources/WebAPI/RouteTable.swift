@@ -64,12 +64,13 @@ struct RouteTable {
 
     private func resource(at path: String) -> (ServedResource, PathParameters)? {
         if let resource = exact[path] { return (resource, .none) }
-        var path = path[...]
-        if path.hasPrefix("/v1/") { path = path.dropFirst(3) }
-        if path.count > 1, path.hasSuffix("/") { path = path.dropLast() }
-        if let resource = exact[String(path)] { return (resource, .none) }
-        for resource in templates {
-            if let parameters = resource.path.match(path) { return (resource, parameters) }
+        // By bytes: what is passed on comes here, too, and is none of these.
+        var rest = path[...]
+        if rest.utf8.starts(with: "/v1/".utf8) { rest = rest.dropFirst(3) }
+        if rest.utf8.count > 1, rest.utf8.last == UInt8(ascii: "/") { rest = rest.dropLast() }
+        if rest.utf8.count < path.utf8.count, let resource = exact[String(rest)] { return (resource, .none) }
+        for resource in templates where resource.path.mayMatch(rest) {
+            if let parameters = resource.path.match(rest) { return (resource, parameters) }
         }
         return nil
     }
