@@ -28,6 +28,7 @@ from . import (
     statistics,
     streams,
     throughput,
+    tls,
 )
 from .load import wrk
 from .processes import Failure, say
@@ -45,6 +46,7 @@ SECTIONS = {
     "orders": "durable orders against pgbench with one transaction an order, and placed as they come",
     "relay": "orders placed by one worker",
     "outage": "the exchange dead for a minute",
+    "tls": "new, kept and idle TLS connections beside nginx, and the cost of a token that is remembered",
     "snapshot": "an old snapshot held for five minutes while orders are taken and placed; only if asked for",
     "latest": "latest prices that a gateway repeats, against nginx return 200",
     "events": "events of prices by one worker, from the commit of a price to its moving average",
@@ -63,7 +65,8 @@ TOOLS = [
     ("wrk", "wrk", set()),
     ("psql", "postgresql-client", set()),
     ("pgbench", "postgresql", {"orders", "events"}),
-    ("nginx", "nginx-light", {"nginx", "conversations", "latest", "proxy"}),
+    ("nginx", "nginx-light", {"nginx", "conversations", "latest", "proxy", "tls"}),
+    ("openssl", "openssl", {"tls"}),
     ("gcc", "gcc", {"floor", "streams"}),
     ("curl", "curl", {"proxy"}),
     ("ab", "apache2-utils", {"statistics"}),
@@ -255,6 +258,7 @@ def measure(bench):
         "orders": orders.orders,
         "relay": placing.relay,
         "outage": placing.outage,
+        "tls": tls.tls,
         "snapshot": placing.snapshot,
         "latest": market.latest,
         "events": market.events,
