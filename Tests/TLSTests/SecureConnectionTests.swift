@@ -217,4 +217,43 @@ import Testing
         )
         #expect(lines.contains { $0.hasPrefix("CONNECTION ESTABLISHED") } == isLet, "\(lines)")
     }
+
+    @Test @ReactorActor func `a client that wants to begin anew on its connection is refused that`() async throws {
+        let own = try await TestCertificates.get().certificate(for: "DNS:localhost")
+        let server = try await secureServer(TLSServerContext(identities: [own.identity]))
+        defer { server.server.close() }
+        let lines = try await TestCertificates.openssl(
+            ["s_client", "-connect", server.endpoint.description, "-tls1_2"],
+            // What begins with R is a command, up to 8 KiB of it; what follows waits for what it does.
+            input: "R" + String(repeating: "\n", count: 50_000),
+            succeeds: false
+        )
+        #expect(lines.contains { $0 == "RENEGOTIATING" }, "\(lines)")
+        #expect(lines.contains { $0.contains("no renegotiation") }, "\(lines)")
+    }
+
+    @Test(arguments: ["-tls1_2", "-tls1_3"]) @ReactorActor
+    func `a client goes on by a ticket where it was, and a server with other keys begins anew`(version: String)
+        async throws
+    {
+        let own = try await TestCertificates.get().certificate(for: "DNS:localhost")
+        let server = try await secureServer(TLSServerContext(identities: [own.identity]))
+        defer { server.server.close() }
+        let session = "\(try TestFolder.make())/session"
+        func connect(_ option: String) async throws -> [String] {
+            try await TestCertificates.openssl(
+                ["s_client", "-connect", server.endpoint.description, version, "-ign_eof", option, session],
+                input: "GET / HTTP/1.0\r\n\r\n",
+                succeeds: false
+            )
+        }
+        let first = try await connect("-sess_out")
+        #expect(first.contains { $0.hasPrefix("New, TLSv1.") }, "\(first)")
+        #expect(first.contains { $0.hasPrefix("GET /") })
+        let second = try await connect("-sess_in")
+        #expect(second.contains { $0.hasPrefix("Reused, TLSv1.") }, "\(second)")
+        server.server.tls = try TLSServerContext(identities: [own.identity])
+        let third = try await connect("-sess_in")
+        #expect(third.contains { $0.hasPrefix("New, TLSv1.") }, "\(third)")
+    }
 }

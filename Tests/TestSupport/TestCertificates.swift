@@ -112,15 +112,26 @@ public final class TestCertificates {
     }
 
     /// Runs the command to its end, and returns what it printed.
+    ///
+    /// - Parameter input: What it reads; nil for nothing.
     @discardableResult
-    public static func openssl(_ arguments: [String], succeeds: Bool = true) async throws -> [String] {
+    public static func openssl(
+        _ arguments: [String],
+        input: String? = nil,
+        succeeds: Bool = true
+    ) async throws -> [String] {
         var lines: [String] = []
         let ended = Promise<WaitStatus, Never>()
         guard let program = Executable.find("openssl", alsoIn: []) else {
             throw TestFailure(description: "openssl is not installed")
         }
+        var command = Command(program, arguments, parentDeathSignal: .kill)
+        if let input {
+            command.standardInput = "\(try TestFolder.make())/input"
+            try Files.write(input, to: command.standardInput)
+        }
         let child = try ChildProcess(
-            Command(program, arguments, parentDeathSignal: .kill),
+            command,
             onLine: { lines.append($0) },
             onEnd: { ended.succeed($0) }
         )
