@@ -76,6 +76,7 @@ let package = Package(
         system("CHiredis", apt: "libhiredis-dev"),
         system("CCares", apt: "libc-ares-dev"),
         system("COpenSSL", apt: "libssl-dev"),
+        system("CZlib", apt: "zlib1g-dev"),
 
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
 
@@ -87,6 +88,9 @@ let package = Package(
 
         // Ciphertext in, plaintext out: the only code that knows OpenSSL; pure
         module("TLS", ["COpenSSL"]),
+
+        // The only code that knows zlib; pure
+        module("Gzip", ["CZlib"]),
 
         // Loop: the only code that knows libev
         module("Reactor", ["CLibev", "CCares", "CLinux", "Metrics", "TLS"]),
@@ -110,8 +114,8 @@ let package = Package(
         module(
             "WebAPI",
             [
-                "Basics", "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "JSONWire", "Tracing", "Metrics", deque,
-                logging,
+                "Basics", "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "JSONWire", "Tracing", "Metrics", "Gzip",
+                deque, logging,
             ]
         ),
         module(
@@ -260,6 +264,7 @@ let package = Package(
         tests(of: "Admin", ["HTTPWire", "WebAPI"]),
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),
+        tests(of: "Gzip"),
         tests(of: "TLS", ["Reactor", "HTTPClient", "HTTPServer", "HTTPWire", "Supervision", "TestSupport"]),
         tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),
         tests(of: "HTTPClient", ["Reactor", "Metrics", "TestSupport", "HTTPWire"]),
@@ -313,14 +318,14 @@ let package = Package(
             of: "WebAPI",
             [
                 "Tracing", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "Reactor", "Supervision", "TestSupport",
-                logging,
+                "Gzip", logging,
             ]
         ),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "tickloop", "TestSupport", "Reactor", "Supervision", "JSONWire", "HTTPServer", "HTTPClient", "HTTPWire",
-                "TLS", "Access", "Basics",
+                "TLS", "Access", "Basics", "Gzip",
             ],
             swiftSettings: strict
         ),

@@ -22,7 +22,7 @@ extension Role {
             [
                 ServerSettings.table(port: 8080).section, TrustedProxies.table.section, LimitSettings.table.section,
                 UpstreamSettings.table.section, SimulatorSettings.table.section, RedisSettings.table.section,
-                AuthSettings.table.section, DocumentationSettings.table.section,
+                AuthSettings.table.section, AnswerSettings.table.section, DocumentationSettings.table.section,
             ],
             tables: [RateLimitSettings.table.section],
             parts: parts

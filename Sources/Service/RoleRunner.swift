@@ -103,10 +103,12 @@ extension Role {
         let operational =
             OperationalRoutes.routes(service.readiness) + (tellsMetrics ? [OperationalRoutes.metrics(metrics)] : [])
         let routes = (service.routes + operational.map(\.untraced)).map { access?.guarding($0) ?? $0 }
+        let described = service.documentation?.describing(routes, of: service, configuration, logger) ?? routes
         let web = WebService(
-            routes: service.documentation?.describing(routes, of: service, configuration, logger) ?? routes,
+            routes: described,
             fallback: service.fallback,
             access: access,
+            policy: try policy(configuration, for: described),
             requestTimeout: service.requestTimeout,
             takesDeadlineFromCaller: service.takesDeadlineFromCaller,
             tracer: environment.tracer
@@ -132,10 +134,19 @@ extension Role {
         return server
     }
 
+    private func has(_ section: ConfigurationSection) -> Bool { schema.sections.contains { $0.name == section.name } }
+
+    /// What is done with answers for browsers, if the configuration says.
+    @ReactorActor
+    private func policy(_ configuration: Configuration, for routes: [Route]) throws(StartupError) -> AnswerPolicy? {
+        guard has(AnswerSettings.table.section) else { return nil }
+        return try configuration[AnswerSettings.table].policy(for: routes)
+    }
+
     /// Who may ask for what, if the configuration says.
     @ReactorActor
     private func access(_ environment: ServiceEnvironment) async throws(StartupError) -> BearerGuard? {
-        guard schema.sections.contains(where: { $0.name == AuthSettings.table.section.name }) else { return nil }
+        guard has(AuthSettings.table.section) else { return nil }
         do throws(AccessProblem) {
             return try await BearerGuard(
                 environment.configuration[AuthSettings.table],

@@ -22,6 +22,12 @@ public final class RequestContext: HTTPAnswerFields {
     let limit: (any RouteLimit)?
     /// What the limit has said.
     var admission: RouteAdmission?
+    /// Whether the answer is named by what it says.
+    private let isTagged: Bool
+    /// What is done with the answer for browsers; nil for nothing.
+    private let policy: AnswerPolicy?
+    private var entityTag: EntityTag?
+    private var hop: HopTime?
     /// Who sends it; nil where that does not matter, as while everybody may ask for everything.
     public internal(set) var caller: Caller?
     /// Ends a stream when nobody vouches for the caller any more.
@@ -41,6 +47,7 @@ public final class RequestContext: HTTPAnswerFields {
         resource: Int?,
         span: TraceSpan?,
         limit: (any RouteLimit)?,
+        isTagged: Bool,
         service: WebService
     ) {
         self.exchange = exchange
@@ -51,6 +58,8 @@ public final class RequestContext: HTTPAnswerFields {
         self.resource = resource
         self.span = span
         self.limit = limit
+        self.isTagged = isTagged
+        policy = service.policy
         self.service = service
         exchange.answerFields = self
     }
@@ -104,10 +113,43 @@ public final class RequestContext: HTTPAnswerFields {
     /// Answers the request. The first answer counts; later ones are ignored.
     public func respond(_ response: HTTPResponse) {
         guard let service = service.take() else { return }
+        let response = finished(response)
         settleAdmission(response.status)
         service.answered(self, response)
         exchange.respond(response)
     }
+
+    /// The answer as it is given: in the coding that the client takes, and not at all if the client has it.
+    private func finished(_ response: HTTPResponse) -> HTTPResponse {
+        var response = response
+        // What an upstream says is passed on as it is.
+        let compressor = resource == nil ? nil : policy?.compressor
+        let isCompressible = compressor?.applies(to: response) ?? false
+        if isCompressible { response.fields.append("Vary", "Accept-Encoding") }
+        if isTagged, response.status == .ok, case .bytes(let content) = response.body {
+            let tag = EntityTag(of: content)
+            entityTag = tag
+            if head.fields.contains("if-none-match"), head.fields.isNoneMatch(of: tag.description) {
+                response.status = .notModified
+                response.body = .empty
+                response.fields.remove("Content-Type")
+                return response
+            }
+        }
+        if isCompressible { compressor?.compress(&response, to: head) }
+        return response
+    }
+
+    /// Tells how long somebody else took for a part of the answer, for who wants to know where the time went.
+    ///
+    /// - Parameter name: What he is called; a token.
+    public func note(hop name: StaticString, since start: Instant) {
+        guard policy?.tellsTiming ?? false else { return }
+        hop = HopTime(name: name, duration: Reactor.now - start)
+    }
+
+    /// Whether it is decided here which pages of other origins may read answers, whatever an upstream says.
+    public var decidesCrossOrigin: Bool { policy?.crossOrigin != nil }
 
     /// Begins an answer of 200 that has no end of its own, to be written for as long as the client wants it.
     ///
@@ -192,12 +234,18 @@ public final class RequestContext: HTTPAnswerFields {
         respond(response)
     }
 
-    /// Names the request to the client.
+    /// Names the request to the client, and says what else every answer to it says.
     public func appendFields(to head: inout [UInt8]) {
         HeadWriter.appendField(WebService.requestIDField, to: &head) { identity.requestID.append(to: &$0) }
-        guard let fields = admission?.fields else { return }
-        for field in fields {
-            HeadWriter.appendField(field.name, to: &head) { $0.append(contentsOf: field.value.utf8) }
+        if let fields = admission?.fields {
+            for field in fields {
+                HeadWriter.appendField(field.name, to: &head) { $0.append(contentsOf: field.value.utf8) }
+            }
         }
+        if let entityTag {
+            HeadWriter.appendField("ETag", to: &head) { entityTag.append(to: &$0) }
+            HeadWriter.appendField("Cache-Control", to: &head) { $0.append(utf8: EntityTag.cacheControl) }
+        }
+        policy?.appendFields(for: self.head, total: Reactor.now - start, hop: hop, to: &head)
     }
 }

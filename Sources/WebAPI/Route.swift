@@ -13,6 +13,8 @@ public struct Route: Sendable {
     let handler: RouteHandler
     /// Whether its requests are spans of a trace.
     private(set) var isTraced = true
+    /// Whether answers are named by what they say.
+    var isTagged = false
     /// What valid requests meet before anything is done for them.
     var limit: (any RouteLimit)?
     /// What the token of a caller must allow; nil where none is needed.

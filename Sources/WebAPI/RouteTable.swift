@@ -17,6 +17,10 @@ struct RouteTable {
             if case .route(let served, _, _) = self { served.route.limit } else { nil }
         }
 
+        var isTagged: Bool {
+            if case .route(let served, _, _) = self { served.route.isTagged } else { false }
+        }
+
         var isTraced: Bool {
             if case .route(let served, _, _) = self { served.route.isTraced } else { true }
         }

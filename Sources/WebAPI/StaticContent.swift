@@ -13,38 +13,44 @@ public struct StaticContent: Sendable {
     private let fields: HTTPFields
     private let revalidationFields: HTTPFields
 
-    /// - Parameters:
-    ///   - mediaType: What `Content-Type` says.
-    ///   - fields: Further fields.
-    public init(_ body: [UInt8], mediaType: String, fields: HTTPFields = HTTPFields()) {
+    /// - Parameter mediaType: What `Content-Type` says. A page (`text/html`) may load and ask what is of this server
+    ///   and nothing else; nobody may show it in a frame, and where its links lead, nobody learns where they stood.
+    public init(_ body: [UInt8], mediaType: String) {
         self.body = body
         entityTag = "\"\(String(FNV1a.hash(body), radix: 16))\""
         revalidationFields = ["ETag": entityTag, "Cache-Control": Self.cacheControl]
-        // Browsers shall not take the bytes for something else than we say.
-        var all: HTTPFields = ["Content-Type": mediaType, "X-Content-Type-Options": "nosniff"]
+        // Browsers shall not take the bytes for something else than we say, nor pages of others for theirs.
+        var all: HTTPFields = [
+            "Content-Type": mediaType, "X-Content-Type-Options": "nosniff",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        ]
         all.append(contentsOf: revalidationFields)
-        all.append(contentsOf: fields)
+        if mediaType.hasPrefix("text/html") { all.append(contentsOf: Self.pageFields) }
         self.fields = all
     }
 
     /// The bytes, or 304 if the client has them.
     public func response(to head: RequestHead) -> HTTPResponse {
-        if isKnown(to: head.fields) { return HTTPResponse(.notModified, fields: revalidationFields) }
+        if head.fields.isNoneMatch(of: entityTag) { return HTTPResponse(.notModified, fields: revalidationFields) }
         return HTTPResponse(.ok, fields: fields, body: .bytes(body))
     }
 
-    /// RFC 9110 §13.1.2: any of the tags, compared weakly.
-    private func isKnown(to fields: HTTPFields) -> Bool {
-        fields.values("If-None-Match").contains { list in
-            list.split(separator: ",").contains { member in
-                var tag = member.drop { $0 == " " || $0 == "\t" }
-                while let last = tag.last, last == " " || last == "\t" { tag.removeLast() }
-                return tag == "*" || (tag.hasPrefix("W/") ? tag.dropFirst(2) : tag) == entityTag
-            }
-        }
-    }
+    private static let cacheControl = EntityTag.cacheControl
 
-    private static let cacheControl = "no-cache"
+    /// What browsers are told of a page, besides its bytes.
+    private static let pageFields: HTTPFields = [
+        policyField: policy, "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin",
+    ]
+    private static let policyField = "Content-Security-Policy"
+
+    /// Swagger UI's style sheet has its pictures in `data:`. No script and no style is inline.
+    ///
+    /// - SeeAlso: W3C Content Security Policy Level 3.
+    private static let policy = [
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
+        "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
+    ]
+    .joined(separator: "; ")
 }
 
 extension StaticContent {
@@ -58,6 +64,12 @@ extension StaticContent {
         AnswerField("ETag", "Names this version of the content.", example: "\"af63dc4c8601ec8c\""),
         AnswerField("Cache-Control", "May be kept, and must be asked for each time.", example: .string(cacheControl)),
     ]
+
+    /// Those of a page.
+    public static let documentedPageFields =
+        documentedFields + [
+            AnswerField(policyField, "What the page may load.", example: .string(policy))
+        ]
 
     /// The answer to a client that has the content.
     public static let documentedRevalidation = RouteAnswer.empty(

@@ -4,17 +4,6 @@ internal import JSONWire
 
 /// The files of a page that asks for nothing but this server's own routes.
 public enum StaticPage {
-    private static let policyField = "Content-Security-Policy"
-
-    /// Everything from this server and nothing from elsewhere.
-    ///
-    /// - SeeAlso: W3C Content Security Policy Level 3.
-    private static let policy = [
-        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src data:", "connect-src 'self'",
-        "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
-    ]
-    .joined(separator: "; ")
-
     /// The route of one file.
     ///
     /// - Parameter mediaType: Of UTF-8 text.
@@ -25,11 +14,7 @@ public enum StaticPage {
         _ mediaType: String,
         in group: RouteGroup
     ) -> Route {
-        let content = StaticContent(
-            bytes,
-            mediaType: "\(mediaType); charset=utf-8",
-            fields: [policyField: policy]
-        )
+        let content = StaticContent(bytes, mediaType: "\(mediaType); charset=utf-8")
         return Route(.get, path, documentation(summary, mediaType, group)) { context in
             content.response(to: context.head)
         }
@@ -48,9 +33,8 @@ public enum StaticPage {
                 .other(
                     [mediaType],
                     "The file.",
-                    fields: StaticContent.documentedFields + [
-                        AnswerField(policyField, "What the page may load.", example: .string(policy))
-                    ]
+                    fields: mediaType == "text/html"
+                        ? StaticContent.documentedPageFields : StaticContent.documentedFields
                 ),
                 StaticContent.documentedRevalidation,
             ]

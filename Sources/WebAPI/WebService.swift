@@ -56,6 +56,8 @@ public final class WebService: HTTPHandler {
     private let routes: RouteTable
     private let fallback: (any PathFallback)?
     private let access: (any RequestGuard)?
+    /// What is done with answers for browsers; nil for nothing.
+    let policy: AnswerPolicy?
     private let requestTimeout: Duration
     private let takesDeadlineFromCaller: Bool
     private let tracer: Tracer?
@@ -64,6 +66,7 @@ public final class WebService: HTTPHandler {
     /// - Parameters:
     ///   - fallback: Takes what no route's path matches; nil answers 404.
     ///   - access: Decides who may ask for what; nil for everybody.
+    ///   - policy: What is done with answers for browsers; nil for nothing.
     ///   - requestTimeout: Longest time for one request.
     ///   - takesDeadlineFromCaller: Whether `X-Request-Timeout-Ms` may shorten it: on hops inside, which the public
     ///     cannot reach.
@@ -72,6 +75,7 @@ public final class WebService: HTTPHandler {
         routes: [Route],
         fallback: (any PathFallback)? = nil,
         access: (any RequestGuard)? = nil,
+        policy: AnswerPolicy? = nil,
         requestTimeout: Duration,
         takesDeadlineFromCaller: Bool,
         tracer: Tracer? = nil
@@ -84,6 +88,7 @@ public final class WebService: HTTPHandler {
         errors = possible.reduce(into: [:]) { $0[$1.code] = 0 }
         self.fallback = fallback
         self.access = access
+        self.policy = policy
         self.requestTimeout = requestTimeout
         self.takesDeadlineFromCaller = takesDeadlineFromCaller
         self.tracer = tracer
@@ -111,16 +116,29 @@ public final class WebService: HTTPHandler {
                 match.isTraced ? $0.start(identity, exchange, match.resource.map { paths[$0] }) : nil
             },
             limit: match.limit,
+            isTagged: match.isTagged,
             service: self
         )
         requestsInFlight += 1
         if let refusal = door?(request.head) { return context.fail(refusal) }
+        if let answer = preflight(request.head, match) { return context.respond(answer) }
         guard let access else { return serve(match, context) }
         // What is not there, and which methods are, is no secret; a browser asks for the latter without a token.
         switch match {
         case .route(let served, _, _): admit(context, to: served.route.path, match, access)
         case .nothing where fallback != nil: admit(context, to: nil, match, access)
         case .otherMethod, .nothing: serve(match, context)
+        }
+    }
+
+    /// The answer to a browser that asks what a page of another origin may do: it has no token to show, and nothing is
+    /// done for it.
+    private func preflight(_ head: RequestHead, _ match: RouteTable.Match) -> HTTPResponse? {
+        guard let crossOrigin = policy?.crossOrigin, head.method == .options else { return nil }
+        switch match {
+        case .otherMethod(let allowed, _): return crossOrigin.preflight(head, methods: allowed)
+        case .nothing where fallback != nil: return crossOrigin.preflight(head, methods: nil)
+        case .route, .nothing: return nil
         }
     }
 

@@ -20,6 +20,7 @@ final class ProxyFixture {
         prefix: String = "/",
         routes: [Route] = [],
         access: (any RequestGuard)? = nil,
+        policy: AnswerPolicy? = nil,
         route configure: (inout ProxyRoute) -> Void = { _ in },
         server configureServer: (inout HTTPServerConfiguration) -> Void = { _ in }
     ) async throws {
@@ -34,6 +35,7 @@ final class ProxyFixture {
             routes: routes,
             fallback: proxy,
             access: access,
+            policy: policy,
             requestTimeout: .seconds(30),
             takesDeadlineFromCaller: false
         )
@@ -59,6 +61,7 @@ func withProxy(
     prefix: String = "/",
     routes: [Route] = [],
     access: (any RequestGuard)? = nil,
+    policy: AnswerPolicy? = nil,
     route configure: (inout ProxyRoute) -> Void = { _ in },
     server configureServer: (inout HTTPServerConfiguration) -> Void = { _ in },
     _ body: @ReactorActor (ProxyFixture) async throws -> Void
@@ -67,6 +70,7 @@ func withProxy(
         prefix: prefix,
         routes: routes,
         access: access,
+        policy: policy,
         route: configure,
         server: configureServer
     )

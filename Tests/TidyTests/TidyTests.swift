@@ -72,7 +72,7 @@ import Testing
 
     /// Modules whose every file may touch memory by address, because sockets and C libraries want it.
     private static let bridges = [
-        "TLS", "Reactor", "Postgres", "Redis", "HTTPServer", "HTTPClient", "Supervision", "Logs",
+        "TLS", "Gzip", "Reactor", "Postgres", "Redis", "HTTPServer", "HTTPClient", "Supervision", "Logs",
     ]
 
     @Test(arguments: sources.filter(\.isProduct))

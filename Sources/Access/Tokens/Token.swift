@@ -56,6 +56,12 @@ public struct TokenRules: Sendable {
     ///
     /// - Parameter now: Seconds since 1970.
     public func verify(_ token: [UInt8], with keys: TokenKeys, now: Int) throws(TokenFault) -> TokenClaims {
+        // Nothing of the claims is even read before the signature is known to be good.
+        try claims(try content(of: token, with: keys), now)
+    }
+
+    /// What a token says, if it is signed by one of the keys.
+    func content(of token: [UInt8], with keys: TokenKeys) throws(TokenFault) -> [UInt8] {
         guard token.count <= Self.bytesMax else { throw .tooLarge }
         let parts = token.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count == 3, let headerJSON = Base64URL.decode(parts[0]),
@@ -64,8 +70,7 @@ public struct TokenRules: Sendable {
         let header = try Header(headerJSON)
         guard let key = keys.key(id: header.keyID, header.algorithm) else { throw .unknownKey }
         guard key.verifies(signature, of: token[..<parts[1].endIndex]) else { throw .signature }
-        // Nothing of the claims is even read before the signature is known to be good.
-        return try claims(claimsJSON, now)
+        return claimsJSON
     }
 
     private func claims(_ json: [UInt8], _ now: Int) throws(TokenFault) -> TokenClaims {

@@ -68,10 +68,11 @@ package final class ConversationRoutes {
             ConversationOperations.search.relayed(by: api, cache: cache), ConversationOperations.one.relayed(by: api),
             ConversationOperations.companies.relayed(by: api), ConversationOperations.tags.relayed(by: api),
         ]
+        .map(\.tagged)
     }
 
     /// The internal API's: checked, then answered.
-    package var routes: [Route] { [search, one, companies, tags] }
+    package var routes: [Route] { [search, one, companies, tags].map(\.tagged) }
 
     // MARK: Routes
 

@@ -12,7 +12,7 @@ public enum PriceReadingRoutes {
     /// The gateway's: checked, then relayed.
     @ReactorActor
     public static func relayed(by api: Relay) -> [Route] {
-        [history.relayed(by: api), bars.relayed(by: api), movingAverage.relayed(by: api)]
+        [history.relayed(by: api), bars.relayed(by: api).tagged, movingAverage.relayed(by: api)]
     }
 
     /// The internal API's: checked, then answered from the database.
@@ -33,7 +33,8 @@ public enum PriceReadingRoutes {
                 try await asked { () async throws(PostgresError) in
                     barList(try await reader.bars(question, deadline: context.deadline))
                 }
-            },
+            }
+            .tagged,
             movingAverage.answered { question, context async throws(APIError) in
                 let response = try await asked { () async throws(PostgresError) in
                     let row = try await reader.movingAverage(question.symbol, deadline: context.deadline)

@@ -9,7 +9,7 @@ public enum AverageRoutes {
     /// The gateway's route: checks, answers from the cache if there is one, else asks the internal API.
     @ReactorActor
     public static func relayed(by api: Relay, cache: RelayCache?, rangeDaysMax: Int) -> Route {
-        operation(rangeDaysMax: rangeDaysMax).relayed(by: api, cache: cache)
+        operation(rangeDaysMax: rangeDaysMax).relayed(by: api, cache: cache).tagged
     }
 
     /// The internal API's route: checks; the work is a task, and the client waits for it, or is told where to ask.
@@ -20,6 +20,7 @@ public enum AverageRoutes {
                 with: TaskRequest(AverageTask.name, encodedArguments: question.taskArguments, for: context)
             )
         }
+        .tagged
     }
 
     private static func operation(rangeDaysMax: Int) -> Operation<AverageRequest> {

@@ -117,6 +117,9 @@ enum FieldNames {
         }
     }
 
+    /// Whether a field of an answer says which pages of other origins may read it.
+    static func isOfCrossOrigin(_ name: Span<UInt8>) -> Bool { startsAlike(name, "access-control-") }
+
     /// `X-Forwarded-…` and `X-Real-IP`, also as `X_Forwarded_For` or `X.Forwarded.For`: what reads variables of CGI
     /// cannot tell them apart.
     private static func isForwarded(_ name: Span<UInt8>) -> Bool {

@@ -171,7 +171,10 @@ final class ProxiedRequest: HTTPClientReceiver {
         status = head.status
         continueTimer?.cancel()
         exchange?.moveDeadline(to: Reactor.now + route.idleTimeout)
-        var fields = head.fields.endToEnd(announcesTrailers: head.framing == .chunked) { FieldNames.isForProxy($0) }
+        context.note(hop: "upstream", since: startedAt)
+        var fields = head.fields.endToEnd(announcesTrailers: head.framing == .chunked) { [context] name in
+            FieldNames.isForProxy(name) || context.decidesCrossOrigin && FieldNames.isOfCrossOrigin(name)
+        }
         if upgrade.take() != nil {
             if head.status == .switchingProtocols { return beginTunnel(head, fields) }
             exchange?.finishRequest()

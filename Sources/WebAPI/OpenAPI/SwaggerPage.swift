@@ -1,17 +1,5 @@
-/// Our part of the page: the HTML around Swagger UI, the script that starts it, and what both may do.
+/// Our part of the page: the HTML around Swagger UI and the script that starts it.
 enum SwaggerPage {
-    /// The header field of the policy.
-    static let policyField = "Content-Security-Policy"
-
-    /// Everything from this server and nothing from elsewhere. Swagger UI's style sheet has its pictures in `data:`.
-    ///
-    /// - SeeAlso: W3C Content Security Policy Level 3.
-    static let policy = [
-        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
-        "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
-    ]
-    .joined(separator: "; ")
-
     /// Paths are absolute, because the page is the same with and without a slash at its end.
     static func html(title: String) -> String {
         """

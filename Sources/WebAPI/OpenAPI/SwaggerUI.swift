@@ -51,7 +51,7 @@ public struct SwaggerUI: Sendable {
     }
 
     fileprivate static func content(_ bytes: [UInt8], _ mediaType: String) -> StaticContent {
-        StaticContent(bytes, mediaType: mediaType, fields: [SwaggerPage.policyField: SwaggerPage.policy])
+        StaticContent(bytes, mediaType: mediaType)
     }
 
     // MARK: Routes
@@ -75,17 +75,13 @@ public struct SwaggerUI: Sendable {
         return page + [files]
     }
 
-    private static let fields =
-        StaticContent.documentedFields + [
-            AnswerField(SwaggerPage.policyField, "What the page may load.", example: .string(SwaggerPage.policy))
-        ]
-
     private static let pageDocumentation = RouteDocumentation(
         "This description as a page, on which the routes can be tried",
         in: DocumentationRoutes.group,
         parameters: StaticContent.documentedParameters,
         answers: [
-            .other(["text/html"], "Swagger UI.", fields: fields), StaticContent.documentedRevalidation,
+            .other(["text/html"], "Swagger UI.", fields: StaticContent.documentedPageFields),
+            StaticContent.documentedRevalidation,
         ],
         errors: [.pageMissing]
     )
@@ -102,7 +98,11 @@ public struct SwaggerUI: Sendable {
             )
         ] + StaticContent.documentedParameters,
         answers: [
-            .other(["text/css", "text/html", "text/javascript", "image/png"], "The file.", fields: fields),
+            .other(
+                ["text/css", "text/html", "text/javascript", "image/png"],
+                "The file.",
+                fields: StaticContent.documentedFields
+            ),
             StaticContent.documentedRevalidation,
         ],
         errors: [.notFound, .pageMissing]

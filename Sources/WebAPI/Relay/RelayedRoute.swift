@@ -181,6 +181,7 @@ private final class RelayedRequest {
     private func finished(_ result: Result<HTTPClientResponse, HTTPClientError>) {
         exchange = nil
         context.onClientGone = nil
+        context.note(hop: "api", since: askedAt)
         switch result {
         case .success(let response): route.answer(context, response.head, response.body, askedAt: askedAt)
         case .failure(let error): route.fail(context, .noAnswer(error))

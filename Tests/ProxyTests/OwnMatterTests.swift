@@ -6,8 +6,8 @@ import WebAPI
 
 @testable import Proxy
 
-/// What becomes of the token with which a client has come in.
-@Suite struct ClientTokenTests {
+/// What is the gateway's own matter between a client and an upstream: tokens, and who may read answers.
+@Suite struct OwnMatterTests {
     init() { Reactor.runInBackground() }
 
     /// Lets everybody in, for some time.
@@ -81,6 +81,51 @@ import WebAPI
             server.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\nhello")
             #expect(try await client.take(through: "hello").hasPrefix("HTTP/1.1 101 "))
             try await eventually("the end, on both sides") { client.isEnded && server.isEnded }
+        }
+    }
+
+    @Test @ReactorActor func `who may read answers from elsewhere is decided here, for upstreams as well`() async throws
+    {
+        let policy = AnswerPolicy(
+            crossOrigin: CrossOriginPolicy(origins: ["https://app.example"]),
+            compresses: true,
+            tellsTiming: false,
+            routes: []
+        )
+        for policy in [policy, nil] {
+            try await withProxy(policy: policy, route: { $0.isCached = true }) { proxy in
+                let client = try await proxy.connect()
+                let get = "GET /x HTTP/1.1\r\nHost: a\r\nOrigin: https://app.example\r\nAccept-Encoding: gzip\r\n\r\n"
+                client.send(get)
+                let server = try await proxy.upstream.accept()
+                _ = try await server.take(through: "\r\n\r\n")
+                let body = String(repeating: "a", count: 5000)
+                server.send(
+                    "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: X\r\n"
+                        + "Content-Type: text/plain\r\nCache-Control: max-age=60\r\nContent-Length: 5000\r\n\r\n\(body)"
+                )
+                // From the upstream, and from what is kept; as it came otherwise.
+                for round in 1...2 {
+                    if round == 2 { client.send(get) }
+                    let answer = try await client.takeResponse()
+                    #expect(answer.body == body)
+                    let allowed = answer.fields.filter { $0.name == "access-control-allow-origin" }.map(\.value)
+                    #expect(allowed == [policy == nil ? "*" : "https://app.example"])
+                    #expect((answer["access-control-expose-headers"] == "X") == (policy == nil))
+                }
+                // A preflight has no token, and is of no use to an upstream that does not decide.
+                client.send(
+                    "OPTIONS /x HTTP/1.1\r\nHost: a\r\nOrigin: https://app.example\r\n"
+                        + "Access-Control-Request-Method: PURGE\r\n\r\n"
+                )
+                if policy == nil {
+                    #expect(try await server.take(through: "\r\n\r\n").hasPrefix("OPTIONS /x "))
+                } else {
+                    let answer = try await client.takeResponse()
+                    #expect(answer.status == 204)
+                    #expect(answer["access-control-allow-methods"] == "PURGE")
+                }
+            }
         }
     }
 }
