@@ -3,7 +3,7 @@ internal import HTTPWire
 internal import JSONWire
 public import Postgres
 internal import Prices
-internal import Reactor
+public import Reactor
 internal import Service
 public import WebAPI
 
