@@ -1,22 +1,22 @@
-public import Admin
+internal import Admin
 internal import HTTPServer
 internal import JSONWire
-public import Postgres
+internal import Postgres
 internal import Prices
 internal import Reactor
-public import Redis
+internal import Redis
 internal import Service
 internal import Streams
-public import WebAPI
+internal import WebAPI
 
 /// What operators see of prices as they come, and do about those that were given up.
-public enum MarketConsole {
+enum MarketConsole {
     /// Longer payloads are cut.
     private static let payloadMax = 2000
 
     /// The stream of price events with its oldest dead letters, and the polling jobs, those that fail first.
     @ReactorActor
-    public static func sections(_ redis: RedisClient, _ database: PostgresPool) -> [ConsoleSection] {
+    static func sections(_ redis: RedisClient, _ database: PostgresPool) -> [ConsoleSection] {
         [
             ConsoleSection("events") { _ async throws(APIError) in
                 let counts = try await brokered { () async throws(RedisError) in try await count(redis) }
@@ -104,7 +104,7 @@ public enum MarketConsole {
 
     /// The routes of the admin listener.
     @ReactorActor
-    public static func routes(_ redis: RedisClient, audit: AuditLog) -> [Route] {
+    static func routes(_ redis: RedisClient, audit: AuditLog) -> [Route] {
         let letters = Self.letters(redis)
         return [
             replay.performed(as: "events.replay", in: audit, on: \.words) { choice async throws(APIError) in

@@ -1,23 +1,23 @@
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
-public import Postgres
+internal import Postgres
 internal import Prices
 internal import Reactor
 internal import Service
-public import WebAPI
+internal import WebAPI
 
 /// `GET /prices/history`, `/prices/bars` and `/prices/moving-average`, declared once for the roles that serve them.
-public enum PriceReadingRoutes {
+enum PriceReadingRoutes {
     /// The gateway's: checked, then relayed.
     @ReactorActor
-    public static func relayed(by api: Relay) -> [Route] {
+    static func relayed(by api: Relay) -> [Route] {
         [history.relayed(by: api), bars.relayed(by: api).tagged, movingAverage.relayed(by: api)]
     }
 
     /// The internal API's: checked, then answered from the database.
     @ReactorActor
-    public static func answered(from database: PostgresPool) -> [Route] {
+    static func answered(from database: PostgresPool) -> [Route] {
         let reader = PriceReader(database: database)
         return [
             history.answered { question, context async throws(APIError) in

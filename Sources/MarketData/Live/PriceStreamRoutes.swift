@@ -1,10 +1,10 @@
 internal import HTTPWire
 internal import JSONWire
-public import Logging
-public import Postgres
+internal import Logging
+internal import Postgres
 internal import Prices
 internal import Reactor
-public import Redis
+internal import Redis
 public import WebAPI
 
 /// What `GET /prices/stream` asks.
@@ -35,19 +35,19 @@ struct PriceStreamQuestion: Sendable {
 }
 
 /// `GET /prices/stream`, declared once for the roles that serve it, and the stream between them.
-public enum PriceStreamRoutes {
+enum PriceStreamRoutes {
     /// All symbols, for gateways.
     static let allPath = "/prices/stream/all"
 
     /// The gateway's: all clients are told from one stream of the internal API.
     @ReactorActor
-    public static func relayed(by api: Relay) -> LivePrices { LivePrices(from: UpstreamPrices(api)) }
+    static func relayed(by api: Relay) -> LivePrices { LivePrices(from: UpstreamPrices(api)) }
 
     /// The internal API's: what the database says.
     ///
     /// - Parameter redis: Of a connection on which workers say that there is something new.
     @ReactorActor
-    public static func answered(
+    static func answered(
         from database: PostgresPool,
         redis: RedisConfiguration,
         logger: Logger

@@ -1,17 +1,17 @@
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
-public import Postgres
+internal import Postgres
 internal import Prices
-public import Reactor
+internal import Reactor
 internal import Service
-public import WebAPI
+internal import WebAPI
 
 /// `/prices/poll` and `/prices/poll/{id}`, declared once for the roles that serve them.
-public enum PollingRoutes {
+enum PollingRoutes {
     /// The gateway's: checked, then relayed.
     @ReactorActor
-    public static func relayed(by api: Relay) -> [Route] {
+    static func relayed(by api: Relay) -> [Route] {
         [
             create.relayed(by: api), list.relayed(by: api), one.relayed(by: api), change.relayed(by: api),
             delete.relayed(by: api),
@@ -24,7 +24,7 @@ public enum PollingRoutes {
     ///   - maximum: Most jobs at once.
     ///   - hasProvider: Whether the configuration has a provider of a name.
     @ReactorActor
-    public static func answered(
+    static func answered(
         from database: PostgresPool,
         maximum: Int,
         hasProvider: @escaping @ReactorActor @Sendable (String) -> Bool
