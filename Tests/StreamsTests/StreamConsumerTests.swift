@@ -122,6 +122,25 @@ final class StreamFixture {
         for consumer in consumers { await consumer.stop(within: .seconds(5)) }
     }
 
+    @Test @ReactorActor func `a consumer that cannot work leaves the entries to others, and takes part when it can`()
+        async throws
+    {
+        let fixture = try await StreamFixture()
+        let idle = RecordingHandler()
+        let unable = fixture.consumer("a", idle)
+        unable.canWork = { false }
+        let able = fixture.consumer("b")
+        let names = (1...50).map(String.init)
+        for name in names { try await fixture.add(name) }
+        try await eventually("all are handled") { fixture.handler.handled.count >= 50 }
+        #expect(idle.handled == [])
+        await able.stop(within: .seconds(5))
+        try await fixture.add("late")
+        unable.canWork = { true }
+        try await eventually("the last one is handled") { idle.handled == ["late"] }
+        await unable.stop(within: .seconds(5))
+    }
+
     @Test @ReactorActor func `an entry that fails three times is a dead letter, with what was wrong`() async throws {
         let fixture = try await StreamFixture()
         fixture.handler.verdicts["poison"] = .failed("it is poison")
