@@ -179,9 +179,19 @@ import Testing
         #"{"keys":[{"kty":"oct","k":"AAAA"}]}"#, #"{"keys":[]}"#, #"{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}"#,
         #"{"keys":[{"kty":"oct","use":"enc","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#,
         #"{"keys":[{"kty":"oct","alg":"HS512","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#,
+        #"{"keys":[{"kty":"oct","key_ops":["sign"],"k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#,
     ])
     func `keys that are weak, or for something else, are none`(jwks: String) async throws {
         await #expect(throws: TokenKeys.Fault.noKeys) { try await TokenKeys(parsing: Array(jwks.utf8)) }
+    }
+
+    @Test func `two keys of an algorithm have names that differ`() async throws {
+        func set(_ first: String, _ second: String) -> [UInt8] {
+            let rest = #""kty":"oct","key_ops":["sign","verify"],"k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA""#
+            return Array(#"{"keys":[{"kid":"\#(first)",\#(rest)},{"kid":"\#(second)",\#(rest)}]}"#.utf8)
+        }
+        await #expect(throws: TokenKeys.Fault.sameNames) { try await TokenKeys(parsing: set("a", "a")) }
+        _ = try await TokenKeys(parsing: set("a", "b"))
     }
 
     @Test func `a name is needed where there are two keys of an algorithm`() async throws {

@@ -46,6 +46,10 @@ public struct TokenKey: Sendable {
     /// Reads a JSON Web Key; nil for one that is not for verifying tokens, or of a kind that is not known here.
     init?(_ jwk: JSONValue) async {
         if let use = jwk["use"], use.string != "sig" { return nil }
+        // RFC 7517 §4.3.
+        if let operations = jwk["key_ops"], operations.array?.contains(where: { $0.string == "verify" }) != true {
+            return nil
+        }
         guard let algorithm = Self.algorithm(jwk) else { return nil }
         if let stated = jwk["alg"]?.string, stated != algorithm.rawValue { return nil }
         func text(_ name: String) -> String? { jwk[name]?.string }
@@ -109,7 +113,7 @@ public struct TokenKeys: Sendable {
 
     /// Why there are no keys.
     public enum Fault: Error, Hashable, Sendable, CustomStringConvertible {
-        case notJWKS, noKeys, tooManyKeys
+        case notJWKS, noKeys, tooManyKeys, sameNames
 
         /// What is wrong, to follow the name of the file or the URL.
         public var description: String {
@@ -117,6 +121,7 @@ public struct TokenKeys: Sendable {
             case .notJWKS: "is not a JSON Web Key Set"
             case .noKeys: "has no key for HS256 (32 bytes or more), RS256 (2048 bits or more), ES256 or EdDSA"
             case .tooManyKeys: "has more than 64 keys"
+            case .sameNames: "has two keys of one algorithm with the same kid"
             }
         }
     }
@@ -138,6 +143,8 @@ public struct TokenKeys: Sendable {
         var keys: [TokenKey] = []
         for jwk in list { if let key = await TokenKey(jwk) { keys.append(key) } }
         guard !keys.isEmpty else { throw .noKeys }
+        let names = keys.compactMap { key in key.id.map { [key.algorithm.rawValue, $0] } }
+        guard Set(names).count == names.count else { throw .sameNames }
         self.keys = keys
     }
 
