@@ -188,7 +188,10 @@ public final class HTTPServer {
         // A client whose connection the kernel is completing at this moment believes that it is connected: closing the
         // listener under it would be a reset. So the listeners go on for a moment.
         try? await Reactor.sleep(for: min(limit, Self.lastAcceptTime))
-        for listener in listeners { acceptConnections(from: listener, atMost: .max) }
+        for listener in listeners {
+            listener.refuseNewcomers()
+            acceptConnections(from: listener, atMost: .max)
+        }
         stopListening()
         guard !isEmpty else { return }
 

@@ -46,6 +46,13 @@ final class Listener {
     /// Goes on accepting.
     func resume() { watcher?.start() }
 
+    /// Lets nobody else into the kernel's queue, so that what is accepted now is the last: between that and the close, a
+    /// process that is not given the processor would have others wait there, and be cut.
+    func refuseNewcomers() {
+        guard file == nil else { return removeFile() }
+        Sockets.narrowQueue(of: descriptor.number)
+    }
+
     /// Removes the file of a Unix-domain socket; the socket itself closes with this object.
     func removeFile() { file?.remove() }
 }

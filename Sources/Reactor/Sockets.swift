@@ -44,6 +44,11 @@ public enum Sockets {
         return descriptor
     }
 
+    /// Keeps a listening TCP socket's queue to one connection from now on; those that are in it already stay (listen(2)).
+    ///
+    /// Whoever finds it full hears nothing, and the kernel there asks again after a second.
+    public static func narrowQueue(of listener: CInt) { _ = Glibc.listen(listener, 0) }
+
     /// Starts to connect; the socket becomes writable when the attempt has ended, see ``pendingError(_:)``.
     public static func connect(to address: SocketAddress) throws(SystemError) -> FileDescriptor {
         let descriptor = try make(address.family)
