@@ -46,8 +46,8 @@ final class Listener {
     /// Goes on accepting.
     func resume() { watcher?.start() }
 
-    /// Lets nobody else into the kernel's queue, so that what is accepted now is the last: between that and the close, a
-    /// process that is not given the processor would have others wait there, and be cut.
+    /// Lets nobody else into the kernel's queue, so that what is accepted now is the last: between that and the close,
+    /// a process that is not given the processor would have others wait there, and be cut.
     func refuseNewcomers() {
         guard file == nil else { return removeFile() }
         Sockets.narrowQueue(of: descriptor.number)

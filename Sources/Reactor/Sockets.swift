@@ -44,7 +44,7 @@ public enum Sockets {
         return descriptor
     }
 
-    /// Keeps a listening TCP socket's queue to one connection from now on; those that are in it already stay (listen(2)).
+    /// Keeps a listening TCP socket's queue to one connection from now on; those that are in it stay (listen(2)).
     ///
     /// Whoever finds it full hears nothing, and the kernel there asks again after a second.
     public static func narrowQueue(of listener: CInt) { _ = Glibc.listen(listener, 0) }

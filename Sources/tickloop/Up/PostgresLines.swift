@@ -19,7 +19,8 @@ struct PostgresLines {
         "the database system is starting up", "the database system is shutting down",
         "the database system is not yet accepting connections", "the database system is in recovery mode",
         "terminating connection due to administrator command", "terminating connection due to unexpected postmaster",
-        "could not send data to client: Broken pipe", "connection to client lost",
+        "could not send data to client: Broken pipe", "could not receive data from client: Connection reset by peer",
+        "connection to client lost",
     ]
 
     private var reminders: [String: Reminder] = [:]
