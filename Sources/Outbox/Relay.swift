@@ -204,7 +204,10 @@ public final class Relay {
 
     // MARK: Claims
 
-    private static let columns = "id, key, sequence_key, payload, attempts, uncertain_ms, is_final"
+    private static let columns = """
+        id, key, sequence_key, payload, attempts, uncertain_ms, is_final,
+        (extract(epoch from clock_timestamp()) * 1000000)::bigint
+        """
     private static let claimStatement = PostgresStatement("select \(columns) from outbox_claim($1, $2, $3, $4)")
     private static let takeOverStatement = PostgresStatement("select \(columns) from outbox_take_over($1, $2, $3)")
 
@@ -215,7 +218,7 @@ public final class Relay {
         let start = Reactor.now
         ask(Self.claimStatement, parameters) { [self] result in
             claimTimes.observe(Reactor.now - start)
-            let messages = messages(result)
+            let messages = messages(result, askedAt: start)
             perform { $0.claimed(generation, messages, now: $1) }
         }
     }
@@ -224,22 +227,26 @@ public final class Relay {
         let parameters: [PostgresParameter] = [
             .text(destination.name), .text(owners[generation] ?? ""), .int64(Int64(maximum)),
         ]
+        let start = Reactor.now
         ask(Self.takeOverStatement, parameters) { [self] result in
-            let messages = messages(result)
+            let messages = messages(result, askedAt: start)
             perform { $0.tookOver(generation, messages, now: $1) }
         }
     }
 
-    private func messages(_ result: Result<PostgresResult, PostgresError>) -> [RelayMessage]? {
+    private func messages(
+        _ result: Result<PostgresResult, PostgresError>,
+        askedAt start: Instant
+    ) -> [RelayMessage]? {
         switch result {
         case .failure(let error):
             logger.debug("nothing was claimed", metadata: ["reason": "\(error)"])
             return error.mayHaveHappened ? nil : []
         case .success(let rows):
             return (0..<rows.count).compactMap { row in
-                guard let id = rows.int64(row, 0), let key = rows.text(row, 1), let payload = rows.text(row, 3) else {
-                    return nil
-                }
+                guard let id = rows.int64(row, 0), let key = rows.text(row, 1), let payload = rows.text(row, 3),
+                    let time = rows.int64(row, 7)
+                else { return nil }
                 var message = RelayMessage(
                     id: id,
                     isFinal: rows.bool(row, 6) ?? false,
@@ -249,7 +256,7 @@ public final class Relay {
                     attempts: Int(rows.int64(row, 4) ?? 0),
                     uncertainSince: rows.int64(row, 5).map { Reactor.now - .milliseconds($0) }
                 )
-                destination.prepare(&message)
+                destination.prepare(&message, at: DatabaseMoment(unixTime: .microseconds(time), askedAt: start))
                 return message
             }
         }

@@ -106,8 +106,9 @@ public enum SettleOutcome: Hashable, Sendable {
 public protocol RelayDestination: AnyObject {
     /// Its name in the table.
     var name: String { get }
-    /// Reads what the machine has to know from the payload: ``RelayMessage/sendUntil``.
-    func prepare(_ message: inout RelayMessage)
+    /// Reads what the machine has to know from the payload: ``RelayMessage/sendUntil``, counted from the moment of the
+    /// claim.
+    func prepare(_ message: inout RelayMessage, at moment: DatabaseMoment)
     /// Sends a message, once; never again by itself.
     func send(_ message: RelayMessage, deadline: Instant) async -> SendOutcome
     /// Asks whether a message has arrived.

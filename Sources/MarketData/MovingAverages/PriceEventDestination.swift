@@ -36,7 +36,7 @@ final class PriceEventDestination: RelayDestination {
         self.logger = logger
     }
 
-    func prepare(_ message: inout RelayMessage) {}
+    func prepare(_ message: inout RelayMessage, at moment: DatabaseMoment) {}
 
     func send(_ message: RelayMessage, deadline: Instant) async -> SendOutcome {
         guard let event = PriceEvent(payload: message.payload) else {

@@ -26,9 +26,9 @@ final class ExchangeDestination: RelayDestination {
         self.logger = logger
     }
 
-    func prepare(_ message: inout RelayMessage) {
+    func prepare(_ message: inout RelayMessage, at moment: DatabaseMoment) {
         guard let text = Self.members(message)?["expires_at"]?.string, let expiry = Timestamp(text) else { return }
-        message.sendUntil = Reactor.now + (expiry.unixTime - Reactor.unixTime)
+        message.sendUntil = moment.instant(of: expiry.unixTime)
     }
 
     func send(_ message: RelayMessage, deadline: Instant) async -> SendOutcome {
