@@ -219,7 +219,7 @@ def start_contestants(options, system):
         else:
             say(f"without the floor: there is no {options.floor}")
     if "nginx" in wanted:
-        yield from contestants.nginx(system)
+        yield from contestants.nginx_contestants(system)
     if "fastapi" in wanted:
         if contestants.peer_folder().exists():
             yield contestants.fastapi(system)

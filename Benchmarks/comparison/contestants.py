@@ -3,11 +3,11 @@
 import json
 import os
 import random
-import shutil
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
+from . import nginx
 from .load import wrk
 from .processes import Failure, ProcessTree, fetch, free_ports, is_answering
 from .system import FIRST_ASKED_DAY, LAST_ASKED_DAY
@@ -127,31 +127,18 @@ def floor(system, source):
 
 # nginx, with one worker process: what a gateway costs that does the least
 
-NGINX_CONFIGURATION = """
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log stderr warn;
-{user}
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
+RETURNING = """
     default_type application/json;
-    keepalive_requests 1000000000;
-    keepalive_timeout 75s;
-    client_body_temp_path {folder}/temp;
-    proxy_temp_path {folder}/temp;
-    fastcgi_temp_path {folder}/temp;
-    uwsgi_temp_path {folder}/temp;
-    scgi_temp_path {folder}/temp;
+    server {{
+        listen 127.0.0.1:{port} backlog=1024;
+        location / {{ return 200 '{body}'; }}
+    }}
+"""
+PROXYING = """
     upstream api {{
         server {api};
         keepalive 256;
         keepalive_requests 1000000000;
-    }}
-    server {{
-        listen 127.0.0.1:{return_port} backlog=1024;
-        location / {{ return 200 '{body}'; }}
     }}
     server {{
         listen 127.0.0.1:{proxy_port} backlog=1024;
@@ -161,28 +148,23 @@ http {{
             proxy_set_header Connection "";
         }}
     }}
-}}
 """
 
 
-def nginx(system):
-    """Two contestants in one process: a fixed text of the same size, and our own API behind proxy_pass."""
+def nginx_contestants(system):
+    """Two in one process: a fixed text of the same size, and our own API behind proxy_pass."""
     return_port, proxy_port = free_ports(2)
-    folder = system.folder / "nginx"
-    folder.mkdir()
-    # The socket of the API is ours alone.
-    user = "user root;" if os.geteuid() == 0 else ""
-    configuration = NGINX_CONFIGURATION.format(
-        folder=folder,
-        user=user,
+    command = nginx.command(
+        system.folder / "nginx",
+        RETURNING + PROXYING,
+        # The socket of the API is ours alone.
+        main="user root;" if os.geteuid() == 0 else "",
         api=system.api_address,
         body=system.answer(*FIXED_RANGE).decode(),
-        return_port=return_port,
+        port=return_port,
         proxy_port=proxy_port,
     )
-    (folder / "nginx.conf").write_text(configuration)
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
-    child = system.start("nginx", [program, "-p", folder, "-c", folder / "nginx.conf"])
+    child = system.start("nginx", command)
     answering, proxying = (f"http://127.0.0.1:{port}" for port in (return_port, proxy_port))
     child.wait_until_answering(answering)
     gateway = {"gateway": ProcessTree(child.pid)}
@@ -195,16 +177,8 @@ def nginx(system):
 
 def nginx_text(system, name, body):
     """nginx that answers the same text to everything."""
-    (port, unused) = free_ports(2)
-    folder = system.folder / name
-    folder.mkdir()
-    (folder / "nginx.conf").write_text(
-        NGINX_CONFIGURATION.format(
-            folder=folder, user="", api=f"127.0.0.1:{unused}", body=body, return_port=port, proxy_port=unused
-        )
-    )
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
-    child = system.start(name, [program, "-p", folder, "-c", folder / "nginx.conf"])
+    (port,) = free_ports(1)
+    child = system.start(name, nginx.command(system.folder / name, RETURNING, body=body, port=port))
     child.wait_until_answering(f"http://127.0.0.1:{port}")
     return Contestant("nginx return 200", f"http://127.0.0.1:{port}", {"gateway": ProcessTree(child.pid)})
 

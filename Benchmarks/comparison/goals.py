@@ -10,7 +10,7 @@ from statistics import median
 from .contestants import FIXED_RANGE, ours
 from .load import Ranges, open_loop, wrk
 from .processes import Failure, ProcessTree, free_ports, say
-from .report import Goal, mebibytes, milliseconds, number, spread, table
+from .report import Goal, mebibytes, milliseconds, number, spread
 from .system import FIRST_DAY, LAST_DAY, System
 from .throughput import alternate
 

@@ -1,6 +1,5 @@
 """Prices: answers about the latest, events from their commit to the moving average, bars, and imports."""
 
-import json
 import shutil
 import time
 from statistics import median

@@ -74,6 +74,9 @@ class Child:
     def wait_until_answering(self, url, patience=30):
         self.wait_until(lambda: is_answering(url), f"answer to {url}", patience)
 
+    def wait_until_listening(self, port, patience=30):
+        self.wait_until(lambda: is_listening(port), f"open port {port}", patience)
+
     def last_lines(self, count=15):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
 
@@ -81,6 +84,14 @@ class Child:
 def is_answering(url):
     try:
         return fetch(url)[0] == 200
+    except OSError:
+        return False
+
+
+def is_listening(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
     except OSError:
         return False
 

@@ -3,7 +3,6 @@
 import json
 import os
 import selectors
-import shutil
 import socket
 import subprocess
 import sys
@@ -11,9 +10,10 @@ import time
 from pathlib import Path
 from statistics import median
 
+from . import nginx
 from .contestants import Contestant
 from .load import Sample, run_generator
-from .processes import Failure, ProcessTree, fetch, free_ports, is_answering, say
+from .processes import Failure, ProcessTree, fetch, free_ports, is_answering
 from .report import Goal, milliseconds, number, spread
 
 HERE = Path(__file__).resolve().parents[1]
@@ -28,45 +28,18 @@ SOCKETS = 32
 
 # Answers from memory: what is measured is who passes on.
 UPSTREAM = """
-daemon off;
-worker_processes 1;
-pid {folder}/upstream.pid;
-error_log stderr crit;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
     sendfile on;
-    keepalive_requests 1000000000;
     open_file_cache max=100;
-    client_body_temp_path {folder}/temp;
-    proxy_temp_path {folder}/temp;
-    fastcgi_temp_path {folder}/temp;
-    uwsgi_temp_path {folder}/temp;
-    scgi_temp_path {folder}/temp;
     server {{
         listen 127.0.0.1:{port} backlog=1024;
         root {folder}/files;
         location /cached/ {{ alias {folder}/files/; add_header Cache-Control max-age=3600; }}
     }}
-}}
 """
 
 PROXY = """
-daemon off;
-worker_processes 1;
-pid {folder}/proxy.pid;
-error_log stderr crit;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
-    keepalive_requests 1000000000;
     client_max_body_size 0;
     map $http_upgrade $hop {{ default ""; websocket upgrade; }}
-    client_body_temp_path {folder}/temp;
-    proxy_temp_path {folder}/temp;
-    fastcgi_temp_path {folder}/temp;
-    uwsgi_temp_path {folder}/temp;
-    scgi_temp_path {folder}/temp;
     proxy_cache_path {folder}/cache keys_zone=all:16m use_temp_path=off;
     upstream all {{ server 127.0.0.1:{upstream}; keepalive 256; keepalive_requests 1000000000; }}
     proxy_http_version 1.1;
@@ -85,7 +58,6 @@ http {{
             proxy_set_header Upgrade $http_upgrade;
         }}
     }}
-}}
 """
 
 OURS = """
@@ -102,25 +74,12 @@ upstreams = ["http://127.0.0.1:{sockets}"]
 """
 
 
-def start_nginx(bench, name, text, **values):
+def start_nginx(bench, name, http, **values):
     (port,) = free_ports(1)
-    folder = bench.folder / name
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o777)
-    (folder / "nginx.conf").write_text(text.format(folder=folder, port=port, **values))
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
-    child = bench.system.start(name, [program, "-p", folder, "-c", folder / "nginx.conf"])
+    child = bench.system.start(name, nginx.command(bench.folder / name, http, port=port, **values))
     url = f"http://127.0.0.1:{port}"
     child.wait_until(lambda: is_answering(f"{url}/100B"), "answer")
     return url, port, child
-
-
-def is_listening(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        return True
-    except OSError:
-        return False
 
 
 def start(bench):
@@ -137,22 +96,22 @@ def start(bench):
     (sockets,) = free_ports(1)
     environment = {**os.environ, "PYTHONPATH": str(HERE)}
     child = bench.system.start("sockets", [sys.executable, "-B", "-m", __name__, sockets], environment)
-    child.wait_until(lambda: is_listening(sockets), "open port")
+    child.wait_until_listening(sockets)
     url, _, child = start_nginx(bench, "proxy", PROXY, upstream=upstream, sockets=sockets)
-    nginx = Contestant("nginx", url, {"gateway": ProcessTree(child.pid)})
+    theirs = Contestant("nginx", url, {"gateway": ProcessTree(child.pid)})
     (port,) = free_ports(1)
     # Statistics are on, as always: they go to the queue of the system.
     config = bench.folder / "gateway.toml"
     config.write_text(OURS.format(upstream=upstream, sockets=sockets))
     gateway = bench.system.copy("gateway", "gateway-proxy", port, config=config)
     ours = Contestant("ours", f"http://127.0.0.1:{port}", {"gateway": ProcessTree(gateway.pid)})
-    for each in (ours, nginx):
+    for each in (ours, theirs):
         for name, size in SIZES.items():
             for path in ("", "cached/"):
                 status, body = fetch(f"{each.url}/{path}{name.replace(' ', '')}")
                 if status != 200 or len(body) != size:
                     raise Failure(f"{each.name} answers {name} with {status} and {len(body)} bytes")
-    return [ours, nginx]
+    return [ours, theirs]
 
 
 def sample(contestant, path, seconds):

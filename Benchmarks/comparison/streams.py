@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 from statistics import median
 
+from . import nginx
 from .processes import Failure, ProcessTree, free_ports, say
 from .report import Goal, milliseconds, number
 
@@ -11,18 +12,12 @@ SOURCE = Path(__file__).resolve().parents[1] / "fanout/fanout.c"
 CLIENTS = 10_000
 NCHAN_MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 NCHAN = """
-load_module {module};
-daemon off; master_process off; worker_processes 1; pid {folder}/nchan.pid; error_log {folder}/nchan.error warn;
-worker_rlimit_nofile {descriptors};
-events {{ worker_connections 16000; }}
-http {{
-    access_log off; client_body_temp_path {folder}/nchan.body; nchan_shared_memory_size 256M;
+    nchan_shared_memory_size 256M;
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         location = /publish {{ nchan_publisher; nchan_channel_id prices; nchan_message_buffer_length 1; }}
         location = /subscribe {{ nchan_subscriber eventsource; nchan_channel_id prices; }}
     }}
-}}
 """
 
 
@@ -64,11 +59,10 @@ def streams(bench):
 
 
 def nchan(bench, folder, port):
-    text = NCHAN.format(module=NCHAN_MODULE, folder=folder, port=port, descriptors=16_000)
-    file = folder / "nchan.conf"
-    file.write_text(text)
-    child = bench.system.start("nchan", ["/usr/sbin/nginx", "-p", folder, "-c", file])
-    child.wait_until((folder / "nchan.pid").exists, "pid file")
+    main = f"load_module {NCHAN_MODULE}; master_process off; worker_rlimit_nofile 16000;"
+    command = nginx.command(folder / "nchan", NCHAN, main, connections=16_000, port=port)
+    child = bench.system.start("nchan", command)
+    child.wait_until_listening(port)
     return child
 
 

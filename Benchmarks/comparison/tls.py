@@ -1,7 +1,6 @@
 """The front door: new, kept and idle TLS connections beside nginx, and what a token costs that is remembered."""
 
 import json
-import shutil
 import socket
 import ssl
 import time
@@ -9,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
+from . import nginx
 from .contestants import FIXED_RANGE, Contestant
 from .load import run_generator
 from .processes import Failure, ProcessTree, free_ports, say
@@ -23,25 +23,10 @@ ANSWER = '{"status":"ok"}'
 KEYS = {"P-256": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "RSA 2048": ["rsa:2048"]}
 
 NGINX = """
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log stderr warn;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
     default_type application/json;
-    keepalive_requests 1000000000;
-    keepalive_timeout 75s;
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache off;
-    client_body_temp_path {folder}/temp;
-    proxy_temp_path {folder}/temp;
-    fastcgi_temp_path {folder}/temp;
-    uwsgi_temp_path {folder}/temp;
-    scgi_temp_path {folder}/temp;
     {servers}
-}}
 """
 NGINX_SERVER = """
     server {{
@@ -77,26 +62,14 @@ def ours(system, pairs):
         yield kind, Contestant("ours", f"https://127.0.0.1:{secure}/health", {"server": ProcessTree(gateway.pid)})
 
 
-def nginx(system, pairs):
-    """One process with a port for each kind of key."""
-    folder = system.folder / "nginx-tls"
-    folder.mkdir()
+def theirs(system, pairs):
+    """One nginx with a port for each kind of key."""
     ports = dict(zip(pairs, free_ports(len(pairs))))
     servers = "".join(NGINX_SERVER.format(port=ports[kind], pair=pairs[kind], answer=ANSWER) for kind in pairs)
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, servers=servers))
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
-    child = system.start("nginx-tls", [program, "-p", folder, "-c", folder / "nginx.conf"])
+    child = system.start("nginx-tls", nginx.command(system.folder / "nginx-tls", NGINX, servers=servers))
     for kind, port in ports.items():
-        child.wait_until(lambda port=port: is_open(port), "open port")
+        child.wait_until_listening(port)
         yield kind, Contestant("nginx", f"https://127.0.0.1:{port}/health", {"server": ProcessTree(child.pid)})
-
-
-def is_open(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    except OSError:
-        return False
 
 
 def ask(contestant, seconds, *fields):
@@ -139,7 +112,7 @@ def tls(bench):
     system = bench.system
     pairs = certificates(system)
     sides = {}
-    for kind, contestant in [*ours(system, pairs), *nginx(system, pairs)]:
+    for kind, contestant in [*ours(system, pairs), *theirs(system, pairs)]:
         sides.setdefault(kind, []).append(contestant)
     rows, goals, results = [], [], {}
     for kind, each in sides.items():

@@ -3,8 +3,8 @@ ways, forwarding fields, upgrades, and a cache where it has one."""
 
 import os
 import shutil
-import socket
 
+from comparison.nginx import command as nginx_command
 from comparison.processes import Child, Failure, free_ports
 
 # One loop each; the path of a check is the same for all.
@@ -19,19 +19,7 @@ host = "keep"
 """
 
 NGINX = """
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log stderr crit;
-events {{ worker_connections 4096; }}
-http {{
-    access_log off;
     server_tokens off;
-    client_body_temp_path {folder}/temp;
-    proxy_temp_path {folder}/temp;
-    fastcgi_temp_path {folder}/temp;
-    uwsgi_temp_path {folder}/temp;
-    scgi_temp_path {folder}/temp;
     proxy_cache_path {folder}/cache keys_zone=all:16m;
     proxy_cache_key $scheme$http_host$request_uri;
     client_max_body_size 0;
@@ -57,7 +45,6 @@ http {{
             {cache}
         }}
     }}
-}}
 """
 
 HAPROXY = """
@@ -148,12 +135,8 @@ def ours(program, cache=True):
 
 
 def nginx(folder, port, upstream, cache=False):
-    (folder / "nginx.conf").write_text(
-        NGINX.format(
-            folder=folder, port=port, upstream=upstream, cache="proxy_cache all; proxy_cache_lock on;" if cache else ""
-        )
-    )
-    return ["/usr/sbin/nginx", "-p", folder, "-c", folder / "nginx.conf"]
+    used = "proxy_cache all; proxy_cache_lock on;" if cache else ""
+    return nginx_command(folder, NGINX, port=port, upstream=upstream, cache=used)
 
 
 def haproxy(folder, port, upstream, cache=False):
@@ -214,14 +197,7 @@ def start(scope, name, command, folder, upstream):
     os.chmod(folder, 0o777)
     child = scope.enter_context(Child(name, command(folder, port, upstream), folder / "log.txt"))
 
-    def is_listening():
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return True
-        except OSError:
-            return False
-
-    child.wait_until(is_listening, "open port")
+    child.wait_until_listening(port)
     if child.process.poll() is not None:
         raise Failure(f"{name} ended:\n{child.last_lines()}")
     return ("127.0.0.1", port), child
