@@ -63,10 +63,7 @@ struct AdminPauseCommand: ParsableCommand {
     @OptionGroup var tool: AdminTool
 
     func run() throws {
-        try tool.run(AdminTool.Question(method: .post, target: "/admin/queue/pause")) { _ in
-            Terminal.say("paused")
-            return 0
-        }
+        try tool.run(AdminTool.Question(method: .post, target: "/admin/queue/pause"), done: "paused")
     }
 }
 
@@ -75,10 +72,7 @@ struct AdminResumeCommand: ParsableCommand {
     @OptionGroup var tool: AdminTool
 
     func run() throws {
-        try tool.run(AdminTool.Question(method: .post, target: "/admin/queue/resume")) { _ in
-            Terminal.say("resumed")
-            return 0
-        }
+        try tool.run(AdminTool.Question(method: .post, target: "/admin/queue/resume"), done: "resumed")
     }
 }
 
@@ -94,10 +88,15 @@ struct AdminLetterChoice: ParsableArguments {
         guard all != (id != nil) else { throw ValidationError("Say either an id or --all.") }
     }
 
-    func question(_ verb: String) -> AdminTool.Question {
+    /// Has it done, and says to how many.
+    func perform(_ verb: String, done: String, _ tool: AdminTool) throws {
         let body: JSONValue = if let id { ["id": .string(id)] } else { ["all": true] }
         let path = kind == .tasks ? "queue" : "events"
-        return AdminTool.Question(method: .post, target: "/admin/\(path)/dead/\(verb)", body: body)
+        let question = AdminTool.Question(method: .post, target: "/admin/\(path)/dead/\(verb)", body: body)
+        try tool.run(question) { answer in
+            Terminal.say("\(answer[done]?.integer ?? 0) \(done)")
+            return 0
+        }
     }
 }
 
@@ -109,12 +108,7 @@ struct AdminReplayCommand: ParsableCommand {
     @OptionGroup var choice: AdminLetterChoice
     @OptionGroup var tool: AdminTool
 
-    func run() throws {
-        try tool.run(choice.question("replay")) { answer in
-            Terminal.say("\(answer["replayed"]?.integer ?? 0) replayed")
-            return 0
-        }
-    }
+    func run() throws { try choice.perform("replay", done: "replayed", tool) }
 }
 
 struct AdminDropCommand: ParsableCommand {
@@ -125,12 +119,7 @@ struct AdminDropCommand: ParsableCommand {
     @OptionGroup var choice: AdminLetterChoice
     @OptionGroup var tool: AdminTool
 
-    func run() throws {
-        try tool.run(choice.question("drop")) { answer in
-            Terminal.say("\(answer["dropped"]?.integer ?? 0) dropped")
-            return 0
-        }
-    }
+    func run() throws { try choice.perform("drop", done: "dropped", tool) }
 }
 
 struct AdminOrderCommand: ParsableCommand {
@@ -158,10 +147,6 @@ struct AdminOrderCommand: ParsableCommand {
             target: "/admin/orders/\(id.percentEncoded)/\(deed.rawValue)",
             body: reason.map { ["reason": .string($0)] }
         )
-        let (deed, id) = (deed, id)
-        try tool.run(question) { _ in
-            Terminal.say("\(id): \(deed.rawValue) done")
-            return 0
-        }
+        try tool.run(question, done: "\(id): \(deed.rawValue) done")
     }
 }

@@ -39,6 +39,14 @@ struct AdminTool: ParsableArguments {
         Glibc.exit(Reactor.run { await Self.ask(base, question, as: name, token, show) })
     }
 
+    /// The same where nothing but that it is done is to be said.
+    func run(_ question: Question, done: String) throws -> Never {
+        try run(question) { _ in
+            Terminal.say(done)
+            return 0
+        }
+    }
+
     /// Where the listener is, and as what it is asked.
     private struct Base: Sendable {
         let endpoint: Endpoint

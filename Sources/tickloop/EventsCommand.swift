@@ -35,23 +35,30 @@ struct DeadEventChoice: ParsableArguments {
         if let id, StreamPosition(id) == nil { throw ValidationError("\(id) is not the id of a dead event.") }
     }
 
-    /// Does the same to one or all, and says so.
-    @ReactorActor
-    func perform(
-        _ verb: String,
-        one: (StreamPosition) async throws(RedisError) -> Bool,
-        all: () async throws(RedisError) -> Int
-    ) async throws(RedisError) -> CInt {
-        guard let id = id.flatMap({ StreamPosition($0) }) else {
-            Terminal.say("\(try await all()) \(verb)")
+    /// What is done with them.
+    enum Deed: String {
+        case replay = "replayed"
+        case drop = "dropped"
+    }
+
+    /// Does it to one or all, and says so.
+    func perform(_ deed: Deed, _ tool: EventsTool) throws {
+        let id = id.flatMap { StreamPosition($0) }
+        try tool.run { letters throws(RedisError) in
+            let count =
+                switch (deed, id) {
+                case (.replay, let id?): try await letters.replay(id) ? 1 : 0
+                case (.replay, nil): try await letters.replayAll()
+                case (.drop, let id?): try await letters.drop(id) ? 1 : 0
+                case (.drop, nil): try await letters.dropAll()
+                }
+            if let id, count == 0 {
+                Terminal.complain("There is no dead event \(id).")
+                return 1
+            }
+            Terminal.say("\(count) \(deed.rawValue)")
             return 0
         }
-        guard try await one(id) else {
-            Terminal.complain("There is no dead event \(id).")
-            return 1
-        }
-        Terminal.say("1 \(verb)")
-        return 0
     }
 }
 
@@ -94,16 +101,7 @@ struct EventsReplayCommand: ParsableCommand {
     @OptionGroup var tool: EventsTool
     @OptionGroup var choice: DeadEventChoice
 
-    func run() throws {
-        let choice = choice
-        try tool.run { letters throws(RedisError) in
-            try await choice.perform("replayed") { id throws(RedisError) in
-                try await letters.replay(id)
-            } all: { () throws(RedisError) in
-                try await letters.replayAll()
-            }
-        }
-    }
+    func run() throws { try choice.perform(.replay, tool) }
 }
 
 struct EventsDropCommand: ParsableCommand {
@@ -114,14 +112,5 @@ struct EventsDropCommand: ParsableCommand {
     @OptionGroup var tool: EventsTool
     @OptionGroup var choice: DeadEventChoice
 
-    func run() throws {
-        let choice = choice
-        try tool.run { letters throws(RedisError) in
-            try await choice.perform("dropped") { id throws(RedisError) in
-                try await letters.drop(id)
-            } all: { () throws(RedisError) in
-                try await letters.dropAll()
-            }
-        }
-    }
+    func run() throws { try choice.perform(.drop, tool) }
 }

@@ -39,15 +39,7 @@ struct OrdersTool: ParsableArguments {
     }
 
     /// Shows a table, or says in words that it is empty.
-    func show(_ table: Listing, empty: String) {
-        if json {
-            for line in table.json { Terminal.say(line) }
-        } else if table.rows.isEmpty {
-            Terminal.say(empty)
-        } else {
-            for line in table.lines { Terminal.say(line) }
-        }
-    }
+    func show(_ table: Listing, empty: String) { Terminal.show(table, asJSON: json, empty: empty) }
 
     private static func words(_ error: OrderAdministrationError) -> String {
         switch error {

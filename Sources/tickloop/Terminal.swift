@@ -1,3 +1,4 @@
+import Basics
 import Glibc
 
 /// What the commands say to the person at the terminal.
@@ -10,6 +11,11 @@ enum Terminal {
     /// - Returns: Whether they could be written.
     @discardableResult
     static func say(_ text: String) -> Bool { write(text, to: STDOUT_FILENO) }
+
+    /// Writes a table for people, or an object a line for programs; `empty` says to people that there are no rows.
+    static func show(_ table: Listing, asJSON: Bool, empty: String) {
+        for line in asJSON ? table.json : table.rows.isEmpty ? [empty] : table.lines { say(line) }
+    }
 
     /// Writes lines to standard error.
     static func complain(_ text: String) { write(text, to: STDERR_FILENO) }

@@ -37,15 +37,7 @@ struct QueueTool: ParsableArguments {
 
 extension QueueTool {
     /// Shows rows, or says in words that there are none.
-    func show(_ listing: Listing, empty: String) {
-        if json {
-            for line in listing.json { Terminal.say(line) }
-        } else if listing.rows.isEmpty {
-            Terminal.say(empty)
-        } else {
-            for line in listing.lines { Terminal.say(line) }
-        }
-    }
+    func show(_ listing: Listing, empty: String) { Terminal.show(listing, asJSON: json, empty: empty) }
 
     /// Says what was done: `words`, or the members of an object.
     func say(_ words: String, _ members: (inout JSONWriter) -> Void) {
