@@ -15,8 +15,7 @@ public final class RateRulesFollower {
     private let logger: Logger
     private var configured: [RateRule]
     private var changes: [RateRule] = []
-    private var isReading = false
-    private var mustReadAgain = false
+    private var lookout: Lookout?
     private var retry: Timer?
 
     /// - Parameters:
@@ -33,6 +32,7 @@ public final class RateRulesFollower {
             purpose: ":limits",
             logger: logger
         )
+        lookout = Lookout { [weak self] in await self?.readOn() }
         subscriber.onSubscribed = { [unowned self] in look() }
         subscriber.onMessage = { [unowned self] _, _ in look() }
         retry = Timer { [unowned self] in look() }
@@ -54,30 +54,20 @@ public final class RateRulesFollower {
         look()
     }
 
-    private func look() {
+    private func look() { lookout?.look() }
+
+    private func readOn() async {
         retry?.cancel()
-        guard !isReading else {
-            mustReadAgain = true
-            return
-        }
-        isReading = true
-        Reactor.spawn { [self] in
-            do {
-                try await store.tell(configured: configured)
-                let found = try await store.changes()
-                if found != changes {
-                    changes = found
-                    limits.replace(configured.changed(by: found))
-                    logger.info("limits changed", metadata: ["changes": "\(found.map(\.name))"])
-                }
-            } catch {
-                logger.debug("limits could not be read", metadata: ["reason": "\(error)"])
-                retry?.schedule(after: Self.pause)
-            }
-            isReading = false
-            guard mustReadAgain else { return }
-            mustReadAgain = false
-            look()
+        do {
+            try await store.tell(configured: configured)
+            let found = try await store.changes()
+            guard found != changes else { return }
+            changes = found
+            limits.replace(configured.changed(by: found))
+            logger.info("limits changed", metadata: ["changes": "\(found.map(\.name))"])
+        } catch {
+            logger.debug("limits could not be read", metadata: ["reason": "\(error)"])
+            retry?.schedule(after: Self.pause)
         }
     }
 }

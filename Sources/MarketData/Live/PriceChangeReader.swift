@@ -29,8 +29,7 @@ final class PriceChangeReader: PriceSource {
     /// Up to where everything was read; nil before the beginning is known.
     private var position: Int64?
     private var timer: Timer?
-    private var isLooking = false
-    private var mustLookAgain = false
+    private var lookout: Lookout?
     /// Changes with each ``start(_:)``, so that a look of before is not taken for one of now.
     private var round = 0
 
@@ -39,6 +38,10 @@ final class PriceChangeReader: PriceSource {
         self.database = database
         self.logger = logger
         hints = RedisSubscriber(redis, channels: [PriceChange.channel], purpose: ":prices", logger: logger)
+        lookout = Lookout { [weak self] in
+            await self?.readOn()
+            try? await Reactor.sleep(for: Self.pause)
+        }
         timer = Timer { [unowned self] in look() }
         hints.onMessage = { [unowned self] _, _ in look() }
         hints.start()
@@ -65,20 +68,7 @@ final class PriceChangeReader: PriceSource {
     }
 
     private func look() {
-        guard broadcast != nil else { return }
-        guard !isLooking else {
-            mustLookAgain = true
-            return
-        }
-        isLooking = true
-        Reactor.spawn { [self] in
-            repeat {
-                mustLookAgain = false
-                await readOn()
-                try? await Reactor.sleep(for: Self.pause)
-            } while mustLookAgain && broadcast != nil
-            isLooking = false
-        }
+        if broadcast != nil { lookout?.look() }
     }
 
     private static let beginning = PostgresStatement(
@@ -101,6 +91,7 @@ final class PriceChangeReader: PriceSource {
     )
 
     private func readOn() async {
+        guard broadcast != nil else { return }
         let round = round
         do throws(PostgresError) {
             if let position {
@@ -108,7 +99,7 @@ final class PriceChangeReader: PriceSource {
                 guard round == self.round, let broadcast else { return }
                 self.position = last
                 for event in events { broadcast.publish(event) }
-                if last > position { mustLookAgain = true }
+                if last > position { lookout?.look() }
             } else {
                 let first = try await database.query(
                     Self.beginning,

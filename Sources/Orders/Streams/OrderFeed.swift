@@ -30,20 +30,22 @@ final class OrderFeed {
     /// Up to where all subscribers have been told.
     private var position: Int64 = 0
     private var timer: Timer?
-    private var isLooking = false
-    private var mustLookAgain = false
+    private var lookout: Lookout?
 
     init(_ reader: OrderReader, logger: Logger) {
         self.reader = reader
         self.logger = logger
-        timer = Timer { [unowned self] in look() }
+        lookout = Lookout { [weak self] in await self?.readOn() }
+        timer = Timer { [unowned self] in wake() }
     }
 
     /// Streams that are open.
     var streamCount: Int { streams.count }
 
     /// There may be new events.
-    func wake() { look() }
+    func wake() {
+        if !isIdle { lookout?.look() }
+    }
 
     /// Answers a request with the events of one order, or of all, from behind a position on. A position that there has
     /// never been is of another history: the client is told to begin anew, and gets everything.
@@ -113,23 +115,8 @@ final class OrderFeed {
         if isIdle { timer?.cancel() }
     }
 
-    private func look() {
-        guard !isIdle else { return }
-        guard !isLooking else {
-            mustLookAgain = true
-            return
-        }
-        isLooking = true
-        Reactor.spawn { [self] in
-            repeat {
-                mustLookAgain = false
-                await readOn()
-            } while mustLookAgain && !isIdle
-            isLooking = false
-        }
-    }
-
     private func readOn() async {
+        guard !isIdle else { return }
         let position = position
         do throws(PostgresError) {
             let events = try await reader.events(
@@ -141,7 +128,7 @@ final class OrderFeed {
             // If all left meanwhile, who came then began elsewhere.
             guard position == self.position, let last = events.last else { return }
             self.position = last.position
-            if events.count == Self.pageSize { mustLookAgain = true }
+            if events.count == Self.pageSize { lookout?.look() }
             tell(events.map { FeedEvent($0) })
         } catch {
             logger.debug("the events of orders were not read", metadata: ["reason": "\(error)"])
