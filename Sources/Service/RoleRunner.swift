@@ -186,7 +186,7 @@ extension Role {
             ),
             redis: RedisConfiguration(configuration, name: schema.service)
         ) { [metrics = environment.metrics] in
-            await metrics.figures(kept: AnnouncedFigures.kept, summed: AnnouncedFigures.summed)
+            await metrics.announcedFigures()
         }
     }
 

@@ -11,6 +11,8 @@ extension Providers: Measured {
         "What came of asking a provider of prices, by verdict; refused also where it was not asked.",
         labels: "verdict"
     )
+    /// What the console shows.
+    static let announced: Set<String> = ["tickloop_provider_budget_left", "tickloop_provider_cooldown_seconds"]
     private static let budgetLeft = Metric.gauge(
         "tickloop_provider_budget_left",
         "Calls that the budget of a provider still allows all processes; infinite where there is no limit.",

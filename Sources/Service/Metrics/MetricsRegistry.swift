@@ -13,19 +13,28 @@ public final class MetricsRegistry {
     }
 
     private var parts: [Part] = []
+    /// The metrics that the process tells of itself, series by series.
+    private var announced = AnnouncedFigures.kept
 
     /// A registry without parts.
     public init() {}
 
     /// Adds a part.
     ///
-    /// - Parameter label: What all its samples have in front of their own labels, where there are several such parts.
-    package func register(_ part: any Measured, _ label: (name: String, value: String)? = nil) {
+    /// - Parameters:
+    ///   - label: What all its samples have in front of their own labels, where there are several such parts.
+    ///   - announcing: Those of its metrics that the console shows.
+    package func register(
+        _ part: any Measured,
+        _ label: (name: String, value: String)? = nil,
+        announcing: Set<String> = []
+    ) {
         parts.append(Part(measured: part, label: label))
+        announced.formUnion(announcing)
     }
 
-    /// Some of what `/metrics` answers now: each series of the metrics in `kept`, and the sums over those in `summed`.
-    func figures(kept: Set<String>, summed: Set<String>) async -> [(name: String, value: String)] {
+    /// What of `/metrics` the process tells of itself now: series, and sums over those of some metrics.
+    func announcedFigures() async -> [(name: String, value: String)] {
         var figures: [(name: String, value: String)] = []
         var sums: [String: Double] = [:]
         for line in await page().split(separator: UInt8(ascii: "\n")) where line.first != UInt8(ascii: "#") {
@@ -33,8 +42,8 @@ public final class MetricsRegistry {
             let bare = line.prefix { $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: " ") }
             let name = String(decoding: bare, as: UTF8.self)
             let value = String(decoding: line[(space + 1)...], as: UTF8.self)
-            if kept.contains(name) { figures.append((String(decoding: line[..<space], as: UTF8.self), value)) }
-            if summed.contains(name) { sums[name, default: 0] += Double(value) ?? 0 }
+            if announced.contains(name) { figures.append((String(decoding: line[..<space], as: UTF8.self), value)) }
+            if AnnouncedFigures.summed.contains(name) { sums[name, default: 0] += Double(value) ?? 0 }
         }
         return sums.sorted { $0.key < $1.key }.map { ($0.key, String($0.value)) } + figures
     }
