@@ -19,18 +19,7 @@ public enum PostgresParameter: Hashable, Sendable {
 
     /// An array in its text form, `{"a","b"}`, for a parameter such as `$1::date[]`.
     public static func array(_ elements: some Sequence<String>) -> PostgresParameter {
-        var text: [UInt8] = [UInt8(ascii: "{")]
-        for element in elements {
-            if text.count > 1 { text.append(UInt8(ascii: ",")) }
-            text.append(UInt8(ascii: "\""))
-            for byte in element.utf8 {
-                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { text.append(UInt8(ascii: "\\")) }
-                text.append(byte)
-            }
-            text.append(UInt8(ascii: "\""))
-        }
-        text.append(UInt8(ascii: "}"))
-        return .utf8(text)
+        arrayWithNulls(elements.lazy.map { Optional($0) })
     }
 
     /// Whether PostgreSQL can store all of them.
