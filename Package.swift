@@ -107,8 +107,11 @@ let package = Package(
 
         // Engine: knows nothing of prices
         module("Configuration", ["Basics", .product(name: "TOMLKit", package: "TOMLKit")]),
-        module("Logs", ["Reactor", "JSONWire", logging]),
-        module("Tracing", ["Reactor", "TLS", "HTTPClient", "HTTPWire", "JSONWire", "Metrics", logging]),
+        module("Logs", ["Basics", "Reactor", "JSONWire", logging]),
+        module(
+            "Tracing",
+            ["Basics", "Reactor", "TLS", "HTTPClient", "HTTPWire", "JSONWire", "Metrics", logging]
+        ),
         module("TaskQueue", ["Basics", "Reactor", "Redis", "Streams", "JSONWire", "Tracing", "Metrics", logging]),
         module("Streams", ["Basics", "Reactor", "Redis", "Metrics", logging]),
         module(

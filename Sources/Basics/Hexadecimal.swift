@@ -31,4 +31,24 @@ public enum Hexadecimal {
     public static func text(_ number: UInt64) -> String {
         text((0..<8).reversed().map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) })
     }
+
+    /// Appends the lower-case text of the lowest `digits` digits.
+    public static func append(_ value: UInt64, digits: Int, to bytes: inout [UInt8]) {
+        bytes.append(addingCapacity: digits) { output in
+            for position in (0..<digits).reversed() {
+                output.append(digit(UInt8(truncatingIfNeeded: value >> (position * 4))))
+            }
+        }
+    }
+
+    /// Reads a range of lower-case digits, at most 16; nil for anything else.
+    public static func lowerCaseValue(_ text: Span<UInt8>, _ range: Range<Int>) -> UInt64? {
+        var value: UInt64 = 0
+        for index in range {
+            guard !(UInt8(ascii: "A")...UInt8(ascii: "F")).contains(text[index]), let digit = Self.value(text[index])
+            else { return nil }
+            value = value << 4 | UInt64(digit)
+        }
+        return value
+    }
 }

@@ -1,3 +1,5 @@
+internal import Basics
+internal import JSONWire
 internal import Logging
 internal import Reactor
 internal import Synchronization
@@ -63,7 +65,9 @@ public final class LogSink: Sendable {
     }
 
     private func line(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata) -> [UInt8] {
-        LogLine(level: level, time: .now, service: service, message: message, metadata: metadata).bytes(as: format)
+        let time = Timestamp(unixTime: SystemClock.unixTime)
+        return LogLine(level: level, time: time, service: service, message: message, metadata: metadata)
+            .bytes(as: format)
     }
 
     // MARK: - Writing

@@ -1,3 +1,4 @@
+internal import Basics
 internal import JSONWire
 
 /// Writes spans as the body of an export request: OTLP's `ExportTraceServiceRequest` in its JSON form.

@@ -1,3 +1,5 @@
+internal import Basics
+
 /// The name of a trace: 128 bits, not zero, the same on every hop.
 public struct TraceID: Hashable, Sendable {
     /// The first 16 digits.
@@ -59,12 +61,13 @@ public struct TraceContext: Hashable, Sendable {
     public init?(parsing text: Span<UInt8>) {
         let dash = UInt8(ascii: "-")
         guard (55...256).contains(text.count), text[2] == dash, text[35] == dash, text[52] == dash,
-            let version = Hexadecimal.value(text, 0..<2), version != 0xff,
+            let version = Hexadecimal.lowerCaseValue(text, 0..<2), version != 0xff,
             // A later version may append more fields.
             text.count == 55 || version != 0 && text[55] == dash,
-            let high = Hexadecimal.value(text, 3..<19), let low = Hexadecimal.value(text, 19..<35), high | low != 0,
-            let span = Hexadecimal.value(text, 36..<52), span != 0,
-            let flags = Hexadecimal.value(text, 53..<55)
+            let high = Hexadecimal.lowerCaseValue(text, 3..<19), let low = Hexadecimal.lowerCaseValue(text, 19..<35),
+            high | low != 0,
+            let span = Hexadecimal.lowerCaseValue(text, 36..<52), span != 0,
+            let flags = Hexadecimal.lowerCaseValue(text, 53..<55)
         else { return nil }
         self.init(traceID: TraceID(high: high, low: low), spanID: span, flags: UInt8(truncatingIfNeeded: flags))
     }

@@ -1,4 +1,4 @@
-internal import Tracing
+internal import Basics
 
 /// What names a request on every hop: `X-Request-Id`.
 ///
@@ -20,7 +20,9 @@ public struct RequestID: Hashable, Sendable, CustomStringConvertible {
     /// Takes an id that somebody else made: 1–128 visible ASCII characters; nil for anything else.
     public init?(_ text: ArraySlice<UInt8>) {
         let bytes = text.span
-        if bytes.count == 32, let high = Hexadecimal.value(bytes, 0..<16), let low = Hexadecimal.value(bytes, 16..<32) {
+        if bytes.count == 32, let high = Hexadecimal.lowerCaseValue(bytes, 0..<16),
+            let low = Hexadecimal.lowerCaseValue(bytes, 16..<32)
+        {
             self.init(high: high, low: low)
         } else {
             guard (1...128).contains(text.count), text.allSatisfy({ (0x21...0x7e).contains($0) }) else { return nil }

@@ -49,6 +49,26 @@ import Testing
         #expect(Hexadecimal.text(0xab) == "00000000000000ab")
         #expect(Hexadecimal.text(FNV1a.hash("foobar".utf8)) == "85944171f73967e8")
     }
+
+    @Test(
+        arguments: [
+            (0, 16, "0000000000000000"), (UInt64.max, 16, "ffffffffffffffff"), (UInt64.max, 3, "fff"),
+            (0x0123_4567_89ab_cdef, 16, "0123456789abcdef"), (0x0123_4567_89ab_cdef, 9, "789abcdef"),
+            (0x0123_4567_89ab_cdef, 8, "89abcdef"), (0xfedc_ba98_7654_3210, 12, "ba9876543210"), (0x9a, 2, "9a"),
+        ] as [(UInt64, Int, String)]
+    )
+    func `numbers become the lowest of their hexadecimal digits`(value: UInt64, digits: Int, expected: String) {
+        var text = Array("<".utf8)
+        Hexadecimal.append(value, digits: digits, to: &text)
+        #expect(String(decoding: text, as: UTF8.self) == "<" + expected)
+    }
+
+    @Test func `where only lower case will do, no other digit does`() {
+        #expect(Hexadecimal.lowerCaseValue(Array("x09af".utf8).span, 1..<5) == 0x09af)
+        for text in ["09aF", "09ag", "09a ", "09a/", "09a:", "09a@", "09a`"] {
+            #expect(Hexadecimal.lowerCaseValue(Array(text.utf8).span, 0..<4) == nil)
+        }
+    }
 }
 
 extension Character {

@@ -18,8 +18,9 @@ final class ScriptedProvider: QuoteProvider {
         calls += 1
         if let outcome = outcomes[symbol.text] { return outcome }
         guard let price = QuotePrice("\(calls)") else { return .noData }
+        let time = Timestamp(unixTime: Reactor.unixTime)
         return .price(
-            Quote(symbol: symbol, price: price, currency: "USD", time: .now, provider: name),
+            Quote(symbol: symbol, price: price, currency: "USD", time: time, provider: name),
             raw: "{}"
         )
     }

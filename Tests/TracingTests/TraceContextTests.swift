@@ -13,19 +13,6 @@ import Testing
         #expect(context.description == Self.valid)
     }
 
-    @Test(
-        arguments: [
-            (0, 16, "0000000000000000"), (UInt64.max, 16, "ffffffffffffffff"), (UInt64.max, 3, "fff"),
-            (0x0123_4567_89ab_cdef, 16, "0123456789abcdef"), (0x0123_4567_89ab_cdef, 9, "789abcdef"),
-            (0x0123_4567_89ab_cdef, 8, "89abcdef"), (0xfedc_ba98_7654_3210, 12, "ba9876543210"), (0x9a, 2, "9a"),
-        ] as [(UInt64, Int, String)]
-    )
-    func `numbers become the lowest of their hexadecimal digits`(value: UInt64, digits: Int, expected: String) {
-        var text = Array("<".utf8)
-        Hexadecimal.append(value, digits: digits, to: &text)
-        #expect(String(decoding: text, as: UTF8.self) == "<" + expected)
-    }
-
     @Test(arguments: [
         "", "00", valid + "-", valid + "-extra", valid.uppercased(), "ff" + valid.dropFirst(2),
         "00-00000000000000000000000000000000-00f067aa0ba902b7-01",

@@ -1,3 +1,4 @@
+internal import Basics
 internal import JSONWire
 internal import Prices
 internal import WebAPI
@@ -135,7 +136,7 @@ struct BarQuestion: Sendable {
     private static let barsDefault: Int64 = 300
 
     /// - Parameter now: What `to` is unless it is given.
-    init(_ content: RequestContent, now: Timestamp = .now) throws(APIError) {
+    init(_ content: RequestContent, now: Timestamp = Timestamp(unixTime: SystemClock.unixTime)) throws(APIError) {
         var fields = try Fields(content)
         let symbol = fields.read(PriceFields.symbol)
         let interval = fields.read(Self.interval)

@@ -176,7 +176,7 @@ public final class Poller {
 
     /// What was wrong; nil if a price is stored.
     private func fetch(_ symbol: Symbol, from provider: any QuoteProvider) async -> String? {
-        let fetchedAt = Timestamp.now
+        let fetchedAt = Timestamp(unixTime: Reactor.unixTime)
         let outcome = await provider.quote(symbol, deadline: Reactor.now + Self.fetchTimeout)
         guard case .price(let quote, let raw) = outcome else { return "\(outcome)" }
         do throws(QuoteStoreError) {

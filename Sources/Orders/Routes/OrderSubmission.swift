@@ -1,3 +1,4 @@
+internal import Basics
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
@@ -58,7 +59,7 @@ struct OrderSubmission: Sendable {
     ///
     /// An order that has expired is refused, unless it has a key: then it may be the repetition of one that was taken
     /// in time, which the database knows.
-    init(_ content: RequestContent, now: Timestamp = .now) throws(APIError) {
+    init(_ content: RequestContent, now: Timestamp = Timestamp(unixTime: SystemClock.unixTime)) throws(APIError) {
         var fields = try Fields(content)
         let kind = fields.read(Self.kind)
         let side = fields.read(Self.side)

@@ -1,7 +1,7 @@
+internal import Basics
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
-internal import Tracing
 
 /// Names what an answer says (RFC 9110 §8.8.3), so that a client that has it is told no more than that.
 ///
