@@ -147,14 +147,14 @@ public final class TaskQueueClient {
 
     /// Submits a task and calls back with its outcome.
     ///
+    /// The outcome is that of another caller's task with the same name and arguments, if there is one that is not sent
+    /// yet: its result is as fresh as an own one.
+    ///
     /// - Parameters:
     ///   - request: Must have a deadline.
-    ///   - isShared: Whether the outcome of another caller's task with the same name and arguments will do, if it was
-    ///     submitted, but not sent, before. Its result is then as fresh as an own one.
     ///   - handler: Called exactly once, on the loop; before this method returns when the task is refused.
     public func submitAndWait(
         _ request: TaskRequest,
-        isShared: Bool = true,
         then handler: @escaping @ReactorActor (Result<TaskOutcome, TaskQueueError>) -> Void
     ) {
         guard let deadline = request.deadline else { preconditionFailure("whoever waits has a deadline") }
@@ -163,16 +163,13 @@ public final class TaskQueueClient {
             waited.counters.overloaded += 1
             return handler(.failure(.overloaded))
         }
-        waited.submit(request, isShared: isShared, WaitedTask.Waiter(deadline: deadline, then: handler))
+        waited.submit(request, WaitedTask.Waiter(deadline: deadline, then: handler))
     }
 
     /// Submits a task and waits for its outcome.
-    public func submitAndWait(
-        _ request: TaskRequest,
-        isShared: Bool = true
-    ) async throws(TaskQueueError) -> TaskOutcome {
+    public func submitAndWait(_ request: TaskRequest) async throws(TaskQueueError) -> TaskOutcome {
         let promise = Promise<TaskOutcome, TaskQueueError>()
-        submitAndWait(request, isShared: isShared) { promise.settle($0) }
+        submitAndWait(request) { promise.settle($0) }
         return try await promise.value
     }
 

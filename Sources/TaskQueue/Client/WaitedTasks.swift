@@ -63,15 +63,15 @@ final class WaitedTasks {
     // MARK: Submitting
 
     /// Somebody begins to wait, for a task of his own or for that of another.
-    func submit(_ request: TaskRequest, isShared: Bool, _ waiter: WaitedTask.Waiter) {
+    func submit(_ request: TaskRequest, _ waiter: WaitedTask.Waiter) {
         waiterCount += 1
-        let task = isShared ? sharedTask(for: request) : begin(makeID(), key: nil, request)
+        let task = task(for: request)
         task.add(waiter)
         task.trace(request)
         if !sweepTimer.isScheduled { sweepTimer.schedule(after: Self.sweepInterval) }
     }
 
-    private func sharedTask(for request: TaskRequest) -> WaitedTask {
+    private func task(for request: TaskRequest) -> WaitedTask {
         let key = WaitedTask.Key(name: request.name, arguments: request.encodedArguments)
         switch sharing.submit(key, orBegin: makeID()) {
         case .join(let id):
@@ -85,7 +85,7 @@ final class WaitedTasks {
 
     private func begin(
         _ id: TaskID,
-        key: WaitedTask.Key?,
+        key: WaitedTask.Key,
         _ request: TaskRequest,
         sends: Bool = true
     ) -> WaitedTask {
@@ -111,7 +111,7 @@ final class WaitedTasks {
         task.sentAt = Reactor.now
         task.entry = nil
         task.isMissed = false
-        if let key = task.key { sharing.sent(key, task.id) }
+        sharing.sent(task.key, task.id)
         return SubmitScript.Submission(envelope: text)
     }
 
@@ -151,14 +151,12 @@ final class WaitedTasks {
     /// Ends a task for all who wait for it, and lets the next one of its key go.
     private func finish(_ task: WaitedTask, _ result: Result<TaskOutcome, TaskQueueError>) {
         tasks[task.id] = nil
-        if let key = task.key {
-            if task.sentAt == nil { sharing.left(key, task.id) } else { sendNext(of: key, after: task) }
-        }
+        if task.sentAt == nil { sharing.left(task.key, task.id) } else { sendNext(after: task) }
         for waiter in task.waiters { tell(waiter, result) }
     }
 
-    private func sendNext(of key: WaitedTask.Key, after task: WaitedTask) {
-        guard let next = sharing.finished(key, task.id), let waiting = tasks[next] else { return }
+    private func sendNext(after task: WaitedTask) {
+        guard let next = sharing.finished(task.key, task.id), let waiting = tasks[next] else { return }
         submitter.add(.waited(waiting))
     }
 
@@ -183,11 +181,11 @@ final class WaitedTasks {
                 finish(task, .failure(.deadlineExceeded))
             } else if isLost {
                 finish(task, .failure(.unavailable(mayHaveRun: task.sentAt != nil)))
-            } else if let key = task.key, let sentAt = task.sentAt, !task.isOverdue,
+            } else if let sentAt = task.sentAt, !task.isOverdue,
                 now - sentAt >= configuration.sharingPatience
             {
                 task.isOverdue = true
-                sendNext(of: key, after: task)
+                sendNext(after: task)
             }
         }
         resendDoubted(now)

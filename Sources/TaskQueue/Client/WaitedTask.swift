@@ -18,8 +18,7 @@ final class WaitedTask {
     }
 
     let id: TaskID
-    /// Nil when nobody may join.
-    let key: Key?
+    let key: Key
     /// What the first of them asked for; the deadline is ``deadline``.
     var request: TaskRequest
     private(set) var waiters: [Waiter] = []
@@ -37,7 +36,7 @@ final class WaitedTask {
     /// Whether it stopped holding up the next task of its key, because it was sent too long ago.
     var isOverdue = false
 
-    init(id: TaskID, key: Key?, request: TaskRequest) {
+    init(id: TaskID, key: Key, request: TaskRequest) {
         self.id = id
         self.key = key
         self.request = request
