@@ -145,6 +145,8 @@ def outage(bench):
     oldest_waiting = f"{WAITING} and id <= (select coalesce(max(id), 0) from outbox where key = '{oldest}')"
     wait_until(lambda: placing.count(oldest_waiting) == 0, 120, "the orders were not placed")
     seconds = time.monotonic() - start
+    # More came in a minute than an exchange that takes 0.5 s can place in a few.
+    placing.behave()
     placing.drain()
     errors = before.error_count + cut.error_count + hung.error_count
     p99 = max(cut.p99_us, hung.p99_us)
@@ -157,8 +159,8 @@ def outage(bench):
         ],
         {"p99_us": [before.p99_us, cut.p99_us, hung.p99_us], "events": events, "seconds": seconds, "waiting": waiting},
         f"{number(waiting)} orders waited. At most {events} failures are recorded of one order. The oldest 2,000 were "
-        f"placed {number(seconds, 1)} s after the exchange was back, all of them after "
-        f"{number(time.monotonic() - start, 1)} s.",
+        f"placed {number(seconds, 1)} s after the exchange was back and took 0.5 s. From then on it answered at once, "
+        f"and all of them were placed after {number(time.monotonic() - start, 1)} s.",
     )
     yield Goal(
         "POST /orders while the exchange is dead",
