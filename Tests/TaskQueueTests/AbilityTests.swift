@@ -39,6 +39,19 @@ import Testing
         init(_ canWork: [Bool]) { self.canWork = canWork }
     }
 
+    @Test @ReactorActor func `however many ask at once whether tasks are taken, each is told`() async throws {
+        let queue = try await QueueFixture()
+        let client = try await queue.client()
+        try await eventually("its connections") { client.isReady }
+        let answers = (0..<20).map { _ in
+            let answer = Promise<Bool, Never>()
+            Reactor.spawn { answer.succeed(await client.isReady(by: soon)) }
+            return answer
+        }
+        for answer in answers { #expect(await answer.result.get()) }
+        queue.close()
+    }
+
     @Test @ReactorActor func `a worker that cannot work leaves all tasks to those that can`() async throws {
         let queue = try await QueueFixture()
         let workers = try await workers(queue, Ability([true, false, false]), Recorder())

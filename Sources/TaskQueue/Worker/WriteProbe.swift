@@ -14,7 +14,8 @@ final class WriteProbe {
     private let redis: RedisClient
     private let key: String
     private var answer: (isWritable: Bool, at: Instant)?
-    private var asking: Promise<Bool, Never>?
+    /// Who waits for the answer that was asked for; nobody while nothing is asked.
+    private var waiting: [Promise<Bool, Never>] = []
 
     init(_ redis: RedisClient, keys: QueueKeys) {
         self.redis = redis
@@ -25,19 +26,24 @@ final class WriteProbe {
     ///
     /// - Parameter deadline: Until when an answer is of use; no answer means no.
     func isWritable(by deadline: Instant) async -> Bool {
-        if let asking { return await asking.result.get() }
         if let answer, Reactor.now - answer.at < Self.lifetime { return answer.isWritable }
-        let asking = Promise<Bool, Never>()
-        self.asking = asking
-        redis.command(
-            ["SET", .string(key), "1", "PX", .integer(Self.keyMilliseconds)],
-            timeout: max(.milliseconds(1), deadline - Reactor.now)
-        ) { [weak self] result in
-            let isWritable = if case .success = result { true } else { false }
-            self?.answer = (isWritable, Reactor.now)
-            self?.asking = nil
-            asking.succeed(isWritable)
+        let promise = Promise<Bool, Never>()
+        waiting.append(promise)
+        if waiting.count == 1 {
+            redis.command(
+                ["SET", .string(key), "1", "PX", .integer(Self.keyMilliseconds)],
+                timeout: max(.milliseconds(1), deadline - Reactor.now)
+            ) { [self] result in
+                if case .success = result { answered(true) } else { answered(false) }
+            }
         }
-        return await asking.result.get()
+        return await promise.result.get()
+    }
+
+    private func answered(_ isWritable: Bool) {
+        answer = (isWritable, Reactor.now)
+        let all = waiting
+        waiting = []
+        for promise in all { promise.succeed(isWritable) }
     }
 }
