@@ -5,7 +5,7 @@ extension Timestamp {
     /// `2025-01-06t10:30:00.0+01:00`.
     ///
     /// - Returns: nil for anything else: for a time without an offset, a day or an hour that does not exist, a leap
-    ///   second, more than nine decimals of the second, and what is before 1970.
+    ///   second, more than nine decimals of the second, and what in UTC is before the year 1 or after the year 9999.
     public init?(_ text: String) {
         let text = text.utf8.span
         guard let zone = Self.zoneStart(text), let offset = Self.offsetMinutes(text.extracting(zone..<text.count)),
@@ -21,7 +21,7 @@ extension Timestamp {
         }
         let minutes = date.daysSince1970 * 1440 + hour * 60 + minute - offset
         let seconds = minutes * 60 + second
-        guard seconds >= 0 else { return nil }
+        guard Self.secondsRange.contains(seconds) else { return nil }
         self.init(unixTime: .seconds(seconds) + .nanoseconds(nanoseconds))
     }
 

@@ -45,6 +45,33 @@ extension EndToEndTests {
             #expect(second.json?["next"] == .null)
             let none = try await system.ask(role, "/prices/history?symbol=none")
             #expect(none.body == #"{"data":[],"next":null}"#)
+            _ = try await system.sql(
+                "insert into prices (symbol, recorded_at, price) values ('^OLD_\(role)', '1950-01-03T21:00:00.5Z', 16.66)"
+            )
+            let old = try await system.ask(
+                role,
+                "/prices/bars?symbol=%5EOLD_\(role)&interval=1h&from=1950-01-03&to=1950-01-03T21:00:00.6Z"
+            )
+            #expect(
+                old.body == """
+                    {"data":[{"time":"1950-01-03T21:00:00Z","open":16.66,"high":16.66,"low":16.66,"close":16.66,\
+                    "count":1}]}
+                    """
+            )
+            let within = "from=1950-01-03T21:00:00.5Z&to=1950-01-03T21:00:00.500001Z"
+            let found = try await system.ask(role, "/prices/history?symbol=%5EOLD_\(role)&\(within)")
+            #expect(found.json?["data"]?.array?.count == 1)
+            // At the ends of time, and beyond them.
+            for (after, status) in [
+                ("-210000000000000000-1", 200), ("1152921504606846975-9223372036854775807", 200),
+                ("-9223372036854775808-1", 400), ("-210000000000000001-1", 400),
+            ] {
+                #expect(try await system.ask(role, "/prices/history?symbol=A&after=\(after)").status == status)
+            }
+            for to in ["9999-12-31T23:59:59-23:59", "0000-12-31"] {
+                #expect(try await system.ask(role, "/prices/history?symbol=A&to=\(to)").status == 400)
+                #expect(try await system.ask(role, "/api/statistics/?until=\(to)").status == 400)
+            }
         }
 
         @Test(arguments: Role.allCases) @ReactorActor

@@ -194,6 +194,12 @@ import Testing
         #expect(
             verdict(kind, "", status: .tooManyRequests, type: nil, fields: reset) == .refused(retryAfter: .seconds(9))
         )
+        for nonsense in ["-9223372036854775808", "9223372036854775807", "1780000000", "1780086401"] {
+            #expect(
+                verdict(kind, "", status: .tooManyRequests, type: nil, fields: ["X-Ratelimit-Reset": nonsense])
+                    == .refused(retryAfter: nil)
+            )
+        }
         #expect(
             verdict(kind, "", status: .serviceUnavailable, fields: ["Retry-After": "9"])
                 == .refused(retryAfter: .seconds(9))

@@ -37,6 +37,7 @@ import WebAPI
         ("2024-03-20T00:00:00Z", "2024-03-23T11:20:00Z", 5000),
         ("2024-03-20T00:00:00Z", "2024-03-23T11:20:00.001Z", nil),
         ("2024-03-20", "2024-03-20", 0),
+        ("1969-12-31T23:58:59.5Z", "1969-12-31T23:59:00.5Z", 2),
     ]
 
     @Test(arguments: stretches) func `more than 5000 bars are refused`(
@@ -57,7 +58,12 @@ import WebAPI
         #expect(PricePosition(text)?.description == text)
     }
 
-    @Test(arguments: ["", "-", "1", "1-", "-1", "01-1", "1-+1", "+1-1", "9223372036854775807-1", "1--1-"])
+    @Test(
+        arguments: [
+            "", "-", "1", "1-", "-1", "01-1", "1-+1", "+1-1", "9223372036854775807-1", "1--1-",
+            "-9223372036854775808-1", "-210000000000000001-1",
+        ]
+    )
     func `what is no position is none`(text: String) {
         #expect(PricePosition(text) == nil)
     }

@@ -75,6 +75,8 @@ struct PricePosition: Hashable, Sendable, CustomStringConvertible {
     let id: Int64
 
     static let example = "1710930600000000-1"
+    /// What PostgreSQL has times for, and some less.
+    private static let timesKept: Range<Int64> = -210_000_000_000_000_000..<1 << 60
 
     init(microseconds: Int64, id: Int64) {
         self.microseconds = microseconds
@@ -85,7 +87,7 @@ struct PricePosition: Hashable, Sendable, CustomStringConvertible {
     init?(_ text: String) {
         guard let dash = text.lastIndex(of: "-"), let microseconds = Int64(text[..<dash]),
             let id = Int64(text[text.index(after: dash)...]), text == "\(microseconds)-\(id)",
-            abs(microseconds) < 1 << 60
+            Self.timesKept.contains(microseconds)
         else { return nil }
         self.init(microseconds: microseconds, id: id)
     }
@@ -143,8 +145,8 @@ struct BarQuestion: Sendable {
         let (from, to) = PriceFields.readRange(&fields)
         var bars: Range<Int64>?
         if let length = interval?.seconds {
-            let end = Self.end((to ?? now).unixTime, length)
-            let start = from.map { $0.unixTime.components.seconds / length * length } ?? end - Self.barsDefault * length
+            let end = Self.end(to ?? now, length)
+            let start = from.map { Self.start($0.wholeSeconds.seconds, length) } ?? end - Self.barsDefault * length
             if (end - start) / length > Self.barsMax {
                 fields.refuse(
                     PriceFields.from,
@@ -157,10 +159,16 @@ struct BarQuestion: Sendable {
         (self.symbol, self.interval, self.bars) = try fields.finish(symbol, interval, bars)
     }
 
+    /// The start of the bar that a second is in.
+    private static func start(_ second: Int64, _ length: Int64) -> Int64 {
+        let remainder = second % length
+        return second - (remainder < 0 ? remainder + length : remainder)
+    }
+
     /// The end of the last bar that begins before a time.
-    private static func end(_ time: Duration, _ length: Int64) -> Int64 {
-        let (seconds, attoseconds) = time.components
-        return (seconds + (attoseconds > 0 ? 1 : 0) + length - 1) / length * length
+    private static func end(_ time: Timestamp, _ length: Int64) -> Int64 {
+        let (seconds, nanoseconds) = time.wholeSeconds
+        return start(seconds + (nanoseconds > 0 ? 1 : 0) + length - 1, length)
     }
 
     static let parameters = [

@@ -119,9 +119,7 @@ struct PriceReader {
 extension Timestamp {
     /// As SQL reads it, with all that a `timestamptz` holds.
     fileprivate var microsecondText: String {
-        let (_, attoseconds) = unixTime.components
-        let microseconds = attoseconds / 1_000_000_000_000
-        let below = String(microseconds % 1000)
+        let below = String(wholeSeconds.nanoseconds / 1000 % 1000)
         return description.dropLast() + String(repeating: "0", count: 3 - below.utf8.count) + below + "Z"
     }
 }

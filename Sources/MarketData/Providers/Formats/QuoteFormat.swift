@@ -118,9 +118,10 @@ extension ProviderAnswer {
         if let seconds = fields["retry-after"].flatMap({ Int($0) }), seconds >= 0 {
             return .seconds(min(seconds, 86_400))
         }
-        guard let reset = fields["x-ratelimit-reset"].flatMap({ Int($0) }) else { return nil }
-        let seconds = reset - Int(receivedAt.unixTime.components.seconds)
-        return (1...86_400).contains(seconds) ? .seconds(seconds) : nil
+        let now = Int(receivedAt.unixTime.components.seconds)
+        guard let reset = fields["x-ratelimit-reset"].flatMap({ Int($0) }), (now + 1...now + 86_400).contains(reset)
+        else { return nil }
+        return .seconds(reset - now)
     }
 }
 
