@@ -30,7 +30,8 @@ public struct AdminDoor: Sendable {
             }
         }
         guard Self.isChange(head.method) else { return nil }
-        guard let name = head.fields[Self.operatorField], (1...Self.operatorBytesMax).contains(name.utf8.count),
+        let names = head.fields.values(Self.operatorField)
+        guard names.count == 1, let name = names.first, (1...Self.operatorBytesMax).contains(name.utf8.count),
             name.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else {
             let demand = "must say who acts, in 1 to \(Self.operatorBytesMax) visible ASCII characters"

@@ -73,6 +73,8 @@ public final class AuditLog {
 
     /// The newest entries, or those that are older than one.
     public func entries(limit: Int, before id: StreamPosition? = nil) async throws(RedisError) -> [Entry] {
+        // Nothing is older, and Redis refuses a stretch that ends there.
+        guard id != .start else { return [] }
         let reply = try await redis.command([
             "XREVRANGE", .string(Self.stream), .string(id.map { "(\($0)" } ?? "+"), "-", "COUNT",
             .integer(Int64(limit)),

@@ -50,7 +50,9 @@ import WebAPI
         method: String
     ) throws {
         let host = "Host: 127.0.0.1:8001"
-        for lines in [[host], [host, "X-Operator: "], [host, "X-Operator: a b"]] {
+        for lines in [
+            [host], [host, "X-Operator: "], [host, "X-Operator: a b"], [host, "X-Operator: ana", "X-Operator: bo"],
+        ] {
             let refusal = Self.door.refusal(try head(method, lines + ["Content-Length: 0"]))
             #expect(refusal?.code == .forbidden)
             #expect(refusal?.details.map(\.field) == ["X-Operator"])

@@ -85,6 +85,7 @@ import Testing
         #expect(entries.map { $0["action"]?.string } == ["queue.resume", "queue.pause"])
         #expect(entries.allSatisfy { $0["who"]?.string == "ana" && $0["from"]?.string == "127.0.0.1" })
         #expect(entries.map { $0["result"]?.string } == ["resumed", "paused"])
+        #expect(try await get("/admin/audit?after=0-0")["data"] == .array([]))
     }
 
     @Test @ReactorActor func `dead price events are replayed and dropped, one and all`() async throws {

@@ -64,6 +64,7 @@ extension EndToEndTests.ConversationTests {
         var byNumber: [String] = []
         for page in 1...5 { byNumber += try await ids("\(query)&per_page=2&page=\(page)") }
         #expect(byNumber == all)
+        #expect(try await ids("\(query)&per_page=1000&page=1000000000").isEmpty)
 
         var behind: [String] = []
         var after = ""

@@ -32,6 +32,7 @@ package final class ConversationRoutes {
         "Time from a question about conversations to the database's answer, waiting for a connection included."
     )
     private let logger: Logger
+    private var outage = Reminder()
 
     /// - Parameters:
     ///   - database: Connections on which nothing takes long.
@@ -242,11 +243,15 @@ package final class ConversationRoutes {
             return try await question()
         } catch {
             let answer = APIError(error)
-            logger.log(
-                level: answer.code == .internalError ? .error : .warning,
-                "conversations_query_failed",
-                metadata: ["reason": "\(String(reflecting: error))", "request_id": "\(context.identity.requestID)"]
-            )
+            let isFault = answer.code == .internalError
+            // While the database is away each request fails alike.
+            if isFault || outage.isDue(at: Reactor.now) != nil {
+                logger.log(
+                    level: isFault ? .error : .warning,
+                    "conversations_query_failed",
+                    metadata: ["reason": "\(String(reflecting: error))", "request_id": "\(context.identity.requestID)"]
+                )
+            }
             throw answer
         }
     }

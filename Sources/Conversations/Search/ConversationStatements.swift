@@ -38,9 +38,9 @@ enum ConversationStatements {
                     where id_conversation > coalesce(\(parameter(.after)), '')
                         \(company ? "and search.id_company = wanted.id_company" : "")
                         \(company || tags ? "and search.id_tag = wanted.id_tag" : "")
-                    order by id_conversation limit $1 + 1 + $2
+                    order by id_conversation limit $1::bigint + 1 + $2::bigint
                 ) found
-                order by 1 limit $1 + 1 offset $2
+                order by 1 limit $1::bigint + 1 offset $2::bigint
             ) part
         )
         select
@@ -74,7 +74,7 @@ enum ConversationStatements {
                     \(parameter(.rank)) is null or rank < \(parameter(.rank))
                         or rank = \(parameter(.rank)) and id > \(parameter(.after))
                 )
-                order by rank desc, id limit $1 + 1 offset $2
+                order by rank desc, id limit $1::bigint + 1 offset $2::bigint
             ) part
         ),
         results as (
@@ -171,7 +171,7 @@ enum ConversationStatements {
                         row_number() over (order by part.\(id)) as number
                     from (
                         select \(columns) from \(table) where $3::text is null or \(id) > $3::text
-                        order by \(id) limit $1 + 1 offset $2
+                        order by \(id) limit $1::bigint + 1 offset $2::bigint
                     ) part
                 )
                 select
