@@ -1,3 +1,4 @@
+import Glibc
 import JSONWire
 import Reactor
 import Supervision
@@ -16,7 +17,10 @@ import Testing
         let environment: [String: String]
         private var running: [TickloopProcess] = []
 
-        init(redis: TestRedis) async throws {
+        /// - Parameters:
+        ///   - file: The configuration of the gateways.
+        ///   - limitCount: How many limits that has.
+        init(redis: TestRedis, file: String? = nil, limitCount: Int = 2) async throws {
             let ports = try (0..<5).map { _ in try FreePort.choose() }
             gateways = ports[0..<2].map { .tcp(host: "127.0.0.1", port: $0) }
             admin = .tcp(host: "127.0.0.1", port: ports[2])
@@ -29,7 +33,8 @@ import Testing
                 own["TICKLOOP_UPSTREAM_ADDRESS"] = "127.0.0.1:\(ports[4])"
                 own["TICKLOOP_SIMULATOR_URL"] = "http://127.0.0.1:\(ports[4])"
                 own["TICKLOOP_DATABASE_URL"] = "postgres://nobody@127.0.0.1:\(ports[4])/nothing"
-                running.append(try TickloopProcess([name], environment: own, folder: packageFolder))
+                let words = name == "gateway" ? file.map { ["--config", $0] } ?? [] : []
+                running.append(try TickloopProcess([name] + words, environment: own, folder: packageFolder))
             }
             for endpoint in gateways + [.tcp(host: "127.0.0.1", port: ports[3])] {
                 try await eventually("a service", within: .seconds(60)) {
@@ -37,8 +42,16 @@ import Testing
                 }
             }
             try await eventually("the gateways to tell their limits", within: .seconds(60)) {
-                try await self.limits().count == 2
+                try await self.limits().count == limitCount
             }
+        }
+
+        /// Has the gateways read their file again.
+        func hangUp() { for process in running[0..<2] { process.send(SIGHUP) } }
+
+        /// How many gateways have said something so often.
+        func count(saying words: String, times: Int = 1) -> Int {
+            running[0..<2].count { $0.lines.count { $0.contains(words) } >= times }
         }
 
         func stop() async throws {
@@ -111,6 +124,47 @@ import Testing
         #expect(try await processes.change("DELETE", "/admin/limits?route=/prices/").status == 200)
         try await processes.waitUntil("/prices/moving-average?symbol=AAPL", allows: nil)
         #expect(try await processes.change("DELETE", "/admin/limits?route=/prices/").status == 404)
+        try await processes.stop()
+    }
+
+    @Test @ReactorActor func `SIGHUP takes the limits of the file, below what operators have changed`() async throws {
+        let redis = try await TestServers.startRedis(isDurable: false)
+        let file = "\(try TestFolder.make())/gateway.toml"
+        func write(_ requests: Int) throws {
+            try Files.write("[[limits.rate]]\nroute = \"/prices/latest\"\nrequests = \(requests)\n", to: file)
+        }
+        try write(100)
+        let processes = try await Processes(redis: redis, file: file, limitCount: 1)
+        let target = "/prices/latest?symbol=AAPL"
+        #expect(try await processes.allowed(target) == ["100", "100"])
+
+        try write(200)
+        processes.hangUp()
+        try await processes.waitUntil(target, allows: "200")
+        try await eventually("operators to see it") {
+            try await processes.limits().map { $0["requests"]?.integer } == [200]
+        }
+        let body = #"{"route":"/prices/latest","requests":300}"#
+        #expect(try await processes.change("PUT", "/admin/limits", body).status == 200)
+        try await processes.waitUntil(target, allows: "300")
+        try write(400)
+        processes.hangUp()
+        try await eventually("both to have read it") {
+            processes.count(saying: "configuration read again", times: 2) == 2
+        }
+        #expect(try await processes.allowed(target) == ["300", "300"])
+        #expect(try await processes.change("DELETE", "/admin/limits?route=/prices/latest").status == 200)
+        try await processes.waitUntil(target, allows: "400")
+
+        try write(-1)
+        processes.hangUp()
+        try await eventually("both to refuse it") { processes.count(saying: "nothing has changed") == 2 }
+        #expect(try await processes.allowed(target) == ["400", "400"])
+        // A limit that the file has no more is none.
+        try Files.write("[[limits.rate]]\nroute = \"/orders\"\nrequests = 7\n", to: file)
+        processes.hangUp()
+        try await processes.waitUntil(target, allows: nil)
+        try await processes.waitUntil("/orders", allows: "7")
         try await processes.stop()
     }
 

@@ -99,6 +99,26 @@ import Testing
         try await stopTwice(system)
     }
 
+    /// The lowest port that needs no privilege.
+    private static let firstFreePort = Files.text("/proc/sys/net/ipv4/ip_unprivileged_port_start").flatMap {
+        Int($0.filter(\.isNumber))
+    }
+
+    @Test(.enabled(if: firstFreePort.map { $0 > 1 } == true, "every port is everybody's here"))
+    @ReactorActor
+    func `a port that the account may not have is named, and why`() async throws {
+        // Root has it by a capability, which it can be without.
+        let shell = getuid() == 0 ? #"exec setpriv --bounding-set -net_bind_service "$0" "$@""# : ""
+        let process = try TickloopProcess(
+            ["up", "--data", try TestFolder.make(), "--port", "1"],
+            folder: packageFolder,
+            shell: shell
+        )
+        #expect(try await process.waitForEnd() == .exited(1))
+        let complaint = "port 1 is not for this account (Permission denied); choose one from 1024 on with --port"
+        #expect(process.lines == [complaint])
+    }
+
     /// The second signal comes while the first is being obeyed, or too late; either way nothing stays.
     @ReactorActor
     private func stopTwice(_ system: Installation) async throws {
