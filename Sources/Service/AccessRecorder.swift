@@ -4,11 +4,13 @@ internal import Logs
 internal import Reactor
 internal import WebAPI
 
-/// Writes the access log, and a line for every answer that says something is wrong here.
+/// Writes the access log, and lines for answers that say something is wrong here.
 @ReactorActor
 final class AccessRecorder {
     private let logger: Logger
     private var sampled: AccessLog
+    /// By route: while the database is away, each order that is sent is answered with the 500 that is promised.
+    private var faults: [Int?: Reminder] = [:]
 
     /// - Parameter share: The part of the requests that get a line, from 0 for none to 1 for all.
     init(logger: Logger, share: Double) {
@@ -18,11 +20,14 @@ final class AccessRecorder {
 
     func record(_ answered: AnsweredRequest) {
         // A fault of ours is logged whatever the sample; 503 is not one, and under overload would be thousands.
-        if answered.status.rawValue == 500 {
+        if answered.status.rawValue == 500,
+            let unsaid = faults[answered.context.resource, default: Reminder()].isDue(at: Reactor.now)
+        {
             logger.error(
                 "request failed",
                 metadata: [
                     "path": "\(answered.context.head.path)", "request_id": "\(answered.context.identity.requestID)",
+                    "unsaid": "\(unsaid)",
                 ]
             )
         }

@@ -177,14 +177,23 @@ extension FaultTests {
         async throws
     {
         try await system.waitUntilReady()
+        let before = system.lines.count
+        func said() -> ArraySlice<String> { system.lines.dropFirst(before) }
         await system.postgres.kill()
-        for role in Role.allCases {
+        for role in (0..<10).flatMap({ _ in Role.allCases }) {
             let response = try await system.order(role)
             #expect(response.status == 500)
             #expect(response.body == System.failed)
         }
         try await system.postgres.start()
         try await eventually("an order") { try await system.order(.gateway).status == 201 }
+        // The log tells of it, and not of each order.
+        try await eventually("the API to say so") {
+            said().contains { $0.hasPrefix("api-1") && $0.contains("postgres_ready") }
+        }
+        for words in ["request failed", "orders were not committed"] {
+            #expect(said().count { $0.contains(words) } <= 4, "\(said())")
+        }
     }
 
     @Test @ReactorActor func `every order that was answered is there after the internal API was killed`() async throws {

@@ -51,6 +51,7 @@ public final class StatisticsTaskHandler: TaskHandler {
 
     private let database: PostgresPool
     private let logger: Logger
+    private var failures = Reminder()
 
     /// Makes a handler that writes to `database`.
     public init(_ database: PostgresPool, logger: Logger) {
@@ -74,7 +75,12 @@ public final class StatisticsTaskHandler: TaskHandler {
             )
             return .success(Array("true".utf8))
         } catch {
-            logger.error("statistics not stored", metadata: ["reason": "\(String(reflecting: error))"])
+            if let unsaid = failures.isDue(at: Reactor.now) {
+                logger.error(
+                    "statistics not stored",
+                    metadata: ["reason": "\(String(reflecting: error))", "unsaid": "\(unsaid)"]
+                )
+            }
             return .failure(Self.failure)
         }
     }
