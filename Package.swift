@@ -59,9 +59,12 @@ let products: [Product] = [
     "Prices", "Service", "Gateway",
 ].map { .library(name: $0, targets: [$0]) }
 
+/// What tests preload into a process whose clock is to be wrong.
+let wrongClock = Product.library(name: "WrongClock", type: .dynamic, targets: ["WrongClock"])
+
 let package = Package(
     name: "tickloop",
-    products: products,
+    products: products + [wrongClock],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -241,6 +244,7 @@ let package = Package(
         ),
 
         // Tests
+        .target(name: "WrongClock", path: "Tests/WrongClock"),
         .target(
             name: "TestSupport",
             dependencies: ["Reactor", "Supervision", "Postgres", "HTTPServer", "HTTPWire", "JSONWire", logging],

@@ -192,6 +192,15 @@ import Testing
         try await market.system.stop()
     }
 
+    @Test @ReactorActor func `a provider that fails is a line of the log, and not one for each request`() async throws {
+        let market = try await Market()
+        try await market.behave(#"{"answer":"page"}"#)
+        for number in 1...20 { #expect(try await market.latest("symbol=S\(number)").status == 502) }
+        try await market.system.stop()
+        let said = market.system.lines.filter { $0.contains("no price from a provider") }
+        #expect((1...3).contains(said.count), "\(said)")
+    }
+
     @Test @ReactorActor func `a price that was stored is given in place of a failure`() async throws {
         let market = try await Market(["TICKLOOP_CACHE_LATEST_TTL_S": "0"])
         let first = try await market.latest("symbol=AAPL")

@@ -12,16 +12,20 @@ import Testing
 @Suite struct PriceFlightsTests {
     init() { loop }
 
-    private static func price(_ text: String) throws -> LatestPrice {
-        let time = Timestamp(unixTime: .seconds(1_710_930_600))
-        let quote = Quote(
+    private static let asked = Instant.origin + .seconds(1000)
+
+    private static func quote(_ text: String) throws -> Quote {
+        Quote(
             symbol: try #require(Symbol("M&M.NS")),
             price: try #require(QuotePrice(text)),
             currency: "INR",
-            time: time,
+            time: Timestamp(unixTime: .seconds(1_710_930_600)),
             provider: "p"
         )
-        return LatestPrice(quote, fetchedAt: Timestamp(unixTime: .milliseconds(1_710_930_601_250)))
+    }
+
+    private static func price(_ text: String) throws -> LatestPrice {
+        LatestPrice(try quote(text), askedAt: asked)
     }
 
     @ReactorActor
@@ -32,15 +36,24 @@ import Testing
         return (client, PriceFlights(client), PriceFlights(client))
     }
 
-    @Test func `a price is kept with the time of its fetching, and answered without`() throws {
+    @Test func `a price is kept with its age, which Redis tells, and answered without`() throws {
         let price = try Self.price("150.25")
         #expect(
             String(decoding: price.body, as: UTF8.self)
                 == #"{"symbol":"M&M.NS","price":150.25,"timestamp":"2024-03-20T10:30:00Z","provider":"p"}"#
         )
-        #expect(LatestPrice(cached: price.cached) == price)
-        for text in ["", "{}", #"{"symbol":"A","price":1}"#, #"{"fetched_at":"2024-03-20T10:30:01.250Z"}x"#] {
-            #expect(LatestPrice(cached: Array(text.utf8)) == nil)
+        // Kept for a minute when it is a quarter of a second old: with 20 s left it is 40 s older, whose clock ever
+        // shows what.
+        let kept = price.kept(for: .seconds(60), at: Self.asked + .milliseconds(250))
+        let other = Instant.origin + .seconds(5_000_000)
+        let read = try #require(LatestPrice(kept: kept, for: .seconds(20), at: other))
+        #expect(read.body == price.body)
+        #expect(read.age(at: other + .seconds(1)) == .milliseconds(41_250))
+        for text in [
+            "", "{}", #"{"symbol":"A","price":1}"#, #"{"age_at_end_ms":1}"#, #"{"age_at_end_ms":,"a":1}"#,
+            #"{"age_at_end_ms":9999999999999,"a":1}"#, #"{"age_at_end_ms":1,"a":1}x"#,
+        ] {
+            #expect(LatestPrice(kept: Array(text.utf8), for: .zero, at: other) == nil, "\(text)")
         }
     }
 
@@ -51,7 +64,8 @@ import Testing
     ])
     func `those who wait in other processes are told the same`(outcome: QuoteOutcome) throws {
         for result in [FlightResult.failure(outcome), .notStored, .price(try Self.price("0.1"))] {
-            #expect(FlightResult(encoded: String(decoding: result.encoded, as: UTF8.self)[...]) == result)
+            let text = String(decoding: result.encoded(at: Self.asked), as: UTF8.self)
+            #expect(FlightResult(encoded: text[...], at: Self.asked) == result)
         }
     }
 
@@ -75,10 +89,19 @@ import Testing
             return
         }
         #expect(try await one.follow(symbol, "p", token: token, deadline: soon) == nil)
-        let price = try Self.price("150.25")
+        let price = LatestPrice(try Self.quote("150.25"), askedAt: Reactor.now - .seconds(7))
         await other.end(symbol, "p", token: next, .price(price), lifetime: .seconds(60))
-        #expect(try await one.cached(symbol, "p") == price)
-        #expect(try await one.start(symbol, "p", lease: .seconds(60)) == .cached(price))
+        let kept = try #require(try await one.kept(symbol, "p"))
+        #expect(kept.body == price.body)
+        #expect((.seconds(7)..<soon - Reactor.now).contains(kept.age(at: Reactor.now)))
+        guard case .kept(let same) = try await one.start(symbol, "p", lease: .seconds(60)) else {
+            Issue.record("the price is not kept")
+            return
+        }
+        #expect(same.body == price.body)
+        // Without an end its age is not known.
+        _ = try await redis.command(["PERSIST", "price:M&M.NS:p"])
+        #expect(try await one.kept(symbol, "p") == nil)
         redis.close()
     }
 

@@ -18,11 +18,17 @@ import Testing
         let stored = try await store.store(quote, deadline: soon)
 
         #expect(
-            try await database.rows("select id, symbol, recorded_at, price, provider, currency, fetched_at from prices")
-                == [
-                    "\(stored.priceID)|M&M.NS|2024-03-20 10:30:00.5+00|150.25|yfinance|null|2024-03-20 10:31:00.25+00"
-                ]
+            try await database.rows("select id, symbol, recorded_at, price, provider, currency from prices")
+                == ["\(stored.priceID)|M&M.NS|2024-03-20 10:30:00.5+00|150.25|yfinance|null"]
         )
+        // When it was asked is told by the database's clock.
+        #expect(
+            try await database.rows(
+                "select clock_timestamp() - fetched_at between interval '60 s' and interval '1 h' from prices"
+            ) == ["t"]
+        )
+        let age = try await StoredPrices(pool).newest(of: quote.quote.symbol, by: ["yfinance"], deadline: soon)?.age
+        #expect(try #require(age) >= .seconds(60))
         #expect(
             try await database.rows(
                 """

@@ -1,6 +1,7 @@
 import JSONWire
 import Postgres
 import Prices
+import Reactor
 import TestSupport
 
 @testable import MarketData
@@ -23,15 +24,14 @@ extension TestDatabase {
 }
 
 extension FetchedQuote {
-    /// A quote of `yfinance`.
+    /// A quote of `yfinance`, which was asked a minute ago.
     init(_ symbol: String, _ price: String, at time: String = "2024-03-20T10:30:00Z", currency: String? = "USD") {
-        guard let symbol = Symbol(symbol), let price = QuotePrice(price), let time = Timestamp(time),
-            let fetchedAt = Timestamp("2024-03-20T10:31:00.250Z")
+        guard let symbol = Symbol(symbol), let price = QuotePrice(price), let time = Timestamp(time)
         else { preconditionFailure("not a quote") }
         self.init(
             Quote(symbol: symbol, price: price, currency: currency, time: time, provider: "yfinance"),
             raw: "{\"symbol\":\"\(symbol)\",\"é\":\"\\\\\"}",
-            fetchedAt: fetchedAt
+            askedAt: .now - .seconds(60)
         )
     }
 }

@@ -55,7 +55,7 @@ import WebAPI
         ("instrument", #""DE000A0Q4RZ""#), ("instrument", #""DE000A0Q4RZ33""#), ("instrument", #""DE000A0Q4RZ-""#),
         ("instrument", #""ÄÖÜÄÖÜÄÖÜÄÖÜ""#), ("instrument", #""äöüäöü""#), ("instrument", #""DE000A0Q4RZ\u0000""#),
         ("expires_at", #""2027-01-15""#), ("expires_at", #""2027-01-15T08:00:00""#), ("expires_at", "1900000000"),
-        ("expires_at", #""2027-01-15T07:59:59Z""#), ("client_id", "7"),
+        ("expires_at", #""2027-01-14T07:59:59Z""#), ("client_id", "7"),
     ])
     func `a member that is wrong is named, and nothing else`(_ name: String, _ json: String) throws {
         let error = try #require(try refusal(Self.body((name, json))))
@@ -111,11 +111,14 @@ import WebAPI
     }
 
     @Test func `an order that has expired is refused, unless it may be the repetition of one that had not`() throws {
-        let past = Self.body(("expires_at", #""2027-01-15T07:59:59Z""#))
+        let past = Self.body(("expires_at", #""2027-01-14T08:00:00Z""#))
         #expect(try refusal(past) == OrderSubmission.past)
         #expect(try submission(past, ["Idempotency-Key: a"]).key == "a")
         let future = try submission(Self.body(("expires_at", #""2027-01-15T09:00:00.1239+01:00""#)))
         #expect(future.form.expiresAt?.description == "2027-01-15T08:00:00.123Z")
+        // Less than a day is for the database to judge: the clock may be that of a machine that is wrong.
+        let recent = try submission(Self.body(("expires_at", #""2027-01-14T08:00:01Z""#)))
+        #expect(recent.form.expiresAt != nil)
     }
 
     @Test(arguments: ["", "a b", "ä", String(repeating: "x", count: 256)])

@@ -1,35 +1,40 @@
+internal import Basics
 internal import JSONWire
 internal import Prices
 internal import Reactor
 
 /// A latest price, as it is answered and kept.
+///
+/// How old it is, is told by one clock at a time: by this process' while it is here, by Redis' while it is kept there,
+/// by the database's while it is stored. So it is right also where the clocks of the machines differ.
 struct LatestPrice: Hashable, Sendable {
     /// The answer: one JSON object.
     let body: [UInt8]
-    /// When the provider was asked, in UTC.
-    let fetchedAt: Timestamp
+    /// When the provider was asked, by this process' clock.
+    let askedAt: Instant
 
-    init(_ quote: Quote, fetchedAt: Timestamp) {
+    init(_ quote: Quote, askedAt: Instant) {
         self.init(
             symbol: quote.symbol,
             price: quote.price,
             time: quote.time,
             provider: quote.provider,
-            fetchedAt: fetchedAt
+            askedAt: askedAt
         )
     }
 
-    init(_ stored: StoredPrice) {
+    /// - Parameter now: When its age was read.
+    init(_ stored: StoredPrice, at now: Instant) {
         self.init(
             symbol: stored.symbol,
             price: stored.price,
             time: stored.time,
             provider: stored.provider,
-            fetchedAt: stored.fetchedAt
+            askedAt: now - stored.age
         )
     }
 
-    private init(symbol: Symbol, price: QuotePrice, time: Timestamp, provider: String, fetchedAt: Timestamp) {
+    private init(symbol: Symbol, price: QuotePrice, time: Timestamp, provider: String, askedAt: Instant) {
         var writer = JSONWriter(capacity: 128)
         writer.object { writer in
             writer.member("symbol", symbol.text)
@@ -38,35 +43,43 @@ struct LatestPrice: Hashable, Sendable {
             writer.member("timestamp", time.shortest)
             writer.member("provider", provider)
         }
-        body = writer.take()
-        self.fetchedAt = fetchedAt
+        self.init(body: writer.take(), askedAt: askedAt)
+    }
+
+    private init(body: [UInt8], askedAt: Instant) {
+        self.body = body
+        self.askedAt = askedAt
     }
 
     // MARK: In Redis
 
-    /// What ends the object in Redis, around the 24 characters of a time.
-    private static let mark = Array(#","fetched_at":""#.utf8)
-    private static let end = Array("\"}".utf8)
+    /// The member that is first in Redis; then those of the answer follow.
+    private static let mark = Array(#"{"age_at_end_ms":"#.utf8)
 
-    /// The answer with one member more, its last: when it was fetched.
-    var cached: [UInt8] { body.dropLast() + Self.mark + fetchedAt.bytes + Self.end }
-
-    /// Reads what ``cached`` wrote; nil for anything else.
-    init?(cached bytes: [UInt8]) {
-        let length = Self.mark.count + 24 + Self.end.count
-        guard bytes.count > length, bytes.first == UInt8(ascii: "{"), bytes.suffix(2).elementsEqual(Self.end) else {
-            return nil
-        }
-        let tail = bytes.suffix(length)
-        guard tail.starts(with: Self.mark),
-            let time = Timestamp(String(decoding: tail.dropFirst(Self.mark.count).prefix(24), as: UTF8.self))
-        else { return nil }
-        body = bytes.dropLast(length) + [UInt8(ascii: "}")]
-        fetchedAt = time
+    /// The answer with one member more: how old the price will be when Redis forgets it.
+    ///
+    /// - Parameter lifetime: How long Redis keeps it from now on.
+    func kept(for lifetime: Duration, at now: Instant) -> [UInt8] {
+        Self.mark + Array(String((now - askedAt + lifetime).millisecondsRoundedUp).utf8) + [UInt8(ascii: ",")]
+            + body.dropFirst()
     }
 
-    /// Whole seconds since it was fetched.
-    @ReactorActor var age: Int { max(0, Int((Reactor.unixTime - fetchedAt.unixTime).components.seconds)) }
+    /// Reads what ``kept(for:at:)`` wrote; nil for anything else.
+    ///
+    /// - Parameter left: How long Redis still keeps it.
+    init?(kept bytes: [UInt8], for left: Duration, at now: Instant) {
+        guard bytes.starts(with: Self.mark), bytes.last == UInt8(ascii: "}") else { return nil }
+        let rest = bytes.dropFirst(Self.mark.count)
+        let digits = rest.prefix { $0 != UInt8(ascii: ",") }
+        guard digits.count <= 12, let ageAtEnd = Int64(String(decoding: digits, as: UTF8.self)),
+            rest.count > digits.count + 2
+        else { return nil }
+        let age = max(.zero, .milliseconds(ageAtEnd) - left)
+        self.init(body: [UInt8(ascii: "{")] + rest.dropFirst(digits.count + 1), askedAt: now - age)
+    }
+
+    /// How long ago the provider was asked.
+    func age(at now: Instant) -> Duration { max(.zero, now - askedAt) }
 }
 
 extension Timestamp {

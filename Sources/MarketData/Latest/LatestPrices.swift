@@ -42,6 +42,7 @@ final class LatestPrices {
     /// Who waits for what this process fetches.
     private var waiting: [FlightKey: [Promise<FlightResult, Never>]] = [:]
     private(set) var answers: [Source: Int] = [:]
+    private var failures = Reminder()
 
     init(
         _ settings: LatestPriceSettings,
@@ -73,7 +74,7 @@ final class LatestPrices {
         var results: [FlightResult] = []
         for name in names {
             guard let provider = providers.provider(named: name) else { throw .unsupportedProvider(name) }
-            if let kept = try? await flights.cached(symbol, name) { return answered(kept, .hit) }
+            if let kept = try? await flights.kept(symbol, name) { return answered(kept, .hit) }
             let result = await fetch(symbol, provider, deadline: deadline, span: span)
             if case .price(let price) = result { return answered(price, .miss) }
             results.append(result)
@@ -96,8 +97,7 @@ final class LatestPrices {
         guard settings.staleMax > .zero,
             let stored = try? await stored.newest(of: symbol, by: names, deadline: deadline)
         else { return nil }
-        let price = LatestPrice(stored)
-        return .seconds(price.age) < settings.staleMax ? price : nil
+        return stored.age < settings.staleMax ? LatestPrice(stored, at: Reactor.now) : nil
     }
 
     // MARK: Fetching
@@ -139,7 +139,7 @@ final class LatestPrices {
         do {
             while Reactor.now < deadline {
                 switch try await flights.start(symbol, provider.name, lease: lease) {
-                case .cached(let price): return .price(price)
+                case .kept(let price): return .price(price)
                 case .follow(let token):
                     let result = try await flights.follow(symbol, provider.name, token: token, deadline: deadline)
                     if let result { return result }
@@ -158,18 +158,22 @@ final class LatestPrices {
 
     /// Asks the provider and stores what it says.
     private func ask(_ symbol: Symbol, _ provider: any QuoteProvider, deadline: Instant) async -> FlightResult {
-        let fetchedAt = Timestamp(unixTime: Reactor.unixTime)
+        let askedAt = Reactor.now
         switch await provider.quote(symbol, deadline: deadline - Self.storeTime / 2) {
         case .price(let quote, let raw):
             do {
-                let fetched = FetchedQuote(quote, raw: raw, fetchedAt: fetchedAt)
-                _ = try await store.store(fetched, deadline: deadline)
-                return .price(LatestPrice(quote, fetchedAt: fetchedAt))
+                _ = try await store.store(FetchedQuote(quote, raw: raw, askedAt: askedAt), deadline: deadline)
+                return .price(LatestPrice(quote, askedAt: askedAt))
             } catch {
-                logger.warning(
-                    "a price was not stored",
-                    metadata: ["symbol": "\(symbol)", "provider": "\(provider.name)", "reason": "\(error)"]
-                )
+                if let unsaid = failures.isDue(at: Reactor.now) {
+                    logger.warning(
+                        "a price was not stored",
+                        metadata: [
+                            "symbol": "\(symbol)", "provider": "\(provider.name)", "reason": "\(error)",
+                            "unsaid": "\(unsaid)",
+                        ]
+                    )
+                }
                 return .notStored
             }
         case let outcome: return .failure(outcome)

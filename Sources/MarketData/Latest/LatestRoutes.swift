@@ -128,7 +128,8 @@ public final class LatestRoutes {
         // The worst of several is what the answer as a whole is.
         if let source = [.stale, .miss, .hit].first(where: { sources.contains($0) }) {
             response.fields.append(LatestQuestion.cacheField.name, source.rawValue)
-            response.fields.append(LatestQuestion.ageField.name, String(answers.map(\.price.age).max() ?? 0))
+            let age = answers.map { $0.price.age(at: Reactor.now) }.max() ?? .zero
+            response.fields.append(LatestQuestion.ageField.name, String(age.components.seconds))
         }
         return response
     }

@@ -24,7 +24,7 @@ final class PriceFlights {
 
     /// What to do about a price.
     enum Start: Hashable, Sendable {
-        case cached(LatestPrice)
+        case kept(LatestPrice)
         /// Ask the provider, and ``end(_:_:_:_:lifetime:)`` with this token.
         case lead(token: String)
         /// Somebody else asks.
@@ -36,16 +36,32 @@ final class PriceFlights {
         "price-flight:\(symbol):\(provider)"
     }
 
+    /// In one step, so that the time that is left is that of this price.
+    private static let read = RedisScript(
+        """
+        local kept = redis.call('GET', KEYS[1])
+        if kept then return {kept, redis.call('PTTL', KEYS[1])} end
+        """
+    )
+
     /// The price that is kept.
-    func cached(_ symbol: Symbol, _ provider: String) async throws(RedisError) -> LatestPrice? {
-        let reply = try await redis.command(["GET", .string(Self.cacheKey(symbol, provider))])
-        return reply.bytes.flatMap { LatestPrice(cached: $0) }
+    func kept(_ symbol: Symbol, _ provider: String) async throws(RedisError) -> LatestPrice? {
+        let reply = try await Self.read.run(on: redis, keys: [Self.cacheKey(symbol, provider)])
+        return Self.price(reply.array)
+    }
+
+    /// What stands at the end of a reply: a price, and the time that it is kept for. Nil if it is not ours.
+    private static func price(_ parts: [RedisReply]?) -> LatestPrice? {
+        guard let parts, parts.count >= 2, let bytes = parts[parts.count - 2].bytes,
+            let left = parts[parts.count - 1].integer, left >= 0
+        else { return nil }
+        return LatestPrice(kept: bytes, for: .milliseconds(left), at: Reactor.now)
     }
 
     private static let start = RedisScript(
         """
-        local cached = redis.call('GET', KEYS[1])
-        if cached then return {'cached', cached} end
+        local kept = redis.call('GET', KEYS[1])
+        if kept then return {'kept', kept, redis.call('PTTL', KEYS[1])} end
         local flight = redis.call('GET', KEYS[2])
         if flight and string.sub(flight, 1, 5) == 'wait:' then return {'follow', string.sub(flight, 6)} end
         redis.call('SET', KEYS[2], 'wait:' .. ARGV[1], 'PX', ARGV[2])
@@ -62,12 +78,9 @@ final class PriceFlights {
         let arguments: [RedisArgument] = [.string(token), .integer(Int64(lease.millisecondsRoundedUp))]
         let reply = try await Self.start.run(on: redis, keys: keys, arguments).array ?? []
         switch (reply.first?.text, reply.last) {
-        case ("cached", .bytes(let bytes)?):
-            guard let price = LatestPrice(cached: bytes) else {
-                // Not ours: it is in the way until it is replaced.
-                return .lead(token: token)
-            }
-            return .cached(price)
+        case ("kept", _):
+            // What is not ours is in the way until it is replaced.
+            return Self.price(reply).map { .kept($0) } ?? .lead(token: token)
         case ("follow", let other?): return .follow(token: other.text ?? "")
         default: return .lead(token: token)
         }
@@ -86,9 +99,10 @@ final class PriceFlights {
     func end(_ symbol: Symbol, _ provider: String, token: String, _ result: FlightResult, lifetime: Duration) async {
         let keys = [Self.cacheKey(symbol, provider), Self.flightKey(symbol, provider)]
         var kept: [UInt8] = []
-        if case .price(let price) = result { kept = price.cached }
+        if case .price(let price) = result { kept = price.kept(for: lifetime, at: Reactor.now) }
         let arguments: [RedisArgument] = [
-            .string(token), .bytes(result.encoded), .integer(Int64(Self.resultLifetime.millisecondsRoundedUp)),
+            .string(token), .bytes(result.encoded(at: Reactor.now)),
+            .integer(Int64(Self.resultLifetime.millisecondsRoundedUp)),
             .bytes(kept),
             .integer(Int64(lifetime.millisecondsRoundedUp)),
         ]
@@ -108,7 +122,7 @@ final class PriceFlights {
         while Reactor.now < deadline {
             guard let value = try await redis.command(["GET", .string(key)]).text else { return nil }
             let done = "done:\(token):"
-            if value.hasPrefix(done) { return FlightResult(encoded: value.dropFirst(done.count)) }
+            if value.hasPrefix(done) { return FlightResult(encoded: value.dropFirst(done.count), at: Reactor.now) }
             guard value == "wait:\(token)" else { return nil }
             try? await Reactor.sleep(for: Self.lookEvery)
         }
@@ -124,10 +138,10 @@ enum FlightResult: Hashable, Sendable {
     /// There was a price, and it could not be stored.
     case notStored
 
-    /// As those who wait in other processes read it.
-    var encoded: [UInt8] {
+    /// As those who wait in other processes read it, a moment later.
+    func encoded(at now: Instant) -> [UInt8] {
         switch self {
-        case .price(let price): Array("price ".utf8) + price.cached
+        case .price(let price): Array("price ".utf8) + price.kept(for: .zero, at: now)
         case .notStored: Array("not_stored".utf8)
         case .failure(.refused(let retryAfter)): Array("refused \(retryAfter.millisecondsRoundedUp)".utf8)
         case .failure(.malformed(let reason)): Array("malformed \(reason)".utf8)
@@ -137,12 +151,12 @@ enum FlightResult: Hashable, Sendable {
         }
     }
 
-    init?(encoded text: Substring) {
+    init?(encoded text: Substring, at now: Instant) {
         let word = text.prefix { $0 != " " }
         let rest = String(text.dropFirst(word.count + 1))
         switch word {
         case "price":
-            guard let price = LatestPrice(cached: Array(rest.utf8)) else { return nil }
+            guard let price = LatestPrice(kept: Array(rest.utf8), for: .zero, at: now) else { return nil }
             self = .price(price)
         case "not_stored": self = .notStored
         case "refused": self = .failure(.refused(retryAfter: .milliseconds(Int64(rest) ?? 1000)))

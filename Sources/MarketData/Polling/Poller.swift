@@ -176,12 +176,12 @@ public final class Poller {
 
     /// What was wrong; nil if a price is stored.
     private func fetch(_ symbol: Symbol, from provider: any QuoteProvider) async -> String? {
-        let fetchedAt = Timestamp(unixTime: Reactor.unixTime)
-        let outcome = await provider.quote(symbol, deadline: Reactor.now + Self.fetchTimeout)
+        let askedAt = Reactor.now
+        let outcome = await provider.quote(symbol, deadline: askedAt + Self.fetchTimeout)
         guard case .price(let quote, let raw) = outcome else { return "\(outcome)" }
         do throws(QuoteStoreError) {
             _ = try await store.store(
-                FetchedQuote(quote, raw: raw, fetchedAt: fetchedAt),
+                FetchedQuote(quote, raw: raw, askedAt: askedAt),
                 deadline: Reactor.now + Self.fetchTimeout
             )
             counters.prices += 1

@@ -29,6 +29,8 @@ final class Provider: QuoteProvider {
     let client: HTTPClient
     let timeout: Duration
     private(set) var counters = Counters()
+    /// Of each kind of failure: under load the same is said of every request.
+    private var failures: [QuoteOutcome.Kind: Reminder] = [:]
     private let settings: ProviderSettings
     private let gate: ProviderGate
     private let pathPrefix: String
@@ -86,9 +88,12 @@ final class Provider: QuoteProvider {
             counters.lastPriceAge = max(.zero, Reactor.unixTime - quote.time.unixTime)
         case .unknownSymbol, .noData: break
         case .refused, .malformed, .unreachable:
+            guard let unsaid = failures[outcome.kind, default: Reminder()].isDue(at: Reactor.now) else { break }
             logger.warning(
                 "no price from a provider",
-                metadata: ["provider": "\(name)", "symbol": "\(symbol)", "reason": "\(outcome)"]
+                metadata: [
+                    "provider": "\(name)", "symbol": "\(symbol)", "reason": "\(outcome)", "unsaid": "\(unsaid)",
+                ]
             )
         }
         return outcome

@@ -1,5 +1,5 @@
 internal import Basics
-public import JSONWire
+internal import JSONWire
 public import Logging
 public import Metrics
 public import Postgres
@@ -12,14 +12,14 @@ public struct FetchedQuote: Hashable, Sendable {
     public let quote: Quote
     /// The whole answer, without any key.
     public let raw: String
-    /// When the provider was asked.
-    public let fetchedAt: Timestamp
+    /// When the provider was asked, by this process' clock.
+    public let askedAt: Instant
 
     /// Joins the parts.
-    public init(_ quote: Quote, raw: String, fetchedAt: Timestamp) {
+    public init(_ quote: Quote, raw: String, askedAt: Instant) {
         self.quote = quote
         self.raw = raw
-        self.fetchedAt = fetchedAt
+        self.askedAt = askedAt
     }
 }
 
@@ -72,6 +72,7 @@ public final class QuoteStore {
     private var batches = QuoteBatches<(number: Int, quote: FetchedQuote)>(batchMax: batchMax)
     private var waiters: [Int: Waiter] = [:]
     private var quotesBegun = 0
+    private var failures = Reminder()
     private var endOfTurn: EndOfTurn?
     private var deadlines: Timer?
     private var nextDeadline = Instant.distantFuture
@@ -121,11 +122,19 @@ public final class QuoteStore {
 
     // MARK: Commits
 
+    /// When providers were asked is told by the database's clock, as is later how long ago that was: the clock of the
+    /// process that asked may differ from that of the one that wants to know.
     private static let storeQuotes = PostgresStatement(
         """
         select price_id, raw_response_id
         from store_quotes(
-            $1::text[], $2::text[], $3::numeric[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::bytea[]
+            $1::text[], $2::text[], $3::numeric[], $4::text[], $5::timestamptz[],
+            array(
+                select clock_timestamp() - a.milliseconds * interval '1 ms'
+                from unnest($6::bigint[]) with ordinality as a (milliseconds, place)
+                order by a.place
+            ),
+            $7::bytea[]
         )
         """
     )
@@ -139,7 +148,7 @@ public final class QuoteStore {
             .array(batch.lazy.map(\.quote.quote.price.text)),
             .arrayWithNulls(batch.lazy.map(\.quote.quote.currency)),
             .array(batch.lazy.map(\.quote.quote.time.description)),
-            .array(batch.lazy.map(\.quote.fetchedAt.description)),
+            .array(batch.lazy.map { String((start - $0.quote.askedAt).millisecondsRoundedUp) }),
             .array(batch.lazy.map { "\\x" + Hexadecimal.text($0.quote.raw.utf8) }),
         ]
         database.query(Self.storeQuotes, parameters, deadline: start + Self.commitTimeout) { [self] result in
@@ -165,7 +174,12 @@ public final class QuoteStore {
     }
 
     private func failed(_ numbers: [Int], _ error: PostgresError) {
-        logger.warning("prices were not stored", metadata: ["reason": "\(error)", "prices": "\(numbers.count)"])
+        if let unsaid = failures.isDue(at: Reactor.now) {
+            logger.warning(
+                "prices were not stored",
+                metadata: ["reason": "\(error)", "prices": "\(numbers.count)", "unsaid": "\(unsaid)"]
+            )
+        }
         if error.isAboutValues {
             if let (number, _) = batches.refused() { settle(number, .failure(.refused)) }
         } else {

@@ -9,7 +9,8 @@ struct StoredPrice: Hashable, Sendable {
     let price: QuotePrice
     let time: Timestamp
     let provider: String
-    let fetchedAt: Timestamp
+    /// How long ago the provider was asked, by the database's clock, which also told when that was.
+    let age: Duration
 }
 
 /// Reads the prices that providers have brought.
@@ -24,7 +25,9 @@ final class StoredPrices {
 
     private static let newest = PostgresStatement(
         """
-        select trim_scale(price)::text, utc_text(recorded_at), provider, utc_text(fetched_at)
+        select
+            trim_scale(price)::text, utc_text(recorded_at), provider,
+            greatest(0, extract(epoch from clock_timestamp() - fetched_at) * 1000)::bigint
         from prices
         where symbol = $1 and provider = any($2::text[])
         order by recorded_at desc, id desc
@@ -45,9 +48,9 @@ final class StoredPrices {
         )
         guard rows.count == 1, let price = rows.text(0, 0).flatMap({ QuotePrice($0) }),
             let time = rows.text(0, 1).flatMap({ Timestamp($0) }), let provider = rows.text(0, 2),
-            let fetchedAt = rows.text(0, 3).flatMap({ Timestamp($0) })
+            let age = rows.int64(0, 3)
         else { return nil }
-        return StoredPrice(symbol: symbol, price: price, time: time, provider: provider, fetchedAt: fetchedAt)
+        return StoredPrice(symbol: symbol, price: price, time: time, provider: provider, age: .milliseconds(age))
     }
 
     /// Whether a provider has ever priced a symbol; no, while the database does not answer.

@@ -47,6 +47,7 @@ final class Intake {
     private var requestsBegun = 0
     private var ids = OrderIDSource()
     private var random = SystemRandomNumberGenerator()
+    private var failures = Reminder()
     private var endOfTurn: EndOfTurn?
     private var deadlines: Timer?
     private var nextDeadline = Instant.distantFuture
@@ -158,10 +159,12 @@ final class Intake {
                 logger.error("orders were committed with verdicts that cannot be read")
                 perform(machine.failed(number, .other))
             case .failure(let error):
-                logger.warning(
-                    "orders were not committed",
-                    metadata: ["reason": "\(error)", "orders": "\(orders.count)"]
-                )
+                if let unsaid = failures.isDue(at: Reactor.now) {
+                    logger.warning(
+                        "orders were not committed",
+                        metadata: ["reason": "\(error)", "orders": "\(orders.count)", "unsaid": "\(unsaid)"]
+                    )
+                }
                 perform(machine.failed(number, CommitFailure(error)))
             }
         }

@@ -49,6 +49,9 @@ struct OrderSubmission: Sendable {
         .timestamp,
         "After this the order is not sent to the exchange any more; counted in milliseconds."
     )
+    /// By how much the clock of this process may be wrong. Whether a time has come is for the database's to say; what
+    /// is past by any clock need not go there, and is named with everything else that is wrong.
+    private static let clockErrorMax = Duration.seconds(24 * 3600)
     private static let idempotencyKey = Field.header(
         "Idempotency-Key",
         .text(of: .visible, length: 1...255),
@@ -57,8 +60,8 @@ struct OrderSubmission: Sendable {
 
     /// Reads a request.
     ///
-    /// An order that has expired is refused, unless it has a key: then it may be the repetition of one that was taken
-    /// in time, which the database knows.
+    /// An order that has expired for long is refused, unless it has a key: then it may be the repetition of one that
+    /// was taken in time, which the database knows.
     init(_ content: RequestContent, now: Timestamp = Timestamp(unixTime: SystemClock.unixTime)) throws(APIError) {
         var fields = try Fields(content)
         let kind = fields.read(Self.kind)
@@ -75,7 +78,7 @@ struct OrderSubmission: Sendable {
             fields.refuse(Self.limitPrice, "Providing a `limit_price` is prohibited for type `market`")
         default: break
         }
-        if let expiresAt, expiresAt.unixTime <= now.unixTime, key == nil {
+        if let expiresAt, expiresAt.unixTime + Self.clockErrorMax <= now.unixTime, key == nil {
             fields.refuse(Self.expiresAt, Self.pastMessage)
         }
         let present = try fields.finish(kind, side, instrument, quantity)
@@ -184,7 +187,7 @@ struct OrderSubmission: Sendable {
 extension Timestamp {
     /// Without what is finer than a millisecond.
     fileprivate var inMilliseconds: Timestamp {
-        let (seconds, attoseconds) = unixTime.components
-        return Timestamp(unixTime: .seconds(seconds) + .milliseconds(attoseconds / 1_000_000_000_000_000))
+        let (seconds, nanoseconds) = wholeSeconds
+        return Timestamp(unixTime: .seconds(seconds) + .milliseconds(nanoseconds / 1_000_000))
     }
 }
