@@ -50,7 +50,10 @@ extension EndToEndTests {
         @Test(arguments: Role.allCases) @ReactorActor
         func `prices of any time are there, and times that are none are refused`(role: Role) async throws {
             _ = try await system.sql(
-                "insert into prices (symbol, recorded_at, price) values ('^OLD_\(role)', '1950-01-03T21:00:00.5Z', 16.66)"
+                """
+                insert into prices (symbol, recorded_at, price)
+                values ('^OLD_\(role)', '1950-01-03T21:00:00.5Z', 16.66)
+                """
             )
             let old = try await system.ask(
                 role,

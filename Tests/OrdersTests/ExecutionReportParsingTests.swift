@@ -47,9 +47,12 @@ import Testing
 
     @Test func `lines without a number are heartbeats, or cannot be read`() {
         #expect(Self.line(#"{"heartbeat":12}"#) == .heartbeat(last: 12))
-        for text in ["", "nonsense", "[]", "{}", #"{"heartbeat":-1}"#, #"{"heartbeat":"1"}"#, #"{"number":0}"#] {
+        for text in [
+            "", "nonsense", "[]", "{}", #"{"heartbeat":-1}"#, #"{"heartbeat":"1"}"#, #"{"number":0}"#,
+            #"{"heartbeat":9223372036854775807}"#,
+        ] {
             #expect(Self.line(text) == .unreadable)
         }
-        #expect(Self.fill("number", "1.5") == .unreadable)
+        for number in ["1.5", "9223372036854775807"] { #expect(Self.fill("number", number) == .unreadable) }
     }
 }

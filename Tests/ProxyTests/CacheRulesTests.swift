@@ -139,7 +139,10 @@ import Testing
 
     @Test(
         arguments: [
-            ("bytes=0-1", RequestedRange.Asked.part(0..<2)), ("bytes=8-", .part(8..<10)), ("bytes=-3", .part(7..<10)),
+            ("bytes=0-9223372036854775807", RequestedRange.Asked.part(0..<10)),
+            ("bytes=9-99999999999999999999", .part(9..<10)), ("bytes=-9223372036854775807", .part(0..<10)),
+            ("bytes=9223372036854775807-", .unsatisfiable),
+            ("bytes=0-1", .part(0..<2)), ("bytes=8-", .part(8..<10)), ("bytes=-3", .part(7..<10)),
             ("bytes=-30", .part(0..<10)), ("bytes=5-99", .part(5..<10)), ("bytes=10-", .unsatisfiable),
             ("bytes=-0", .unsatisfiable), ("bytes=2-1", .whole), ("bytes=0-1,3-4", .whole), ("lines=0-1", .whole),
             ("bytes=a-b", .whole), ("bytes=-", .whole),

@@ -27,6 +27,9 @@ struct ExecutionReport: Hashable, Sendable {
     /// Longest text of a price, which is stored as it came.
     private static let priceBytesMax = 64
 
+    /// Largest number of a report, which no exchange gets to: one that is larger is nonsense.
+    static let numberMax = 1 << 53
+
     /// The exchange counts its reports from 1.
     let number: Int
     let content: Content
@@ -35,7 +38,7 @@ struct ExecutionReport: Hashable, Sendable {
 extension ExecutionReport {
     /// Reads a report; nil for what has no number.
     init?(_ json: JSONValue) {
-        guard let number = json["number"]?.integer, number > 0 else { return nil }
+        guard let number = json["number"]?.integer, (1...Self.numberMax).contains(number) else { return nil }
         self.init(number: number, content: Self.content(json))
     }
 
@@ -77,7 +80,7 @@ enum ReportLine: Hashable, Sendable {
             self = .unreadable
             return
         }
-        if let last = json["heartbeat"]?.integer, last >= 0 {
+        if let last = json["heartbeat"]?.integer, (0...ExecutionReport.numberMax).contains(last) {
             self = .heartbeat(last: last)
         } else {
             self = ExecutionReport(json).map { .report($0) } ?? .unreadable

@@ -155,7 +155,7 @@ enum RequestedRange {
         case (let first?, nil): return first < length ? .part(first..<length) : .unsatisfiable
         case (let first?, let last?):
             guard first <= last else { return .whole }
-            return first < length ? .part(first..<min(last + 1, length)) : .unsatisfiable
+            return first < length ? .part(first..<min(last, length - 1) + 1) : .unsatisfiable
         }
     }
 
