@@ -27,7 +27,7 @@ final class AccessRecorder {
                 "request failed",
                 metadata: [
                     "path": "\(answered.context.head.path)", "request_id": "\(answered.context.identity.requestID)",
-                    "unsaid": "\(unsaid)",
+                    "reason": "\(answered.context.cause ?? "-")", "unsaid": "\(unsaid)",
                 ]
             )
         }

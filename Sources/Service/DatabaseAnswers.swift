@@ -9,12 +9,12 @@ extension APIError {
         case .unavailable, .connectionLost: self = .unavailable
         case .overloaded: self = .overloaded
         case .timedOut: self = .upstreamTimeout
-        case .unencodable: self = .internalError
+        case .unencodable: self = .internalError.caused(by: "\(error)")
         case .server(let refusal) where refusal.sqlState == .queryCanceled: self = .upstreamTimeout
         // Connections, resources, an operator's intervention: PostgreSQL manual, appendix A.
         case .server(let refusal) where ["08", "53", "57"].contains(refusal.sqlState.code.prefix(2)):
             self = .unavailable
-        case .server: self = .internalError
+        case .server: self = .internalError.caused(by: "\(error)")
         }
     }
 

@@ -32,6 +32,8 @@ public struct APIError: Error, Hashable, Sendable {
     public let details: [Detail]
     /// For `Retry-After`: when it makes sense to try again. Always set for 503.
     public let retryAfterSeconds: Int?
+    /// Of a fault of ours, for the log; the client is not told.
+    public private(set) var cause: String?
 
     /// Makes an error; a 503 without a `retryAfterSeconds` gets 1.
     public init(_ code: ErrorCode, _ message: String, details: [Detail] = [], retryAfterSeconds: Int? = nil) {
@@ -63,6 +65,13 @@ public struct APIError: Error, Hashable, Sendable {
         case .overloaded: self = .overloaded
         case .unanswered: self = .internalError
         }
+    }
+
+    /// The same error, with what the log is to say of it.
+    public func caused(by cause: String) -> APIError {
+        var error = self
+        error.cause = cause
+        return error
     }
 
     /// The answer's body.

@@ -31,6 +31,8 @@ public final class RequestContext: HTTPAnswerFields {
     /// Who sends it; nil where that does not matter, as while everybody may ask for everything.
     public internal(set) var caller: Caller?
     /// Ends a stream when nobody vouches for the caller any more.
+    /// Why it failed, for the log.
+    public private(set) var cause: String?
     private var expiry: Timer?
     private let exchange: HTTPExchange
     /// The body, once it is there, of a route that takes one.
@@ -229,6 +231,7 @@ public final class RequestContext: HTTPAnswerFields {
     /// - Parameter fields: What is told besides.
     public func fail(_ error: APIError, fields: HTTPFields = HTTPFields()) {
         guard let service else { return }
+        cause = error.cause
         var response = service.response(error)
         response.fields.append(contentsOf: fields)
         respond(response)

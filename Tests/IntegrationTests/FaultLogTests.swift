@@ -1,0 +1,26 @@
+import JSONWire
+import Reactor
+import TestSupport
+import Testing
+
+@Suite struct FaultLogTests {
+    init() { loop }
+
+    @Test @ReactorActor func `of a fault of ours the log has the cause, and the client nothing`() async throws {
+        let system = try await System(ownsServers: false)
+        try await system.sql("alter table polling_jobs rename column missed to lost")
+        let answer = try await system.ask(.api, "/prices/poll", fields: ["X-Request-Id: faulty"])
+        #expect(answer.status == 500)
+        #expect(answer.body == #"{"code":"INTERNAL_ERROR","message":"Something went wrong on our side."}"#)
+        try await eventually("a line of the log") {
+            system.lines.contains {
+                $0.hasPrefix("api-1") && $0.contains("request failed") && $0.contains("faulty")
+                    && $0.contains("refused by the database (42703)")
+            }
+        }
+        #expect(try await system.ask(.gateway, "/prices/poll").status == 502)
+        try await system.sql("alter table polling_jobs rename column lost to missed")
+        #expect(try await system.ask(.gateway, "/prices/poll").status == 200)
+        try await system.stop()
+    }
+}
