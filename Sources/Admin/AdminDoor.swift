@@ -10,7 +10,7 @@ public import WebAPI
 /// that such a page cannot set.
 public struct AdminDoor: Sendable {
     /// Says who acts; required of whatever changes something.
-    public static let operatorField = "X-Operator"
+    static let operatorField = "X-Operator"
     private static let operatorBytesMax = 64
 
     private let hosts: Set<String>

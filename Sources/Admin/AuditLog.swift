@@ -4,7 +4,7 @@ public import JSONWire
 public import Logging
 public import Reactor
 public import Redis
-public import Streams
+internal import Streams
 public import WebAPI
 
 /// What operators have done, newest first: a line of the service's log, and an entry of a bounded stream in Redis.
@@ -13,14 +13,14 @@ public import WebAPI
 @ReactorActor
 public final class AuditLog {
     /// What was done once.
-    public struct Entry: Sendable {
+    struct Entry: Sendable {
         /// Its place in the log.
-        public let id: StreamPosition
+        let id: StreamPosition
         /// Who, what, to what, with which result, in which request; as it was written.
-        public let fields: [(name: String, value: String)]
+        let fields: [(name: String, value: String)]
 
         /// The entry as an object.
-        public func write(to writer: inout JSONWriter) {
+        func write(to writer: inout JSONWriter) {
             writer.object { writer in
                 writer.member("id", id.description)
                 writer.member("time", Timestamp(unixTime: .milliseconds(id.milliseconds)).description)
@@ -72,7 +72,7 @@ public final class AuditLog {
     }
 
     /// The newest entries, or those that are older than one.
-    public func entries(limit: Int, before id: StreamPosition? = nil) async throws(RedisError) -> [Entry] {
+    func entries(limit: Int, before id: StreamPosition? = nil) async throws(RedisError) -> [Entry] {
         // Nothing is older, and Redis refuses a stretch that ends there.
         guard id != .start else { return [] }
         let reply = try await redis.command([

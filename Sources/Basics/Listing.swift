@@ -1,7 +1,7 @@
 /// Rows that a command shows: columns below one another for people, one object a line for programs.
 package struct Listing: Sendable {
     /// The names of the columns.
-    package let header: [String]
+    let header: [String]
     /// A cell for each column.
     package private(set) var rows: [[String]] = []
     /// An object for each row.

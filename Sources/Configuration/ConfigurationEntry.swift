@@ -9,15 +9,15 @@ public struct ConfigurationEntry: Sendable {
     /// The type that a file must use.
     public let kind: ConfigurationValue.Kind
     /// What the value may be, to complete the sentence "must be …".
-    public let expectation: String
+    let expectation: String
     /// The values allowed, short enough for a table.
     public let range: String
     /// What the key does, in one sentence without a full stop.
-    public let meaning: String
+    let meaning: String
     /// True when the value must never be shown.
-    public let isSecret: Bool
+    let isSecret: Bool
     /// True when a row of a table that repeats must say it.
-    public let isRequired: Bool
+    let isRequired: Bool
     /// True for a value that the key takes.
     let accepts: @Sendable (ConfigurationValue) -> Bool
     /// What exactly is wrong with a value that the key does not take, where that can be said without showing it.
@@ -27,7 +27,7 @@ public struct ConfigurationEntry: Sendable {
     public var path: String { section.isEmpty ? name : "\(section).\(name)" }
 
     /// The environment variable that overrides the key: `TICKLOOP_SECTION_NAME`.
-    public var variable: String { "TICKLOOP_\(variableSuffix)" }
+    var variable: String { "TICKLOOP_\(variableSuffix)" }
 
     /// What the variable of a key of a row ends in: `SECTION_NAME`.
     var variableSuffix: String { (section.isEmpty ? name : "\(section)_\(name)").uppercased() }

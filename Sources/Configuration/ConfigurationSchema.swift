@@ -3,9 +3,9 @@ public struct ConfigurationSection: Sendable {
     /// The name of the table.
     public let name: String
     /// What the table is about, in one sentence without a full stop.
-    public let meaning: String
+    let meaning: String
     /// The keys, in the order in which they are shown.
-    public let entries: [ConfigurationEntry]
+    let entries: [ConfigurationEntry]
 
     init(_ name: String, _ meaning: String, _ entries: [ConfigurationEntry]) {
         self.name = name

@@ -112,9 +112,9 @@ public struct RepeatedSection: Sendable {
     /// The name of the table, which may be one inside a section: `limits.rate`.
     public let name: String
     /// What a row is, in one sentence without a full stop.
-    public let meaning: String
+    let meaning: String
     /// The keys of a row, in the order in which they are shown.
-    public let entries: [ConfigurationEntry]
+    let entries: [ConfigurationEntry]
     let style: Style
     let count: ClosedRange<Int>
     let defaults: [Row]

@@ -1,14 +1,14 @@
-public import Configuration
+internal import Configuration
 
 /// `[conversations]` of the service that answers about them.
-public struct ConversationSettings: Sendable {
+struct ConversationSettings: Sendable {
     /// How long an answer is kept in Redis.
-    public var cacheLifetime = Duration.seconds(3600)
+    var cacheLifetime = Duration.seconds(3600)
     /// Size of all answers in Redis, in MiB.
-    public var cacheMiBMax = 32
+    var cacheMiBMax = 32
 
     /// The keys.
-    public static let table = ConfigurationTable("conversations", "Answers about conversations", Self()) {
+    static let table = ConfigurationTable("conversations", "Answers about conversations", Self()) {
         Key(
             "cache_ttl_s",
             \.cacheLifetime,

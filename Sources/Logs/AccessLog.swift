@@ -3,17 +3,17 @@ public import Logging
 /// One answered request, as the access log shows it.
 public struct AccessLogEntry: Sendable {
     /// The request method.
-    public var method: String
+    var method: String
     /// The path without the query, in which there may be what nobody should read.
-    public var path: String
+    var path: String
     /// The status of the response.
-    public var status: Int
+    var status: Int
     /// From the first byte of the request to the last byte of the response.
-    public var duration: Duration
+    var duration: Duration
     /// Bytes of the response's body.
-    public var bytes: Int
+    var bytes: Int
     /// What ties the request to the lines of other services.
-    public var requestID: String
+    var requestID: String
 
     /// Describes an answered request.
     public init(method: String, path: String, status: Int, duration: Duration, bytes: Int, requestID: String) {

@@ -11,7 +11,7 @@ internal import Synchronization
 /// many is said as soon as there is room again. Usable from any thread, before the loop runs and after it.
 public final class LogSink: Sendable {
     /// Most bytes that wait for the reader; about ten thousand lines.
-    public static let bufferLimitBytes = 1 << 20
+    static let bufferLimitBytes = 1 << 20
 
     /// Longest time that the end of the process waits for the reader.
     private static let patienceAtExit = Duration.milliseconds(500)
@@ -37,7 +37,7 @@ public final class LogSink: Sendable {
     /// - Parameters:
     ///   - service: What every line says it comes from.
     ///   - descriptor: Stays the caller's, and open for as long as the sink lives.
-    public init(
+    init(
         service: String,
         format: LogFormat,
         descriptor: CInt,
@@ -118,7 +118,7 @@ public final class LogSink: Sendable {
     }
 
     /// Writes everything, and gives a slow reader half a second; for the end of the process, which it blocks.
-    public func flushBeforeExit() {
+    func flushBeforeExit() {
         let deadline = Instant.now + Self.patienceAtExit
         while writeOut() != nil {
             let isWritable = state.withLock { state in

@@ -3,31 +3,31 @@ public import Logging
 internal import Synchronization
 
 /// Gives the events of swift-log to a ``LogSink``.
-public struct StructuredLogHandler: LogHandler {
+struct StructuredLogHandler: LogHandler {
     /// The least severe level that is written.
-    public var logLevel: Logger.Level
+    var logLevel: Logger.Level
     /// Fields of every line.
-    public var metadata: Logger.Metadata = [:]
+    var metadata: Logger.Metadata = [:]
     /// Fields that depend on the moment.
-    public var metadataProvider: Logger.MetadataProvider?
+    var metadataProvider: Logger.MetadataProvider?
 
     private let sink: LogSink
 
     /// Makes a handler of its own for a logger; the sink is shared.
-    public init(sink: LogSink, level: Logger.Level, metadataProvider: Logger.MetadataProvider? = nil) {
+    init(sink: LogSink, level: Logger.Level, metadataProvider: Logger.MetadataProvider? = nil) {
         self.sink = sink
         self.logLevel = level
         self.metadataProvider = metadataProvider
     }
 
     /// Reads or changes one field of every line.
-    public subscript(metadataKey key: String) -> Logger.MetadataValue? {
+    subscript(metadataKey key: String) -> Logger.MetadataValue? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
     /// Writes one line. What the call says wins over what the logger says, and that over the provider.
-    public func log(event: LogEvent) {
+    func log(event: LogEvent) {
         var fields = metadataProvider?.get() ?? [:]
         fields.merge(metadata) { _, new in new }
         if let more = event.metadata { fields.merge(more) { _, new in new } }

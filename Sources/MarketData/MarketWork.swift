@@ -1,13 +1,13 @@
-public import Logging
-package import Metrics
-public import Postgres
-public import Reactor
-public import Redis
+internal import Logging
+internal import Metrics
+internal import Postgres
+internal import Reactor
+internal import Redis
 internal import Streams
 
 /// What a worker does for prices as they come: runs the polling jobs, sends the events and keeps the averages.
 @ReactorActor
-public final class MarketWork {
+final class MarketWork {
     /// The most that the figures of the database may take.
     private static let timeout = Duration.seconds(2)
 
@@ -24,7 +24,7 @@ public final class MarketWork {
     ///   - storage: For prices that are stored, with one connection; see ``QuoteStore``.
     ///   - rawDays: For how many the answers of providers are kept; 0 for ever.
     ///   - provider: The provider of a name, or the one to be asked where a job names none.
-    public init(
+    init(
         _ database: PostgresPool,
         storage: PostgresPool,
         redis: RedisClient,
@@ -42,7 +42,7 @@ public final class MarketWork {
     }
 
     /// Begins nothing new, and ends what is under way.
-    public func stop(within limit: Duration) async {
+    func stop(within limit: Duration) async {
         let deadline = Reactor.now + limit
         rawAnswers.stop()
         await poller.stop(within: limit)
@@ -86,11 +86,11 @@ extension MarketWork: Measured {
     )
 
     /// Asks the database how things are.
-    package func refresh() async {
+    func refresh() async {
         figures = try? await database.query(Self.measure, deadline: Reactor.now + Self.timeout)
     }
 
-    package func collect(into page: inout MetricsPage) {
+    func collect(into page: inout MetricsPage) {
         page.gauge(
             "tickloop_market_up",
             "Whether the database said how events and polling jobs are; if not, there are no figures of them.",

@@ -8,7 +8,7 @@ public final class Histogram {
     /// The values of the metric's labels.
     let labels: [String]
     /// The upper bounds of the buckets, each inclusive, in ascending order; one more bucket is for what is longer.
-    public let bounds: [Duration]
+    let bounds: [Duration]
     /// The same in attoseconds, as they are compared.
     private let limits: [Int128]
     /// In the object itself: an array would be asked each time whether it is shared, and that costs more than the rest.

@@ -6,7 +6,7 @@
 /// - SeeAlso: Prometheus documentation, "Metric and label naming".
 public struct Metric: Hashable, Sendable {
     /// How its values behave.
-    public enum Kind: String, Sendable {
+    enum Kind: String, Sendable {
         /// Only grows, from 0 at the start of the process.
         case counter
         /// Goes up and down.
@@ -16,13 +16,13 @@ public struct Metric: Hashable, Sendable {
     }
 
     /// As it stands in the text.
-    public let name: String
+    let name: String
     /// How its values behave.
-    public let kind: Kind
+    let kind: Kind
     /// One line for a person.
-    public let help: String
+    let help: String
     /// The names of its labels, in the order in which values are given.
-    public let labels: [String]
+    let labels: [String]
 
     private init(_ kind: Kind, _ name: String, _ help: String, _ labels: [String]) {
         precondition(Self.isName(name), "not a metric's name: \(name)")

@@ -1,11 +1,11 @@
 /// One numbered step of the schema: a file `NNNN_name.sql`.
 public struct Migration: Equatable, Sendable {
     /// Its number, from 1 up, without gaps.
-    public let version: Int
+    let version: Int
     /// What the file calls it: lower-case letters, digits and underscores.
-    public let name: String
+    let name: String
     /// The script, run as one transaction.
-    public let sql: [UInt8]
+    let sql: [UInt8]
 
     /// Makes a migration.
     public init(version: Int, name: String, sql: [UInt8]) {

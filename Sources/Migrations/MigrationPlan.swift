@@ -2,16 +2,16 @@ extension Migration {
     /// What the database remembers of an applied migration.
     public struct Record: Equatable, Sendable, CustomStringConvertible {
         /// Its number.
-        public let version: Int
+        let version: Int
         /// The name of its file at the time.
-        public let name: String
+        let name: String
         /// SHA-256 of its file at the time, in hexadecimal digits.
-        public let checksum: String
+        let checksum: String
         /// When, as RFC 3339 in UTC.
-        public let appliedAt: String
+        let appliedAt: String
 
         /// Makes a record.
-        public init(version: Int, name: String, checksum: String, appliedAt: String) {
+        init(version: Int, name: String, checksum: String, appliedAt: String) {
             self.version = version
             self.name = name
             self.checksum = checksum

@@ -1,13 +1,13 @@
-package import Logging
-package import Reactor
-package import Redis
+internal import Logging
+internal import Reactor
+internal import Redis
 
 /// What processes that work on orders let one another know, so that they need not wait for their next look: that there
 /// is something to place, and that there are new events. Looking is what makes everything right.
 @ReactorActor
-package final class OrderHints {
+final class OrderHints {
     /// What there may be.
-    package enum Channel: String {
+    enum Channel: String {
         /// Orders that wait for being placed.
         case waiting = "tickloop:orders:waiting"
         /// Events of orders.
@@ -24,7 +24,7 @@ package final class OrderHints {
     /// - Parameters:
     ///   - channel: What to listen to.
     ///   - heard: Called for each hint, and when one may have been missed.
-    package init(
+    init(
         _ configuration: RedisConfiguration,
         listeningTo channel: Channel,
         logger: Logger,
@@ -46,16 +46,16 @@ package final class OrderHints {
     }
 
     /// Orders were committed: there is something to place, and something to tell.
-    package func ordersWereTaken() {
+    func ordersWereTaken() {
         waiting.give()
         events.give()
     }
 
     /// Something happened to orders: there is something to tell.
-    package func eventsWereAdded() { events.give() }
+    func eventsWereAdded() { events.give() }
 
     /// Says and hears nothing more.
-    package func close() {
+    func close() {
         redis.close()
         subscriber.close()
     }

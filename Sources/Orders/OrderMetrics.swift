@@ -1,9 +1,9 @@
-package import Metrics
+internal import Metrics
 internal import Postgres
 internal import Reactor
 
 extension OrderRoutes: Measured {
-    package func collect(into page: inout MetricsPage) {
+    func collect(into page: inout MetricsPage) {
         page.add(intake.counters)
         page.add(intake.commitTimes)
         page.gauge(
@@ -46,7 +46,7 @@ extension OrderUpkeep: Measured {
     )
 
     /// Asks the tables; what they do not say in time is not told, rather than an old value.
-    package func refresh() async {
+    func refresh() async {
         backlog = nil
         guard let result = try? await database.query(Self.measure, deadline: Reactor.now + .seconds(1)) else { return }
         let held = Int(result.int64(0, 2) ?? 0)
@@ -63,7 +63,7 @@ extension OrderUpkeep: Measured {
         labels: "state"
     )
 
-    package func collect(into page: inout MetricsPage) {
+    func collect(into page: inout MetricsPage) {
         page.counter(
             "tickloop_orders_expired_total",
             "Orders that nobody had sent at their time of expiry.",

@@ -3,9 +3,9 @@ public import Reactor
 /// A moment by the database's clock, which is the same for all processes whatever their machines' clocks show.
 public struct DatabaseMoment: Hashable, Sendable {
     /// What the database's clock showed, since 1970.
-    public let unixTime: Duration
+    let unixTime: Duration
     /// Here, a moment before.
-    public let instant: Instant
+    let instant: Instant
 
     /// Joins what was read with when it was asked for.
     public init(unixTime: Duration, askedAt instant: Instant) {

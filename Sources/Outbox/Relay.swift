@@ -1,5 +1,5 @@
 public import Logging
-public import Metrics
+package import Metrics
 public import Postgres
 public import Reactor
 
@@ -14,12 +14,12 @@ public final class Relay {
     private static let rotationInterval = Duration.seconds(1)
 
     /// How long attempts took.
-    public let attemptTimes = Histogram(
+    let attemptTimes = Histogram(
         "tickloop_outbox_attempt_duration_seconds",
         "Time from sending a message, or looking it up, to its outcome."
     )
     /// How long claims took.
-    public let claimTimes = Histogram(
+    let claimTimes = Histogram(
         "tickloop_outbox_claim_duration_seconds",
         "Time from asking the database for messages to its answer."
     )
@@ -56,11 +56,11 @@ public final class Relay {
     /// Figures for metrics.
     public var counters: RelayMachine.Counters { machine.counters }
     /// Messages being sent or looked up.
-    public var inFlight: Int { machine.inFlight }
+    var inFlight: Int { machine.inFlight }
     /// Messages that are claimed.
-    public var heldCount: Int { machine.heldCount }
+    var heldCount: Int { machine.heldCount }
     /// Whether attempts are stopped because the destination is dead.
-    public var isOpen: Bool { machine.isOpen }
+    var isOpen: Bool { machine.isOpen }
 
     /// Begins, and goes on until ``drain(until:)``.
     public func start() {

@@ -6,11 +6,11 @@ extension RelayMachine {
         /// Messages that are being sent or looked up.
         public var inFlightMax = 256
         /// Messages of one claim.
-        public var claimMax = 500
+        var claimMax = 500
         /// Settlements of one statement.
-        public var settleMax = 500
+        var settleMax = 500
         /// Statements with settlements at once.
-        public var settlingMax = 2
+        var settlingMax = 2
         /// How long a lease lasts.
         public var lease = Duration.seconds(10)
         /// From one look for messages to the next, without a hint.
@@ -18,23 +18,23 @@ extension RelayMachine {
         /// How often it is looked from the beginning, for what a transaction that was undone had locked.
         public var sweepInterval = Duration.seconds(5)
         /// How often it is looked for relays that have died.
-        public var takeOverInterval = Duration.seconds(2)
+        var takeOverInterval = Duration.seconds(2)
         /// Waiting before the second attempt, at most.
-        public var backoffFirst = Duration.milliseconds(100)
+        var backoffFirst = Duration.milliseconds(100)
         /// Waiting before any attempt, at most.
         public var backoffCap = Duration.seconds(60)
         /// Waiting after the database did not do as asked, at most at first.
-        public var databaseBackoffFirst = Duration.milliseconds(100)
+        var databaseBackoffFirst = Duration.milliseconds(100)
         /// The same, at most ever.
-        public var databaseBackoffCap = Duration.seconds(5)
+        var databaseBackoffCap = Duration.seconds(5)
         /// Failures in a row after which attempts stop.
-        public var failuresMax = 20
+        var failuresMax = 20
         /// For how long at first.
-        public var openingFirst = Duration.milliseconds(200)
+        var openingFirst = Duration.milliseconds(200)
         /// For how long at most.
-        public var openingCap = Duration.seconds(2)
+        var openingCap = Duration.seconds(2)
         /// How many are in flight after the first success.
-        public var windowAfterOutage = 8
+        var windowAfterOutage = 8
         /// Whether the destination has to be asked before an uncertain message is sent again.
         public var looksUpFirst = false
         /// How long after its sending a message may still take effect.
@@ -57,11 +57,11 @@ extension RelayMachine {
 
         @Counter("tickloop_outbox_claimed_total", "Messages claimed.") package var claimed = 0
         @Counter("tickloop_outbox_taken_over_total", "Claims taken over from workers that died.")
-        package var takenOver = 0
+        var takenOver = 0
         /// Messages sent.
-        package var attempts = 0
+        var attempts = 0
         /// Messages looked up.
-        package var lookUps = 0
+        var lookUps = 0
         /// Those that the destination has.
         @Counter(Self.outcomes, "done") package var done = 0
         /// Those that it refused for good.
@@ -73,8 +73,8 @@ extension RelayMachine {
         /// Attempts whose outcome is not known.
         @Counter(Self.outcomes, "unknown") package var unknown = 0
         @Counter("tickloop_outbox_leases_lost_total", "Leases that ended before they were renewed.")
-        package var leasesLost = 0
+        var leasesLost = 0
         /// How often attempts were stopped.
-        package var openings = 0
+        var openings = 0
     }
 }

@@ -1,4 +1,4 @@
-public import Reactor
+internal import Reactor
 
 /// Decides what a relay does with the messages for one destination. Pure: what happened, and when, goes in; what to do
 /// comes out.
@@ -20,7 +20,7 @@ public import Reactor
 /// of it, it might claim again, and then hand back while it is being sent.
 public struct RelayMachine {
     /// What the owner of the machine does.
-    public enum Action: Hashable, Sendable {
+    enum Action: Hashable, Sendable {
         /// Begins a lease, under a new name that stands for the generation; ``entered(_:succeeded:now:)``.
         case enter(Int)
         /// Renews it; ``renewed(_:_:now:)``.
@@ -42,7 +42,7 @@ public struct RelayMachine {
     }
 
     /// What came of renewing a lease.
-    public enum Renewal: Hashable, Sendable {
+    enum Renewal: Hashable, Sendable {
         case held
         case ended
         case unknown
@@ -62,20 +62,20 @@ public struct RelayMachine {
     private var tokens = 0
     private var breaker: DestinationBreaker
     /// Being sent or looked up.
-    public private(set) var inFlight = 0
+    private(set) var inFlight = 0
     private var isDraining = false
     private var hasEnded = false
     private var own = Counters()
 
     /// What has happened.
-    public var counters: Counters {
+    var counters: Counters {
         var counters = own
         counters.leasesLost = lease.lostCount
         return counters
     }
 
     /// Makes a machine that does nothing until ``start(now:)``.
-    public init(limits: Limits, random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()) {
+    init(limits: Limits, random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()) {
         self.limits = limits
         self.random = random
         breaker = DestinationBreaker(limits)
@@ -85,45 +85,45 @@ public struct RelayMachine {
     }
 
     /// Whether attempts are stopped.
-    public var isOpen: Bool { breaker.state != .closed }
+    var isOpen: Bool { breaker.state != .closed }
 
     /// Messages that are claimed.
-    public var heldCount: Int { held.count }
+    var heldCount: Int { held.count }
 
     // MARK: Events
 
     /// The relay begins.
-    public mutating func start(now: Instant) -> [Action] { advance(now) }
+    mutating func start(now: Instant) -> [Action] { advance(now) }
 
     /// Time has passed.
-    public mutating func timePassed(now: Instant) -> [Action] { advance(now) }
+    mutating func timePassed(now: Instant) -> [Action] { advance(now) }
 
     /// Somebody says that there are messages.
-    public mutating func hinted(now: Instant) -> [Action] {
+    mutating func hinted(now: Instant) -> [Action] {
         look.wake(at: now)
         return advance(now)
     }
 
     /// The relay is to end: it claims nothing more, and settles what it holds.
-    public mutating func drain(now: Instant) -> [Action] {
+    mutating func drain(now: Instant) -> [Action] {
         isDraining = true
         return advance(now)
     }
 
     /// A lease has begun, or not.
-    public mutating func entered(_ generation: Int, succeeded: Bool, now: Instant) -> [Action] {
+    mutating func entered(_ generation: Int, succeeded: Bool, now: Instant) -> [Action] {
         if lease.entered(generation, succeeded: succeeded, now: now, using: &random) { look.beginAnew(now) }
         return advance(now)
     }
 
     /// A lease was renewed, or not.
-    public mutating func renewed(_ generation: Int, _ renewal: Renewal, now: Instant) -> [Action] {
+    mutating func renewed(_ generation: Int, _ renewal: Renewal, now: Instant) -> [Action] {
         lease.renewed(generation, renewal, now: now)
         return advance(now)
     }
 
     /// A claim has its answer; nil if nobody knows what was claimed.
-    public mutating func claimed(_ generation: Int, _ messages: [RelayMessage]?, now: Instant) -> [Action] {
+    mutating func claimed(_ generation: Int, _ messages: [RelayMessage]?, now: Instant) -> [Action] {
         look.claimed(messages, now)
         guard let messages else {
             lease.giveUp(generation, now)
@@ -135,7 +135,7 @@ public struct RelayMachine {
     }
 
     /// Taking over has its answer; nil if nobody knows what was claimed.
-    public mutating func tookOver(_ generation: Int, _ messages: [RelayMessage]?, now: Instant) -> [Action] {
+    mutating func tookOver(_ generation: Int, _ messages: [RelayMessage]?, now: Instant) -> [Action] {
         look.tookOver(messages, now)
         guard let messages else {
             lease.giveUp(generation, now)
@@ -146,7 +146,7 @@ public struct RelayMachine {
     }
 
     /// A sending has its outcome; nil if it was not begun, because the lease had ended.
-    public mutating func sent(_ token: Int, _ outcome: SendOutcome?, now: Instant) -> [Action] {
+    mutating func sent(_ token: Int, _ outcome: SendOutcome?, now: Instant) -> [Action] {
         guard var entry = held[token] else { preconditionFailure("nobody sent \(token)") }
         var actions: [Action] = []
         inFlight -= 1
@@ -186,7 +186,7 @@ public struct RelayMachine {
     }
 
     /// A look-up has its outcome.
-    public mutating func lookedUp(_ token: Int, _ outcome: LookUpOutcome, now: Instant) -> [Action] {
+    mutating func lookedUp(_ token: Int, _ outcome: LookUpOutcome, now: Instant) -> [Action] {
         guard var entry = held[token] else { preconditionFailure("nobody looked \(token) up") }
         var actions: [Action] = []
         inFlight -= 1
@@ -213,7 +213,7 @@ public struct RelayMachine {
     }
 
     /// Settlements are stored, or not.
-    public mutating func settled(_ number: Int, _ outcome: SettleOutcome, now: Instant) -> [Action] {
+    mutating func settled(_ number: Int, _ outcome: SettleOutcome, now: Instant) -> [Action] {
         let batch = settlements.settled(number, outcome, now: now, using: &random)
         switch outcome {
         case .stored:
@@ -334,7 +334,7 @@ extension RelayMachine {
 
 extension RelayMachine {
     /// When ``timePassed(now:)`` has something to do.
-    public var nextDeadline: Instant {
+    var nextDeadline: Instant {
         guard !hasEnded else { return .distantFuture }
         var next = min(lease.nextDeadline(isDraining: isDraining), settlements.nextDeadline)
         if lease.isHeld, !isDraining {

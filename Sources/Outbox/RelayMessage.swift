@@ -5,11 +5,11 @@ public struct RelayMessage: Hashable, Sendable {
     /// Its place among all messages.
     public let id: Int64
     /// Whether messages with lower ids can appear no more.
-    public internal(set) var isFinal: Bool
+    var isFinal: Bool
     /// What its destination knows it by; the same with every attempt.
     public let key: String
     /// Whose order it keeps; nil if no order is wanted.
-    public let sequenceKey: String?
+    let sequenceKey: String?
     /// What is to be told, as JSON.
     public let payload: String
     /// How often it was sent.
@@ -20,7 +20,7 @@ public struct RelayMessage: Hashable, Sendable {
     public var sendUntil: Instant?
 
     /// Takes the parts.
-    public init(
+    init(
         id: Int64,
         isFinal: Bool = true,
         key: String,

@@ -13,13 +13,13 @@ public struct PostgresConfiguration: Sendable {
     /// The database to connect to.
     public var database: String
     /// Numeric addresses of the server, which are used in place of what ``host`` resolves to; nil to resolve it.
-    public var address: String?
+    var address: String?
     /// What libpq itself carries out, by its keywords: TLS, what the server must be, keep-alive and the like.
     ///
     /// Without `sslmode` it is libpq's default, which `PGSSLMODE` changes, as the other variables of libpq do.
     ///
     /// - SeeAlso: PostgreSQL manual, "Parameter Key Words"; ``ConnectionKeyword``.
-    public internal(set) var libpqOptions: [String: String] = [:]
+    var libpqOptions: [String: String] = [:]
     /// How the server's `pg_stat_activity` names us.
     public var applicationName = "tickloop"
 
@@ -37,17 +37,17 @@ public struct PostgresConfiguration: Sendable {
     /// After this the server gives up a statement (`statement_timeout`); zero for never.
     public var statementTimeout = Duration.seconds(5)
     /// After this without an acknowledgement, the kernel gives up a TCP connection (`TCP_USER_TIMEOUT`).
-    public var peerTimeout = Duration.seconds(5)
+    var peerTimeout = Duration.seconds(5)
     /// The longest first delay before connecting anew, after an attempt that failed.
-    public var reconnectDelayFirst = Duration.milliseconds(20)
+    var reconnectDelayFirst = Duration.milliseconds(20)
     /// The longest delay of all, however many attempts failed.
     public var reconnectDelayCap = Duration.milliseconds(250)
     /// The longest delay while the server itself turns us away for a reason that time alone does not heal.
-    public var refusalDelayCap = Duration.seconds(5)
+    var refusalDelayCap = Duration.seconds(5)
 
     /// How often to look whether the server shuts down and waits for our sessions to end. A process looks once for all
     /// of its pools, and pools of one process on one server want the same.
-    public var shutdownProbeInterval = Duration.milliseconds(1250)
+    var shutdownProbeInterval = Duration.milliseconds(1250)
 
     /// Makes a configuration with the defaults above.
     public init(

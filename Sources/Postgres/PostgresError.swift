@@ -57,7 +57,7 @@ public struct PostgresServerError: Error, Equatable, Sendable {
     /// The five characters of the error code.
     public let sqlState: SQLState
     /// How bad it is.
-    public let severity: Severity
+    let severity: Severity
     /// The violated constraint, if the error is about one; a name of the schema, never data.
     public let constraint: String?
     /// The server's text. May quote data: for a debug log at most, and never for a client.
@@ -90,7 +90,7 @@ public struct SQLState: Hashable, Sendable, ExpressibleByStringLiteral {
     public let code: String
 
     /// Takes a code as the server sent it.
-    public init(_ code: String) { self.code = code }
+    init(_ code: String) { self.code = code }
 
     /// Takes a code written in the source.
     public init(stringLiteral code: String) { self.code = code }
@@ -98,7 +98,7 @@ public struct SQLState: Hashable, Sendable, ExpressibleByStringLiteral {
     /// A UNIQUE or PRIMARY KEY constraint is violated.
     public static let uniqueViolation: SQLState = "23505"
     /// A CHECK constraint is violated.
-    public static let checkViolation: SQLState = "23514"
+    static let checkViolation: SQLState = "23514"
     /// This transaction and others waited for each other, and this one was chosen to end it.
     public static let deadlockDetected: SQLState = "40P01"
     /// `statement_timeout` passed, or somebody cancelled the statement.
@@ -111,7 +111,7 @@ public struct SQLState: Hashable, Sendable, ExpressibleByStringLiteral {
     /// There is no such database.
     public static let undefinedDatabase: SQLState = "3D000"
     /// The server starts, recovers or shuts down, and takes no new sessions.
-    public static let cannotConnectNow: SQLState = "57P03"
+    static let cannotConnectNow: SQLState = "57P03"
 
     /// Whether a table, schema, column or function is not there: the migrations did not run, or not all of them, or
     /// the role looks for them elsewhere.
@@ -158,7 +158,7 @@ public enum PostgresConnectError: Error, Equatable, Sendable {
     }
 
     /// What the server said when it turned us away; nil when it was not the server.
-    public var sqlState: SQLState? {
+    var sqlState: SQLState? {
         if case .refused(let state, _) = self { state } else { nil }
     }
 

@@ -1,6 +1,6 @@
 internal import DequeModule
 public import Logging
-public import Metrics
+package import Metrics
 public import Reactor
 
 /// A few connections to one PostgreSQL server, shared by every statement of the process.
@@ -16,20 +16,20 @@ public final class PostgresPool {
         @Gauge("tickloop_database_connections", "Connections that are open.") package var connections = 0
         @Gauge("tickloop_database_statements_in_flight", "Statements sent and not answered.") package var inFlight = 0
         @Gauge("tickloop_database_waiting_statements", "Statements that wait for a connection.")
-        package var waiting = 0
+        var waiting = 0
         @Counter("tickloop_database_statements_total", "Statements accepted.") package var statements = 0
         @Counter(
             "tickloop_database_waits_total",
             "Statements that had to wait because every connection was full."
         )
-        package var waits = 0
+        var waits = 0
         @Counter(
             "tickloop_database_refusals_total",
             "Statements refused at once, with nothing connected or too many waiting."
         )
-        package var refusals = 0
+        var refusals = 0
         @Counter("tickloop_database_reconnects_total", "Connections that were lost and made again.")
-        package var reconnects = 0
+        var reconnects = 0
     }
 
     /// What the log was told last, so that it is told changes only.
@@ -42,7 +42,7 @@ public final class PostgresPool {
     /// The limits and addresses.
     public let configuration: PostgresConfiguration
     /// How long statements took.
-    public let latency = Histogram(
+    let latency = Histogram(
         "tickloop_database_statement_duration_seconds",
         "Time from a statement to its outcome, waiting for a connection included; not of those refused at once."
     )

@@ -31,7 +31,7 @@ internal import CPostgres
     public var isEmpty: Bool { count == 0 }
 
     /// What the server calls the finished command, such as `INSERT 0 3` or `COMMIT`.
-    public var commandTag: String { unsafe String(cString: PQcmdStatus(result)) }
+    var commandTag: String { unsafe String(cString: PQcmdStatus(result)) }
 
     /// How many rows the statement inserted, updated, deleted, selected or copied; 0 where that makes no sense.
     public var affectedRows: Int { Int(unsafe String(cString: PQcmdTuples(result))) ?? 0 }

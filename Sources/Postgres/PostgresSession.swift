@@ -28,7 +28,7 @@ public final class PostgresSession {
     }
 
     /// Whether it can be used.
-    public var isOpen: Bool { connection?.isOpen ?? false }
+    var isOpen: Bool { connection?.isOpen ?? false }
 
     /// Whether a transaction block is open, as the server said last. To be asked between calls.
     public var isInTransaction: Bool { isOpen && connection?.isOutsideTransaction == false }

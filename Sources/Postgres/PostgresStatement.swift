@@ -13,7 +13,7 @@ public final class PostgresStatement: Sendable {
     /// The SQL text, one statement, parameters written `$1`, `$2`, ….
     public let sql: String
     /// Whether the statement only reads.
-    public let isReading: Bool
+    let isReading: Bool
     /// A small number of its own, which indexes the connections' tables.
     let number: Int
     /// What sessions call it: the same in every process, because behind a pooler they share sessions.

@@ -1,4 +1,4 @@
-public import Reactor
+internal import Reactor
 
 /// A range of addresses, `10.0.0.0/8` or `fd00::/8`; one address alone is a range too.
 public struct AddressRange: Hashable, Sendable, CustomStringConvertible {
@@ -6,7 +6,7 @@ public struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     private let bits: Int
 
     /// Reads the text; nil for anything else, and where bits behind the prefix are set.
-    public init?(_ text: String) {
+    init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count <= 2, let bytes = ClientAddress.bytes(String(parts[0])) else { return nil }
         var bits = bytes.count * 8
@@ -34,7 +34,7 @@ public struct AddressRange: Hashable, Sendable, CustomStringConvertible {
 ///
 /// An IPv6 client is its network of 64 bits, because each has as many addresses as it likes; an IPv4 address that is
 /// written as an IPv6 one is the IPv4 address.
-public enum ClientAddress {
+enum ClientAddress {
     /// The client of a request.
     ///
     /// It is the peer, unless the peer is a trusted proxy: then the right-most address of `X-Forwarded-For` that is no
@@ -43,7 +43,7 @@ public enum ClientAddress {
     /// - Parameters:
     ///   - peer: The other end of the connection; nil, or a Unix-domain socket, for one that has no address.
     ///   - forwarded: The values of `X-Forwarded-For`, in the order of the fields.
-    public static func key(
+    static func key(
         peer: SocketAddress?,
         forwarded: [String],
         trusted: [AddressRange]

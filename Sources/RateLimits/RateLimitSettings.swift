@@ -4,15 +4,15 @@ public import WebAPI
 /// `[[limits.rate]]`: how often clients may ask.
 public struct RateLimitSettings: Sendable {
     /// A path, or a method and a path.
-    public var route: String
+    var route: String
     /// What is counted together.
-    public var grouping = RateRule.Grouping.both
+    var grouping = RateRule.Grouping.both
     /// The clients that it concerns; empty for all.
-    public var address = ""
+    var address = ""
     /// How many requests; 0 for any number.
-    public var requests: Int
+    var requests: Int
     /// Within how many seconds.
-    public var seconds = 60
+    var seconds = 60
 
     /// The keys.
     public static let table = RepeatedTable.listed(

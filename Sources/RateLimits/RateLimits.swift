@@ -79,7 +79,7 @@ public final class RateLimits {
     }
 
     /// Takes other rules for the requests that come from now on.
-    public func replace(_ rules: [RateRule]) {
+    func replace(_ rules: [RateRule]) {
         let known = Dictionary(limits.map { ($0.rule, $0) }, uniquingKeysWith: { $1 })
         limits = rules.compactMap { rule in
             if let limit = known[rule] { return limit }

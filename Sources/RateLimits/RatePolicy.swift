@@ -1,14 +1,14 @@
 internal import Reactor
 
 /// How many requests a client may make within some time.
-public struct RatePolicy: Hashable, Sendable {
+struct RatePolicy: Hashable, Sendable {
     /// How many.
-    public let requests: Int
+    let requests: Int
     /// Within how many seconds.
-    public let seconds: Int
+    let seconds: Int
 
     /// Joins the parts.
-    public init(requests: Int, seconds: Int) {
+    init(requests: Int, seconds: Int) {
         precondition(requests > 0 && seconds > 0, "a policy allows something")
         self.requests = requests
         self.seconds = seconds
@@ -30,13 +30,13 @@ public struct RatePolicy: Hashable, Sendable {
 }
 
 /// What became of a request that is counted.
-public struct RateVerdict: Hashable, Sendable {
+struct RateVerdict: Hashable, Sendable {
     /// Whether it may go on.
-    public let isAllowed: Bool
+    let isAllowed: Bool
     /// How many more may at once.
-    public let remaining: Int
+    let remaining: Int
     /// When the oldest request that counts no longer does; zero if none counts.
-    public let reset: Duration
+    let reset: Duration
     /// Where this one is counted; nil if it is not.
     let place: Place?
 

@@ -3,7 +3,7 @@ internal import JSONWire
 /// A limit as an operator states it: what it concerns, what is counted together, and how much is allowed.
 public struct RateRule: Hashable, Sendable {
     /// What is counted together.
-    public enum Grouping: String, CaseIterable, Sendable {
+    enum Grouping: String, CaseIterable, Sendable {
         /// What one client asks of one route.
         case both
         /// What one client asks, whatever it is.
@@ -13,7 +13,7 @@ public struct RateRule: Hashable, Sendable {
     }
 
     /// The requests that it concerns, by what they ask for.
-    public struct Scope: Hashable, Sendable, CustomStringConvertible {
+    struct Scope: Hashable, Sendable, CustomStringConvertible {
         static let form = "a path, or a method and a path"
         static let bytesMax = 200
 
@@ -21,7 +21,7 @@ public struct RateRule: Hashable, Sendable {
         let path: String
 
         /// Reads a path, or a method and a path; a path that ends with a slash stands for all that begin like it.
-        public init?(_ text: String) {
+        init?(_ text: String) {
             let words = text.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
             guard (1...2).contains(words.count), text.utf8.count <= Self.bytesMax, let path = words.last,
                 path.hasPrefix("/"), path.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
@@ -47,21 +47,21 @@ public struct RateRule: Hashable, Sendable {
     }
 
     /// What is counted together.
-    public let grouping: Grouping
+    let grouping: Grouping
     /// What it concerns.
-    public let scope: Scope
+    let scope: Scope
     /// The clients that it concerns; nil for all.
-    public let clients: AddressRange?
+    let clients: AddressRange?
     /// How many requests; 0 for any number.
-    public let requests: Int
+    let requests: Int
     /// Within how many seconds.
-    public let seconds: Int
+    let seconds: Int
 
     static let requestsRange = 0...10_000
     static let secondsRange = 1...86_400
 
     /// Joins the parts.
-    public init(
+    init(
         _ grouping: Grouping = .both,
         _ scope: Scope,
         clients: AddressRange? = nil,
@@ -76,7 +76,7 @@ public struct RateRule: Hashable, Sendable {
     }
 
     /// What tells it from others: two rules of one name are one limit, said twice.
-    public var name: String {
+    var name: String {
         let words = grouping == .both ? scope.description : "\(grouping.rawValue) \(scope)"
         return clients.map { "\(words) from \($0)" } ?? words
     }

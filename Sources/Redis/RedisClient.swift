@@ -52,7 +52,7 @@ public final class RedisClient {
     public var fault: RedisFault? { link.fault }
 
     /// A number that is larger for each connection, so that what belongs to an earlier one can be told apart.
-    public var generation: Int { link.generation }
+    var generation: Int { link.generation }
 
     /// Calls `observer` with true each time a connection was made and with false each time one was lost, for the life
     /// of the client. Capture owners weakly.

@@ -27,7 +27,7 @@ public struct RedisCommand: Sendable, Equatable {
     /// Room for the head, then the arguments.
     private var buffer: [UInt8]
     /// How many arguments there are, the command's name included.
-    public private(set) var argumentCount = 0
+    private(set) var argumentCount = 0
 
     /// Starts a command without arguments.
     ///
@@ -39,13 +39,13 @@ public struct RedisCommand: Sendable, Equatable {
     }
 
     /// Makes a command of its arguments.
-    public init(_ arguments: [RedisArgument]) {
+    init(_ arguments: [RedisArgument]) {
         self.init()
         for argument in arguments { append(argument) }
     }
 
     /// Bytes of all arguments as encoded.
-    public var encodedBytes: Int { buffer.count - Self.headBytes }
+    var encodedBytes: Int { buffer.count - Self.headBytes }
 
     /// Appends an argument.
     public mutating func append(_ argument: RedisArgument) {

@@ -25,9 +25,9 @@ public struct RedisConfiguration: Sendable {
     /// Most commands sent and not answered.
     public var pendingLimit = 16 * 1024
     /// Most bytes handed to the connection and not yet taken by the kernel.
-    public var unsentBytesLimit = 64 * 1024 * 1024
+    var unsentBytesLimit = 64 * 1024 * 1024
     /// Longest wait before the first try to connect again; it doubles with each failure.
-    public var reconnectFirstDelay: Duration = .milliseconds(20)
+    var reconnectFirstDelay: Duration = .milliseconds(20)
     /// Longest wait before a try to connect again. Short, so that answers are right again within a second.
     public var reconnectDelayCap: Duration = .milliseconds(250)
 

@@ -116,15 +116,15 @@ public struct RedisServerError: Error, Equatable, Sendable {
     /// The kind of error.
     public let code: Code
     /// Whether it happened inside a script; what that had written before stays.
-    public let isFromScript: Bool
+    let isFromScript: Bool
     /// The whole text, cut after ``messageLimitBytes`` bytes.
     public let message: String
 
     /// Longest text that is kept.
-    public static let messageLimitBytes = 200
+    static let messageLimitBytes = 200
 
     /// Takes the text of an error reply.
-    public init(reply: String) {
+    init(reply: String) {
         message = String(decoding: reply.utf8.prefix(Self.messageLimitBytes), as: UTF8.self)
         code = Self.code(of: message)
         // Redis 7 appends where in the script it was: "… script: 3a25…, on @user_script:12."
@@ -133,7 +133,7 @@ public struct RedisServerError: Error, Equatable, Sendable {
 
     /// Whether Redis takes no writes at the moment, and so has written nothing. That is also what it means inside a
     /// script: Redis looks at its own state before the first write of a script, and lets it finish after that.
-    public var refusesWrites: Bool {
+    var refusesWrites: Bool {
         switch code {
         case .outOfMemory, .cannotPersist, .tooFewReplicas, .readOnly: true
         case .loading, .notAllowed, .tooManyClients, .noScript, .noGroup, .busyGroup, .unblocked, .busy, .wrongType,

@@ -9,7 +9,7 @@ public struct RedisCounters: Sendable, Equatable {
         "tickloop_redis_commands_rejected_total",
         "Commands that failed at once because nothing was connected."
     )
-    package var rejected = 0
+    var rejected = 0
     @Counter("tickloop_redis_connects_total", "Connections made.") package var connections = 0
     @Counter("tickloop_redis_connections_lost_total", "Connections lost.") package var losses = 0
 }

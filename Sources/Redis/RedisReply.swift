@@ -18,7 +18,7 @@ public enum RedisReply: Equatable, Sendable {
 
     /// Copies a borrowed reply.
     @ReactorActor
-    public init(copying view: borrowing RedisReplyView) {
+    init(copying view: borrowing RedisReplyView) {
         switch view.kind {
         case .bytes: self = .bytes(view.withBytes { bytes in Array(copying: bytes) })
         case .status: self = .status(view.text ?? "")
@@ -118,7 +118,7 @@ public enum RedisReply: Equatable, Sendable {
     }
 
     /// Whether there is no value.
-    public var isNull: Bool { kind == .null }
+    var isNull: Bool { kind == .null }
 
     /// The number, or the number that a bulk string spells.
     public var integer: Int64? {

@@ -38,13 +38,13 @@ package struct RunningPart: Sendable {
     /// What it answers to.
     package var routes: [Route]
     /// What it answers to on `admin.listen`, for operators only.
-    package var adminRoutes: [Route]
+    var adminRoutes: [Route]
     /// What the console shows of it.
-    package var console: [ConsoleSection]
+    var console: [ConsoleSection]
     /// Takes what no route's path matches; one part of a role may.
-    package var fallback: (any PathFallback)?
+    var fallback: (any PathFallback)?
     /// Reads what may change without a restart. What it returns puts that into effect, once no part has refused.
-    package var reload: Reload
+    var reload: Reload
     /// Called after the requests are drained: finishes what is in flight until the instant, then closes.
     package var stop: @ReactorActor (Instant) async -> Void
 

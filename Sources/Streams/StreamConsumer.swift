@@ -27,7 +27,7 @@ public final class StreamConsumer {
         /// Those of a consumer that showed no sign of life.
         @Counter(Self.entries, "taken_over") package var takenOver = 0
         /// Groups that had to be made.
-        package var groupsMade = 0
+        var groupsMade = 0
     }
 
     /// What the consumer has done.

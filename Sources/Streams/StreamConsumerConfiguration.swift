@@ -1,32 +1,32 @@
 public import Reactor
 
 /// How much a consumer takes on, and how it tries again.
-public struct StreamConsumerLimits: Sendable {
+struct StreamConsumerLimits: Sendable {
     /// Entries in one call of the handler.
-    public var batchMax = 512
+    var batchMax = 512
     /// Entries that the consumer has and has not ended.
-    public var heldMax = 2048
+    var heldMax = 2048
     /// How often an entry is tried.
-    public var attemptsMax = 3
+    var attemptsMax = 3
     /// The longest wait before the second try; it doubles with each.
-    public var firstDelay: Duration = .milliseconds(200)
+    var firstDelay: Duration = .milliseconds(200)
     /// The longest wait of all.
-    public var delayCap: Duration = .seconds(5)
+    var delayCap: Duration = .seconds(5)
 
     /// The default limits.
-    public init() {}
+    init() {}
 }
 
 /// A consumer of a group.
 public struct StreamConsumerConfiguration: Sendable {
     /// Who it is, and in which group.
-    public var member: StreamMember.Configuration
+    var member: StreamMember.Configuration
     /// The key of the stream of entries that were given up.
-    public var deadLetters: String
+    var deadLetters: String
     /// Most dead letters that are kept, roughly; beyond it the oldest are dropped.
-    public var deadLettersMax = 10_000
+    var deadLettersMax = 10_000
     /// What it takes on.
-    public var limits = StreamConsumerLimits()
+    var limits = StreamConsumerLimits()
 
     /// Names a consumer of a group.
     public init(stream: String, group: String, deadLetters: String, consumer: String) {

@@ -83,7 +83,7 @@ public struct StreamEntry: Hashable, Sendable {
     public let fields: [Field]
 
     /// Joins the parts.
-    public init(id: StreamPosition, fields: [Field]) {
+    init(id: StreamPosition, fields: [Field]) {
         self.id = id
         self.fields = fields
     }
@@ -115,7 +115,7 @@ public struct DeadStreamEntry: Hashable, Sendable {
     /// The entry.
     public let entry: StreamEntry
     /// How often it was tried.
-    public let attempts: Int
+    let attempts: Int
     /// What was wrong the last time.
-    public let error: String
+    let error: String
 }

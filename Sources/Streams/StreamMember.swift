@@ -16,16 +16,16 @@ public final class StreamMember {
     /// What a member is called, and how long it may be silent.
     public struct Configuration: Sendable {
         /// The key of the stream.
-        public var stream: String
+        var stream: String
         /// The group, all of whose members share the entries.
-        public var group: String
+        var group: String
         /// The name of this member; no other may have it at the same time.
-        public var consumer: String
+        var consumer: String
         /// How long entries stay with a member that shows no sign of life. It renews its leases every fifth of this
         /// time; others look every tenth, and take over what has not been renewed for 7 tenths of it.
         public var lease: Duration = .seconds(5)
         /// Most entries in one read, and in one take-over, which bounds the work of one turn of the loop.
-        public var batchLimit = 256
+        var batchLimit = 256
 
         /// Names a member.
         public init(stream: String, group: String, consumer: String) {
@@ -35,7 +35,7 @@ public final class StreamMember {
         }
 
         /// How often others' leases are looked at.
-        public var patrolInterval: Duration { lease / 10 }
+        var patrolInterval: Duration { lease / 10 }
     }
 
     /// What the member has done since it was made.
@@ -49,7 +49,7 @@ public final class StreamMember {
         /// Leases that another member had taken when they were to be renewed.
         public var leasesLost = 0
         /// Groups that had to be made.
-        public var groupsMade = 0
+        var groupsMade = 0
     }
 
     /// How long a read waits in Redis for the next entry.
@@ -70,9 +70,9 @@ public final class StreamMember {
     /// Called with entries that are this member's now.
     public var onDelivered: @ReactorActor ([StreamDelivery]) -> Void = { _ in }
     /// Where a group begins that has to be made; nil when that cannot be found out now. Whatever it had is nobody's.
-    public var groupStart: @ReactorActor () async -> StreamPosition? = { .start }
+    var groupStart: @ReactorActor () async -> StreamPosition? = { .start }
     /// Called when a group was made, before anything is read.
-    public var onGroupMade: @ReactorActor () async -> Void = {}
+    var onGroupMade: @ReactorActor () async -> Void = {}
 
     private let redis: RedisClient
     private let reader: RedisBlockingReader

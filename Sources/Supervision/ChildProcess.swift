@@ -10,7 +10,7 @@ public final class ChildProcess {
     /// Its process id; after the end it may come to mean another process, which is why ``send(_:)`` asks first.
     nonisolated public let pid: CInt
     /// How it ended; `nil` while it runs.
-    public private(set) var status: WaitStatus?
+    private(set) var status: WaitStatus?
 
     private let onLine: (String) -> Void
     private let onEnd: (WaitStatus) -> Void

@@ -4,9 +4,9 @@ import Glibc
 /// A program to run as a child: what, with which surroundings, as whom.
 public struct Command: Sendable, Equatable {
     /// Path of the program; a bare name is looked up by ``Executable/find(_:alsoIn:)`` before it gets here.
-    public var executable: String
+    var executable: String
     /// Arguments after the program's own name.
-    public var arguments: [String]
+    var arguments: [String]
     /// The whole environment of the child; nothing is inherited beyond it.
     public var environment: [String: String]
     /// Where the child starts; `nil` for where we are.

@@ -7,7 +7,7 @@ import Reactor
 /// They block for as long as the disk takes, which is why only `tickloop up` and the tests, and no service, call them.
 public enum Files {
     /// Reads a small file whole; `nil` when it is not there, not readable, or longer than 1 MiB.
-    public static func read(_ path: String) -> [UInt8]? {
+    static func read(_ path: String) -> [UInt8]? {
         try? FileContents.bytes(path, atMost: 1 << 20)
     }
 
@@ -31,7 +31,7 @@ public enum Files {
     }
 
     /// Renames a file or folder; a file that is in the way is replaced.
-    public static func rename(_ path: String, to destination: String) throws(SupervisionError) {
+    static func rename(_ path: String, to destination: String) throws(SupervisionError) {
         guard unsafe Glibc.rename(path, destination) == 0 else {
             throw .fileSystem(path: destination, errno: errno)
         }
@@ -72,7 +72,7 @@ public enum Files {
     }
 
     /// Whether a folder stands there.
-    public static func isFolder(_ path: String) -> Bool {
+    static func isFolder(_ path: String) -> Bool {
         status(of: path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
     }
 
@@ -89,7 +89,7 @@ public enum Files {
     }
 
     /// What a symbolic link points to; `nil` if the path is none.
-    public static func destination(ofLink path: String) -> String? {
+    static func destination(ofLink path: String) -> String? {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = unsafe readlink(path, &buffer, buffer.count)
         guard count >= 0 else { return nil }

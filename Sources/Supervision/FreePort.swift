@@ -9,7 +9,7 @@ public enum FreePort {
     /// port, connect to *itself* (TCP's simultaneous open), and hold the port against the server's return.
     ///
     /// - Parameter taken: Ports that were given out already and need not be in use yet.
-    public static func choose(
+    static func choose(
         except taken: Set<UInt16> = [],
         using generator: inout some RandomNumberGenerator
     ) throws(SupervisionError) -> UInt16 {

@@ -161,24 +161,24 @@ struct Lifecycle {
 }
 
 /// One signal of a stop, and how long the program has to act on it before the next.
-public struct StopStep: Sendable, Equatable {
+struct StopStep: Sendable, Equatable {
     /// The signal's number.
-    public let signal: CInt
+    let signal: CInt
     /// How long to wait for the end after it; of no meaning in the last step.
-    public let grace: Duration
+    let grace: Duration
 
     /// Creates a step.
-    public init(_ signal: CInt, grace: Duration = .zero) {
+    init(_ signal: CInt, grace: Duration = .zero) {
         self.signal = signal
         self.grace = grace
     }
 
     /// A service of ours, or Redis: it finishes what it has accepted, and is killed if that takes too long.
-    public static let polite = [StopStep(SIGTERM, grace: .seconds(15)), StopStep(SIGKILL)]
+    static let polite = [StopStep(SIGTERM, grace: .seconds(15)), StopStep(SIGKILL)]
 
     /// PostgreSQL: *fast* shutdown (sessions are closed, a checkpoint is written), then *immediate* (recovery at the
     /// next start), then none of its business. SeeAlso: "Shutting Down the Server" in its manual.
-    public static let postgres = [
+    static let postgres = [
         StopStep(SIGINT, grace: .seconds(20)), StopStep(SIGQUIT, grace: .seconds(6)), StopStep(SIGKILL),
     ]
 }

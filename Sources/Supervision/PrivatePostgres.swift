@@ -1,6 +1,6 @@
 public import Basics
 import Glibc
-public import Reactor
+internal import Reactor
 
 /// A PostgreSQL server of our own: its cluster in a folder of ours, reachable from this machine only.
 ///
@@ -12,15 +12,15 @@ public struct PrivatePostgres: Sendable {
     /// What may differ from one private server to another.
     public struct Settings: Sendable {
         /// The role that owns the database; not a superuser.
-        public var user = "tickloop"
+        var user = "tickloop"
         /// The database that is made with the cluster.
-        public var database = "tickloop"
+        var database = "tickloop"
         /// For connections over TCP, by any role. Letters and digits only, so that it needs no quoting anywhere.
-        public var password: String
+        var password: String
         /// Keeps committed data through a crash of the machine. Tests do without.
         public var isDurable = true
         /// Connections at most.
-        public var maxConnections = 100
+        var maxConnections = 100
 
         /// Settings with the given password.
         public init(password: String) {
@@ -181,7 +181,7 @@ public struct PostgresAddress: Sendable, Equatable {
     public let port: UInt16
     /// The folder of the Unix-domain socket, which libpq takes in place of a host; `nil` where its path would be too
     /// long.
-    public let socketFolder: String?
+    let socketFolder: String?
     /// The role to connect as.
     public var user: String
     /// For TCP; the socket asks for none.
@@ -199,7 +199,7 @@ public struct PostgresAddress: Sendable, Equatable {
     }
 
     /// Where it listens.
-    public var endpoint: Endpoint { .tcp(host: host, port: port) }
+    var endpoint: Endpoint { .tcp(host: host, port: port) }
 
     private func percentEncoded(_ path: String) -> String {
         let digits = Array("0123456789ABCDEF")

@@ -101,11 +101,11 @@ public struct PrivateRedis: Sendable {
 /// How to reach a private Redis.
 public struct RedisAddress: Sendable, Equatable {
     /// Loopback: nobody else can connect.
-    public let host = "127.0.0.1"
+    let host = "127.0.0.1"
     /// The TCP port, kept over restarts.
     public let port: UInt16
     /// The Unix-domain socket; `nil` where its path would be too long.
-    public let socketPath: String?
+    let socketPath: String?
     /// The numbered database to use; at first 0.
     public var database = 0
 

@@ -6,7 +6,7 @@ public import Reactor
 /// up.
 public struct Probe: Sendable {
     /// What the bytes received so far say.
-    public enum Verdict: Sendable, Equatable { case ready, notReady, undecided }
+    enum Verdict: Sendable, Equatable { case ready, notReady, undecided }
 
     /// Where the server should be listening. The host is numeric; nothing is looked up.
     public let endpoint: Endpoint
@@ -25,7 +25,7 @@ public struct Probe: Sendable {
     }
 
     /// Redis: `PONG`. One that still loads its append-only file answers `-LOADING`, a wrong password `-NOAUTH`.
-    public static func redis(_ endpoint: Endpoint) -> Probe {
+    static func redis(_ endpoint: Endpoint) -> Probe {
         Probe(endpoint: endpoint, request: Array("PING\r\n".utf8)) { judge($0, readyOn: "+PONG\r\n") }
     }
 

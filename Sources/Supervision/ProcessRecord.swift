@@ -9,10 +9,10 @@ public struct ProcessRecord: Equatable, Sendable {
     /// Its process id.
     public let pid: CInt
     /// Clock ticks from boot to its start: field 22 of `/proc/PID/stat`. SeeAlso: proc(5).
-    public let startTicks: UInt64
+    let startTicks: UInt64
 
     /// Creates a record.
-    public init(name: String, pid: CInt, startTicks: UInt64) {
+    init(name: String, pid: CInt, startTicks: UInt64) {
         self.name = name
         self.pid = pid
         self.startTicks = startTicks

@@ -4,9 +4,9 @@ import Reactor
 ///
 /// Exponential with full jitter, so that programs that died of one cause do not come back in step. A run that lasted
 /// counts as a recovery and starts the back-off anew.
-public struct RestartPolicy: Sendable {
+struct RestartPolicy: Sendable {
     /// A run of at least this length was a success.
-    public let stableAfter: Duration
+    let stableAfter: Duration
     private var backoff: Backoff
 
     /// Creates a policy with no failure behind it.
@@ -15,7 +15,7 @@ public struct RestartPolicy: Sendable {
     ///   - first: The longest first wait.
     ///   - cap: The longest wait of all.
     ///   - stableAfter: A run of at least this length was a success.
-    public init(
+    init(
         first: Duration = .milliseconds(100),
         cap: Duration = .seconds(5),
         stableAfter: Duration = .seconds(10)
@@ -29,7 +29,7 @@ public struct RestartPolicy: Sendable {
     /// - Parameters:
     ///   - ranFor: From start to end of the run.
     ///   - generator: Where the jitter comes from.
-    public mutating func programEnded(
+    mutating func programEnded(
         ranFor: Duration,
         using generator: inout some RandomNumberGenerator
     ) -> Duration {

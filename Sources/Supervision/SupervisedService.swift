@@ -9,13 +9,13 @@ public final class SupervisedService {
         /// What people call it, as in `gateway-1`.
         public var name: String
         /// What is run.
-        public var command: Command
+        var command: Command
         /// How it is known to be ready.
         public var probe: Probe
         /// Signals from polite to certain.
-        public var stopSteps = StopStep.polite
+        var stopSteps = StopStep.polite
         /// A start that takes longer than this is ended and tried anew.
-        public var startLimit = Duration.seconds(60)
+        var startLimit = Duration.seconds(60)
         /// Runs before each start; for what a killed predecessor may have left behind.
         public var beforeStart: @Sendable () -> Void = {}
 
@@ -44,7 +44,7 @@ public final class SupervisedService {
     }
 
     /// What is run.
-    public let description: Description
+    let description: Description
     /// The process that runs now, if any.
     public private(set) var child: ChildProcess?
 

@@ -103,10 +103,10 @@ extension RouteAdditions {
 
 extension APIError {
     /// What a client may be told when the queue, or the task in it, did not do as it was asked.
-    public static let ofQueue: [APIError] = [.overloaded, .unavailable, .upstreamTimeout]
+    static let ofQueue: [APIError] = [.overloaded, .unavailable, .upstreamTimeout]
 
     /// What a client is told when a task could not be submitted, or its outcome did not come.
-    public init(_ error: TaskQueueError) {
+    init(_ error: TaskQueueError) {
         switch error {
         case .overloaded: self = .overloaded
         case .unavailable: self = .unavailable
@@ -116,7 +116,7 @@ extension APIError {
     }
 
     /// What a client is told when the task itself failed.
-    public init(_ failure: TaskFailure) {
+    init(_ failure: TaskFailure) {
         switch failure.kind {
         case .unavailable: self = .unavailable
         case .overloaded: self = .overloaded

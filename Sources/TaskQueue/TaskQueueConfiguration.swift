@@ -21,7 +21,7 @@ public struct TaskQueueConfiguration: Sendable {
     /// Most callers of one process that wait for results.
     public var waiterLimit = 4096
     /// How long callers whose task was sent go on waiting while Redis is away.
-    public var lossGrace: Duration = .seconds(1)
+    var lossGrace: Duration = .seconds(1)
     /// After this time under way, a shared task no longer holds up later callers with the same question.
     public var sharingPatience: Duration = .milliseconds(500)
 

@@ -11,7 +11,7 @@ public enum TaskQueueError: Error, Equatable, Sendable {
     case tooLarge
 
     /// Whether the task may run, or have run, although there is no outcome.
-    public var mayHaveRun: Bool {
+    var mayHaveRun: Bool {
         switch self {
         case .overloaded, .tooLarge: false
         case .unavailable(let mayHaveRun): mayHaveRun

@@ -2,7 +2,7 @@ internal import Metrics
 /// What tracing has done since the start of the process; for metrics.
 ///
 /// Each recorded span ends in one of the three: exported, dropped or failed.
-public struct TracingCounters: Hashable, Sendable {
+struct TracingCounters: Hashable, Sendable {
     private static let spans = Metric.counter(
         "tickloop_spans_total",
         "Spans of recorded traces, by what became of them.",
@@ -10,18 +10,18 @@ public struct TracingCounters: Hashable, Sendable {
     )
 
     /// Spans that ended.
-    package var recorded = 0
+    var recorded = 0
     /// Those that the collector took.
-    @Counter(Self.spans, "exported") package var exported = 0
+    @Counter(Self.spans, "exported") var exported = 0
     /// Those that found no room, or were left at the end of the process.
-    @Counter(Self.spans, "dropped") package var dropped = 0
+    @Counter(Self.spans, "dropped") var dropped = 0
     /// Those that were sent, and that the collector refused or did not take in time.
-    @Counter(Self.spans, "failed") package var failed = 0
+    @Counter(Self.spans, "failed") var failed = 0
     @Counter(
         "tickloop_span_export_retries_total",
         "Batches of spans that were sent to the collector once more."
     )
-    package var retries = 0
+    var retries = 0
 }
 
 /// Spans that wait for their export, up to a bound. Pure.

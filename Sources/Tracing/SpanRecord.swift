@@ -44,9 +44,9 @@ extension SpanValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
 /// A property of a span or of the process that it comes from, named after OpenTelemetry's semantic conventions.
 public struct SpanAttribute: Hashable, Sendable {
     /// Such as `http.route`.
-    public let key: String
+    let key: String
     /// What it is.
-    public let value: SpanValue
+    let value: SpanValue
 
     /// Makes an attribute.
     public init(_ key: String, _ value: SpanValue) {

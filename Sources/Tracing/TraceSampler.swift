@@ -16,5 +16,5 @@ public struct TraceSampler: Hashable, Sendable {
     }
 
     /// Whether to record the trace.
-    public func samples(_ trace: TraceID) -> Bool { trace.low % Self.bits < threshold }
+    func samples(_ trace: TraceID) -> Bool { trace.low % Self.bits < threshold }
 }

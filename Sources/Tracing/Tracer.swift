@@ -19,7 +19,7 @@ public final class Tracer {
     }
 
     /// What became of the spans so far.
-    public var counters: TracingCounters { exporter.counters }
+    var counters: TracingCounters { exporter.counters }
     /// Spans that wait for their export.
     public var waitingCount: Int { exporter.waitingCount }
 

@@ -1,4 +1,4 @@
-public import Reactor
+internal import Reactor
 public import TLS
 
 /// Where spans go, which, and within which bounds.
@@ -18,11 +18,11 @@ public struct TracingConfiguration: Sendable {
     /// How long the collector may take for one request.
     public var timeout = Duration.seconds(5)
     /// How often a batch is sent at most.
-    public var attemptLimit = 8
+    var attemptLimit = 8
     /// The longest wait before a batch is sent again the first time; it doubles with each further one.
-    public var retryDelayFirst = Duration.milliseconds(500)
+    var retryDelayFirst = Duration.milliseconds(500)
     /// The longest wait of all.
-    public var retryDelayCap = Duration.seconds(10)
+    var retryDelayCap = Duration.seconds(10)
 
     /// Makes a configuration with the defaults above.
     public init(collector: CollectorAddress = .local) { self.collector = collector }
@@ -36,7 +36,7 @@ public struct CollectorAddress: Hashable, Sendable {
     /// Whether it is reached over TLS.
     public let isSecure: Bool
     /// Where it listens.
-    public let endpoint: Endpoint
+    let endpoint: Endpoint
     /// For the `Host` field.
     let authority: String
     /// The path of the trace service.

@@ -3,11 +3,11 @@ internal import JSONWire
 /// What a token says of who sends it.
 public struct TokenClaims: Hashable, Sendable {
     /// Who it is (`sub`).
-    public var subject: String
+    var subject: String
     /// What he may do (`scope`).
-    public var scopes: Set<String>
+    var scopes: Set<String>
     /// Until when, in seconds since 1970 (`exp`).
-    public var expiresAt: Int
+    var expiresAt: Int
 
     /// Takes the parts.
     public init(subject: String, scopes: Set<String>, expiresAt: Int) {
@@ -18,7 +18,7 @@ public struct TokenClaims: Hashable, Sendable {
 }
 
 /// Why a token is not good: for the log, never for who sent it.
-public enum TokenFault: String, Error, Hashable, Sendable {
+enum TokenFault: String, Error, Hashable, Sendable {
     /// It is not a signed JWT in the compact form, or not one of ours to understand.
     case malformed
     /// It is longer than any that is read.
@@ -38,24 +38,24 @@ public enum TokenFault: String, Error, Hashable, Sendable {
 }
 
 /// What tokens are accepted: signed JWTs (RFC 7515, 7519) in the compact form, read as RFC 8725 advises.
-public struct TokenRules: Sendable {
+struct TokenRules: Sendable {
     /// The longest token, in bytes.
-    public static let bytesMax = 8 * 1024
+    static let bytesMax = 8 * 1024
 
     /// Who gives tokens out (`iss`); nil for anybody who has a key.
-    public var issuer: String?
+    var issuer: String?
     /// For whom they are (`aud`); nil for anybody.
-    public var audience: String?
+    var audience: String?
     /// By how many seconds clocks may differ.
-    public var leeway = 30
+    var leeway = 30
 
     /// Makes rules with these defaults.
-    public init() {}
+    init() {}
 
     /// Verifies a token.
     ///
     /// - Parameter now: Seconds since 1970.
-    public func verify(_ token: [UInt8], with keys: TokenKeys, now: Int) throws(TokenFault) -> TokenClaims {
+    func verify(_ token: [UInt8], with keys: TokenKeys, now: Int) throws(TokenFault) -> TokenClaims {
         // Nothing of the claims is even read before the signature is known to be good.
         try claims(try content(of: token, with: keys), now)
     }

@@ -3,7 +3,7 @@ internal import JSONWire
 internal import JWTKit
 
 /// How a token is signed. There are no others, least of all `none`.
-public enum TokenAlgorithm: String, CaseIterable, Sendable {
+enum TokenAlgorithm: String, CaseIterable, Sendable {
     /// HMAC with SHA-256 and a shared secret.
     case hs256 = "HS256"
     /// RSA (PKCS #1 v1.5) with SHA-256.
@@ -18,9 +18,9 @@ public enum TokenAlgorithm: String, CaseIterable, Sendable {
 /// key off as a secret.
 public struct TokenKey: Sendable {
     /// What tokens call it; nil where there is but one of its algorithm.
-    public let id: String?
+    let id: String?
     /// What it is good for.
-    public let algorithm: TokenAlgorithm
+    let algorithm: TokenAlgorithm
     private let key: any JWTAlgorithm
 
     /// RFC 7518 §3.2: at least as long as the hash.
@@ -35,7 +35,7 @@ public struct TokenKey: Sendable {
     }
 
     /// A shared secret; nil if it is too short to be one.
-    public init?(secret: [UInt8], id: String?) async {
+    init?(secret: [UInt8], id: String?) async {
         guard secret.count >= Self.secretBytesMin else { return nil }
         let keys = JWTKeyCollection()
         await keys.add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256)
@@ -129,10 +129,10 @@ public struct TokenKeys: Sendable {
     private let keys: [TokenKey]
 
     /// No keys, so that no token is good.
-    public init() { keys = [] }
+    init() { keys = [] }
 
     /// These keys.
-    public init(_ keys: [TokenKey]) { self.keys = keys }
+    init(_ keys: [TokenKey]) { self.keys = keys }
 
     /// Reads a JWKS. Keys that are of no use here are passed over.
     public init(parsing json: [UInt8]) async throws(Fault) {

@@ -10,11 +10,11 @@ public final class ProcessAnnouncer {
     /// What does not change while the process runs.
     public struct Card: Sendable {
         /// `gateway`, `api`, …
-        public var role: String
+        var role: String
         /// Of the whole.
-        public var version: String
+        var version: String
         /// Where it listens.
-        public var addresses: [String]
+        var addresses: [String]
 
         /// Takes the parts.
         public init(role: String, version: String, addresses: [String]) {

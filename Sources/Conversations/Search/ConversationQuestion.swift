@@ -1,17 +1,17 @@
 internal import HTTPWire
 internal import JSONWire
-package import WebAPI
+internal import WebAPI
 
 /// What `GET /api/conversations` asks for: valid, whoever made it.
-package struct ConversationQuestion: Hashable, Sendable {
+struct ConversationQuestion: Hashable, Sendable {
     /// A part of the company's name, in any case; nil for all companies.
-    package let company: String?
+    let company: String?
     /// Any of these, in any case; empty for all tags.
-    package let tags: [String]
+    let tags: [String]
     /// What the texts are searched for; nil for whatever they say.
-    package let text: String?
+    let text: String?
     /// Which part of the answer.
-    package let page: PageQuestion
+    let page: PageQuestion
     /// With ``text``: behind which rank and id the page begins.
     let rank: String?
 
@@ -37,7 +37,7 @@ package struct ConversationQuestion: Hashable, Sendable {
     /// Reads the request.
     ///
     /// - Throws: All faults at once.
-    package init(_ request: RequestContent) throws(APIError) {
+    init(_ request: RequestContent) throws(APIError) {
         var fields = try Fields(request)
         let company = fields.read(Self.companyField)
         let tags = fields.read(Self.tagsField) ?? ""
@@ -67,13 +67,13 @@ package struct ConversationQuestion: Hashable, Sendable {
 }
 
 /// Which part of a list is asked for: a page by its number, or what follows behind the last one of another page.
-package struct PageQuestion: Hashable, Sendable {
+struct PageQuestion: Hashable, Sendable {
     /// From 1.
-    package let number: Int
+    let number: Int
     /// Elements of one page.
-    package let size: Int
+    let size: Int
     /// What `next` said; empty for the beginning, nil for a page by its number.
-    package var after: String?
+    var after: String?
 
     /// Elements before the page.
     var offset: Int { after == nil ? (number - 1) * size : 0 }
@@ -123,7 +123,7 @@ package struct PageQuestion: Hashable, Sendable {
 }
 
 /// What `GET /api/conversations/{id}` asks for.
-package struct ConversationID: Hashable, Sendable {
+struct ConversationID: Hashable, Sendable {
     let text: String
 
     static let field = Field.path(

@@ -1,14 +1,14 @@
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
-package import Logging
-package import Metrics
-package import Postgres
-package import Reactor
-package import Redis
+internal import Logging
+internal import Metrics
+internal import Postgres
+internal import Reactor
+internal import Redis
 internal import Service
 internal import SharedCache
-package import WebAPI
+internal import WebAPI
 
 /// The routes of conversations, on each role that serves them.
 ///
@@ -17,9 +17,9 @@ package import WebAPI
 /// ``repetition``; `tickloop import conversations` ends that long after the commit, so that nobody gets an
 /// answer of the old set once it has ended.
 @ReactorActor
-package final class ConversationRoutes {
+final class ConversationRoutes {
     /// How long a gateway gives an answer again without asking for it.
-    nonisolated package static let repetition = Duration.milliseconds(250)
+    nonisolated static let repetition = Duration.milliseconds(250)
 
     /// Size of all answers that a gateway keeps.
     nonisolated private static let repeatedBytesMax = 16 * 1024 * 1024
@@ -38,7 +38,7 @@ package final class ConversationRoutes {
     ///   - database: Connections on which nothing takes long.
     ///   - searches: Connections for all else.
     ///   - redis: Where answers are kept.
-    package init(
+    init(
         _ settings: ConversationSettings,
         database: PostgresPool,
         searches: PostgresPool,
@@ -55,7 +55,7 @@ package final class ConversationRoutes {
     }
 
     /// What a gateway gives answers of searches again from.
-    package static func cache() -> RelayCache {
+    static func cache() -> RelayCache {
         RelayCache(
             timeToLive: repetition,
             byteLimit: repeatedBytesMax,
@@ -64,7 +64,7 @@ package final class ConversationRoutes {
     }
 
     /// The gateway's: checked, then relayed.
-    package static func relayed(by api: Relay, cache: RelayCache?) -> [Route] {
+    static func relayed(by api: Relay, cache: RelayCache?) -> [Route] {
         [
             ConversationOperations.search.relayed(by: api, cache: cache), ConversationOperations.one.relayed(by: api),
             ConversationOperations.companies.relayed(by: api), ConversationOperations.tags.relayed(by: api),
@@ -73,7 +73,7 @@ package final class ConversationRoutes {
     }
 
     /// The internal API's: checked, then answered.
-    package var routes: [Route] { [search, one, companies, tags].map(\.tagged) }
+    var routes: [Route] { [search, one, companies, tags].map(\.tagged) }
 
     // MARK: Routes
 
@@ -280,7 +280,7 @@ extension PageQuestion {
 }
 
 extension ConversationRoutes: Measured {
-    package func collect(into page: inout MetricsPage) {
+    func collect(into page: inout MetricsPage) {
         page.labelled("cache", cache.configuration.name) { page in
             page.add(.cacheLookups, cache.counters.hits, ["hit"])
             page.add(.cacheLookups, cache.counters.misses, ["miss"])

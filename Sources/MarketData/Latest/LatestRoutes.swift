@@ -1,24 +1,24 @@
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
-public import Logging
-package import Metrics
-public import Postgres
+internal import Logging
+internal import Metrics
+internal import Postgres
 internal import Prices
-public import Reactor
-public import Redis
-public import WebAPI
+internal import Reactor
+internal import Redis
+internal import WebAPI
 
 /// `GET /prices/latest`, declared once for the roles that serve it.
 @ReactorActor
-public final class LatestRoutes {
+final class LatestRoutes {
     let prices: LatestPrices
 
     /// - Parameters:
     ///   - redis: For what is kept, and for who fetches.
     ///   - store: Where fetched prices go.
     ///   - database: For prices that were stored before.
-    public init(
+    init(
         _ settings: LatestPriceSettings,
         providers: Providers,
         redis: RedisClient,
@@ -47,15 +47,15 @@ public final class LatestRoutes {
     nonisolated private static let repeatedBytesMax = 16 * 1024 * 1024
 
     /// What a gateway repeats answers from.
-    public static func cache(_ settings: LatestRepetitionSettings) -> RelayCache {
+    static func cache(_ settings: LatestRepetitionSettings) -> RelayCache {
         RelayCache(timeToLive: settings.repetition, byteLimit: repeatedBytesMax, tellsAge: true)
     }
 
     /// The gateway's route: checks, then asks the internal API.
-    public static func relayed(by api: Relay, cache: RelayCache) -> Route { operation.relayed(by: api, cache: cache) }
+    static func relayed(by api: Relay, cache: RelayCache) -> Route { operation.relayed(by: api, cache: cache) }
 
     /// The internal API's route.
-    public var route: Route {
+    var route: Route {
         Self.operation.answered { [prices] question, context async throws(APIError) in
             guard question.isList else {
                 let answer = try await prices.latest(
@@ -136,7 +136,7 @@ public final class LatestRoutes {
 }
 
 extension LatestRoutes: Measured {
-    package func collect(into page: inout MetricsPage) {
+    func collect(into page: inout MetricsPage) {
         page.labelled("cache", "latest") { page in
             for source in LatestPrices.Source.allCases {
                 page.add(.cacheLookups, prices.answers[source] ?? 0, [source.rawValue.lowercased()])

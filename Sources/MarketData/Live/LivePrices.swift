@@ -1,5 +1,5 @@
-package import Metrics
-public import Reactor
+internal import Metrics
+internal import Reactor
 internal import WebAPI
 
 /// Where a process hears of prices.
@@ -19,7 +19,7 @@ protocol PriceSource: AnyObject {
 
 /// The streams of prices of a process: all clients are told from one source, which is asked only while there are some.
 @ReactorActor
-public final class LivePrices {
+final class LivePrices {
     /// Most streams at a time. Connections are left for other requests: see `server.max_connections`.
     private static let streamsMax = 10_000
     /// How long it is known what happens after the last client has left, so that one that comes back misses nothing.
@@ -67,7 +67,7 @@ public final class LivePrices {
     }
 
     /// Ends whatever is under way.
-    public func close() {
+    func close() {
         stop()
         source.close()
     }
@@ -98,7 +98,7 @@ public final class LivePrices {
 }
 
 extension LivePrices: Measured {
-    package func collect(into page: inout MetricsPage) {
+    func collect(into page: inout MetricsPage) {
         page.gauge("tickloop_price_streams", "Streams of prices that are open.", broadcast.count)
         page.counter(
             "tickloop_price_stream_events_total",

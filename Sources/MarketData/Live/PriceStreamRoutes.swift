@@ -5,7 +5,7 @@ internal import Postgres
 internal import Prices
 internal import Reactor
 internal import Redis
-public import WebAPI
+internal import WebAPI
 
 /// What `GET /prices/stream` asks.
 struct PriceStreamQuestion: Sendable {
@@ -104,14 +104,14 @@ enum PriceStreamRoutes {
 
 extension LivePrices {
     /// What both roles serve.
-    public var route: Route {
+    var route: Route {
         PriceStreamRoutes.stream.answeredDirectly { [self] question, context in
             serve(context, question.symbols, after: question.after)
         }
     }
 
     /// What the internal API serves besides.
-    public var routeOfAll: Route {
+    var routeOfAll: Route {
         PriceStreamRoutes.all.answeredDirectly { [self] after, context in serve(context, nil, after: after) }
     }
 }

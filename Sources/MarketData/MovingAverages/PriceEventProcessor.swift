@@ -1,8 +1,8 @@
-public import Logging
+internal import Logging
 internal import Outbox
-public import Postgres
-public import Reactor
-public import Redis
+internal import Postgres
+internal import Reactor
+internal import Redis
 internal import Streams
 
 /// A worker's part in price events: sends those that are promised to the stream, keeps the moving averages, and makes
@@ -10,7 +10,7 @@ internal import Streams
 ///
 /// Any number of processes do this together.
 @ReactorActor
-public final class PriceEventProcessor {
+final class PriceEventProcessor {
     /// How often to look for events that are lost.
     private static let renewalInterval = Duration.seconds(1)
     /// Events of one transaction.
@@ -32,7 +32,7 @@ public final class PriceEventProcessor {
     /// - Parameters:
     ///   - redis: For commands; it may be shared.
     ///   - name: Of this process; no other may have it at the same time.
-    public init(_ database: PostgresPool, redis: RedisClient, name: String, logger: Logger) {
+    init(_ database: PostgresPool, redis: RedisClient, name: String, logger: Logger) {
         self.database = database
         self.logger = logger
         relay = Relay(
@@ -65,10 +65,10 @@ public final class PriceEventProcessor {
     var entryCounters: StreamConsumer.Counters { consumer.counters }
 
     /// There may be events to send.
-    public func wake() { relay.hint() }
+    func wake() { relay.hint() }
 
     /// Begins nothing new, and ends what is under way.
-    public func stop(within limit: Duration) async {
+    func stop(within limit: Duration) async {
         let deadline = Reactor.now + limit
         renewals?.cancel()
         await relay.drain(until: deadline)

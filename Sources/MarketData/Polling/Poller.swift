@@ -1,16 +1,16 @@
 internal import JSONWire
-public import Logging
-public import Metrics
-public import Postgres
+internal import Logging
+internal import Metrics
+internal import Postgres
 internal import Prices
-public import Reactor
+internal import Reactor
 
 /// A worker's part in polling: claims the jobs that are due, fetches their prices and stores them.
 ///
 /// Any number of workers do this together; each due moment is begun by one of them, or counted. See
 /// `sql/0010_polling.sql`.
 @ReactorActor
-public final class Poller {
+final class Poller {
     /// From one look to the next.
     private static let interval = Duration.milliseconds(100)
     /// Runs under way at once; beyond, jobs are late.
@@ -28,13 +28,13 @@ public final class Poller {
     private static let errorLengthMax = 1000
 
     /// What the poller has done since it was made.
-    public struct Counters: Hashable, Sendable {
-        @Counter("tickloop_polling_runs_total", "Runs of jobs that this process has ended.") package var runs = 0
-        @Counter("tickloop_polling_prices_total", "Prices that this process's runs stored.") package var prices = 0
+    struct Counters: Hashable, Sendable {
+        @Counter("tickloop_polling_runs_total", "Runs of jobs that this process has ended.") var runs = 0
+        @Counter("tickloop_polling_prices_total", "Prices that this process's runs stored.") var prices = 0
         @Counter("tickloop_polling_failures_total", "Symbols that had no price in this process's runs.")
-        package var failures = 0
+        var failures = 0
         /// Runs that were no longer this worker's when they ended.
-        package var lost = 0
+        var lost = 0
     }
 
     private struct Run {
@@ -45,9 +45,9 @@ public final class Poller {
     }
 
     /// What the poller has done.
-    public private(set) var counters = Counters()
+    private(set) var counters = Counters()
     /// How long runs took.
-    public let runTimes = Histogram(
+    let runTimes = Histogram(
         "tickloop_polling_run_duration_seconds",
         "Time that a run took, from its claim to its end."
     )
@@ -67,7 +67,7 @@ public final class Poller {
     /// Begins at once.
     ///
     /// - Parameter provider: The provider of a name, or the one to be asked where a job names none.
-    public init(
+    init(
         _ database: PostgresPool,
         store: QuoteStore,
         logger: Logger,
@@ -84,7 +84,7 @@ public final class Poller {
     }
 
     /// Begins nothing new, and ends what is under way.
-    public func stop(within limit: Duration) async {
+    func stop(within limit: Duration) async {
         let deadline = Reactor.now + limit
         looks?.cancel()
         while runCount > 0 || isLooking, Reactor.now < deadline { try? await Reactor.sleep(for: .milliseconds(20)) }

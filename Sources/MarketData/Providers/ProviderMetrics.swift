@@ -1,5 +1,5 @@
 internal import HTTPClient
-package import Metrics
+internal import Metrics
 internal import Reactor
 
 extension Providers: Measured {
@@ -20,11 +20,11 @@ extension Providers: Measured {
     )
 
     /// Asks Redis how budgets and cool-downs stand.
-    package func refresh() async {
+    func refresh() async {
         for provider in all { states[provider.name] = await provider.look(timeout: Self.patience) }
     }
 
-    package func collect(into page: inout MetricsPage) {
+    func collect(into page: inout MetricsPage) {
         for provider in all {
             page.labelled("upstream", "provider-\(provider.name)") { provider.client.collect(into: &$0) }
             page.labelled("provider", provider.name) { collect(provider, into: &$0) }

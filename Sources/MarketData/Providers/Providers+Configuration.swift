@@ -1,7 +1,7 @@
 internal import Configuration
-public import Postgres
-public import Redis
-public import Service
+internal import Postgres
+internal import Redis
+internal import Service
 internal import TLS
 
 extension Providers {
@@ -11,7 +11,7 @@ extension Providers {
     ///   - redis: For budgets and cool-downs, which all processes share.
     ///   - database: For what was priced before.
     /// - Throws: What is wrong with the configuration, with its place.
-    public convenience init(
+    convenience init(
         _ environment: ServiceEnvironment,
         redis: RedisClient,
         database: PostgresPool

@@ -1,30 +1,30 @@
-public import Configuration
-public import HTTPClient
-public import Logging
-public import Postgres
+internal import Configuration
+internal import HTTPClient
+internal import Logging
+internal import Postgres
 internal import Prices
-public import Reactor
-public import Redis
-public import TLS
+internal import Reactor
+internal import Redis
+internal import TLS
 
 /// The providers of a configuration.
 @ReactorActor
-public final class Providers {
+final class Providers {
     /// By name.
     private let providers: [String: Provider]
     /// How budgets and cool-downs stood when somebody last looked.
     var states: [String: ProviderGate.State] = [:]
     /// As they are configured.
-    public let names: [String]
+    let names: [String]
     /// Who is asked where nobody says, in order.
-    public let order: [String]
+    let order: [String]
 
     /// - Parameters:
     ///   - tls: For those whose URL is `https`.
     ///   - redis: For budgets and cool-downs, which all processes share.
     ///   - database: For what was priced before.
     /// - Throws: A problem with its place in the configuration.
-    public init(
+    init(
         _ configuration: Configuration,
         simulator: HTTPBaseURL,
         tls: () throws(TLSSetupError) -> TLSClientContext,
@@ -58,13 +58,13 @@ public final class Providers {
     }
 
     /// A provider by its name, nil if there is none such; without a name, those of the order as one.
-    public func provider(named name: String?) -> (any QuoteProvider)? {
+    func provider(named name: String?) -> (any QuoteProvider)? {
         if let name { return providers[name] }
         return FallbackProvider(order.compactMap { providers[$0] })
     }
 
     /// Ends whatever is under way.
-    public func close() { for provider in providers.values { provider.client.close() } }
+    func close() { for provider in providers.values { provider.client.close() } }
 
     /// How long an answer of a provider may take.
     func timeout(of name: String) -> Duration { providers[name]?.timeout ?? .zero }

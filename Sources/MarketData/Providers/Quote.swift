@@ -1,22 +1,22 @@
-public import JSONWire
-public import Prices
+internal import JSONWire
+internal import Prices
 
 /// What a provider says of a symbol: its latest price.
-public struct Quote: Hashable, Sendable {
+struct Quote: Hashable, Sendable {
     /// The symbol as it was asked for, which may not be what the provider calls it.
-    public let symbol: Symbol
+    let symbol: Symbol
     /// The price, exactly as written.
-    public let price: QuotePrice
+    let price: QuotePrice
     /// The unit of the price as the provider names it, such as `USD` or `GBp`, which is a hundredth of `GBP`; nil if it
     /// does not say. Never converted.
-    public let currency: String?
+    let currency: String?
     /// When the price was valid, in the provider's words; not when it was fetched.
-    public let time: Timestamp
+    let time: Timestamp
     /// The name of the provider that answered, as it is configured.
-    public let provider: String
+    let provider: String
 
     /// Joins the parts.
-    public init(symbol: Symbol, price: QuotePrice, currency: String?, time: Timestamp, provider: String) {
+    init(symbol: Symbol, price: QuotePrice, currency: String?, time: Timestamp, provider: String) {
         self.symbol = symbol
         self.price = price
         self.currency = currency
@@ -26,7 +26,7 @@ public struct Quote: Hashable, Sendable {
 }
 
 /// What came of asking a provider: exactly one of these, and never a price that might be something else.
-public enum QuoteOutcome: Hashable, Sendable {
+enum QuoteOutcome: Hashable, Sendable {
     /// A price, and the answer that it was read from, without any key.
     case price(Quote, raw: String)
     /// The provider says that it knows no such symbol.
@@ -42,7 +42,7 @@ public enum QuoteOutcome: Hashable, Sendable {
     case unreachable(reason: String, isTimeout: Bool)
 
     /// The verdict in one word, for a metric's label.
-    public enum Kind: String, CaseIterable, Sendable {
+    enum Kind: String, CaseIterable, Sendable {
         /// A price.
         case price
         /// No such symbol.
@@ -58,7 +58,7 @@ public enum QuoteOutcome: Hashable, Sendable {
     }
 
     /// The verdict in one word.
-    public var kind: Kind {
+    var kind: Kind {
         switch self {
         case .price: .price
         case .unknownSymbol: .unknownSymbol
@@ -72,7 +72,7 @@ public enum QuoteOutcome: Hashable, Sendable {
 
 extension QuoteOutcome: CustomStringConvertible {
     /// Fit for a log line and for the list of a job's errors: bounded, without a key, a URL or a body.
-    public var description: String {
+    var description: String {
         switch self {
         case .price(let quote, raw: _): "\(quote.symbol) at \(quote.price)"
         case .unknownSymbol: "the provider does not know the symbol"

@@ -4,7 +4,7 @@
 /// however they were written: `1.50`, `1.5` and `15e-1` are one price.
 public struct QuotePrice: Hashable, Sendable, CustomStringConvertible {
     /// The most digits before the point, and the most after it.
-    public static let digitsMax = 38
+    static let digitsMax = 38
 
     /// The number without an exponent or zeros at its end: `150.25`, `-37.63`, `0.000012`. It is JSON, and SQL.
     public let text: String

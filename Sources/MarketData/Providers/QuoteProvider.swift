@@ -1,9 +1,9 @@
-public import Prices
-public import Reactor
+internal import Prices
+internal import Reactor
 
 /// Somebody who can be asked for the latest price of a symbol: one provider, or several in an order.
 @ReactorActor
-public protocol QuoteProvider: AnyObject {
+protocol QuoteProvider: AnyObject {
     /// What the configuration calls it. Of several in an order, the name of the first.
     var name: String { get }
 

@@ -1,12 +1,12 @@
-public import Configuration
+internal import Configuration
 
 /// `[polling]`: jobs that fetch prices again and again.
-public struct PollingSettings: Sendable {
+struct PollingSettings: Sendable {
     /// Most jobs at once.
-    public var jobsMax = 1000
+    var jobsMax = 1000
 
     /// The keys.
-    public static let table = ConfigurationTable("polling", "Jobs that fetch prices again and again", Self()) {
+    static let table = ConfigurationTable("polling", "Jobs that fetch prices again and again", Self()) {
         Key(
             "max_jobs",
             \.jobsMax,

@@ -1,29 +1,29 @@
-public import Configuration
-public import HTTPClient
+internal import Configuration
+internal import HTTPClient
 internal import Prices
 
 /// `[providers.NAME]`: a provider of prices.
-public struct ProviderSettings: Hashable, Sendable {
+struct ProviderSettings: Hashable, Sendable {
     /// Whose format it speaks.
-    public var kind = ProviderKind.yahoo
+    var kind = ProviderKind.yahoo
     /// Where it is.
-    public var baseURL = UpstreamAddress.simulator
+    var baseURL = UpstreamAddress.simulator
     /// What it knows us by; nil for nothing.
-    public var key: String?
+    var key: String?
     /// How long an answer may take.
-    public var timeout = Duration.seconds(3)
+    var timeout = Duration.seconds(3)
     /// What we call ourselves.
-    public var userAgent = "Mozilla/5.0 (compatible; Tickloop)"
+    var userAgent = "Mozilla/5.0 (compatible; Tickloop)"
     /// How often it may be asked by all processes together.
-    public var budget = CallBudget()
+    var budget = CallBudget()
     /// What it calls symbols that others call otherwise.
-    public var symbols: [String: String] = [:]
+    var symbols: [String: String] = [:]
 
     /// A provider of a kind, at the simulator.
-    public init(_ kind: ProviderKind = .yahoo) { self.kind = kind }
+    init(_ kind: ProviderKind = .yahoo) { self.kind = kind }
 
     /// The keys.
-    public static let table = RepeatedTable.named(
+    static let table = RepeatedTable.named(
         "providers",
         "A provider of prices",
         count: 1...32,
@@ -49,25 +49,25 @@ public struct ProviderSettings: Hashable, Sendable {
 }
 
 /// How often a provider may be asked; 0 is no limit.
-public struct CallBudget: Hashable, Sendable {
+struct CallBudget: Hashable, Sendable {
     /// In any second.
-    public var perSecond = 0
+    var perSecond = 0
     /// In any minute.
-    public var perMinute = 0
+    var perMinute = 0
     /// In a day of UTC.
-    public var perDay = 0
+    var perDay = 0
 
     /// No limits.
-    public init() {}
+    init() {}
 }
 
 /// `[prices]`: whom to ask for a price where nobody says.
-public struct PriceSettings: Sendable {
+struct PriceSettings: Sendable {
     /// In the order in which they are asked: the next one where the one before has no price to give.
-    public var providers = ["yfinance"]
+    var providers = ["yfinance"]
 
     /// The keys.
-    public static let table = ConfigurationTable("prices", "Prices as they come", Self()) {
+    static let table = ConfigurationTable("prices", "Prices as they come", Self()) {
         Key(
             "providers",
             \.providers,
@@ -79,14 +79,14 @@ public struct PriceSettings: Sendable {
 }
 
 /// The keys of `[cache]` for latest prices.
-public struct LatestPriceSettings: Sendable {
+struct LatestPriceSettings: Sendable {
     /// How long a price is given again without asking its provider.
-    public var lifetime = Duration.seconds(60)
+    var lifetime = Duration.seconds(60)
     /// How old a stored price may be that is given in place of a failure.
-    public var staleMax = Duration.seconds(3600)
+    var staleMax = Duration.seconds(3600)
 
     /// The keys.
-    public static let table = ConfigurationTable("cache", "Answers that are kept to be given again", Self()) {
+    static let table = ConfigurationTable("cache", "Answers that are kept to be given again", Self()) {
         Key("latest_ttl_s", \.lifetime, in: 0...86_400, "Time for which a latest price is given again; 0 for never")
         Key(
             "latest_stale_max_s",
@@ -98,12 +98,12 @@ public struct LatestPriceSettings: Sendable {
 }
 
 /// The key of `[cache]` for what a gateway repeats of latest prices.
-public struct LatestRepetitionSettings: Sendable {
+struct LatestRepetitionSettings: Sendable {
     /// How long an answer is given again without asking the internal API.
-    public var repetition = Duration.zero
+    var repetition = Duration.zero
 
     /// The key.
-    public static let table = ConfigurationTable("cache", "Answers that are kept to be given again", Self()) {
+    static let table = ConfigurationTable("cache", "Answers that are kept to be given again", Self()) {
         Key(
             "latest_repeat_ms",
             \.repetition,

@@ -1,12 +1,12 @@
-public import Configuration
+internal import Configuration
 
 /// The keys of `[prices]` for what workers keep of the answers of providers.
-public struct RawAnswerSettings: Sendable {
+struct RawAnswerSettings: Sendable {
     /// For how long they are kept.
-    public var retentionDays = 30
+    var retentionDays = 30
 
     /// The keys.
-    public static let table = ConfigurationTable("prices", "Prices as they come", Self()) {
+    static let table = ConfigurationTable("prices", "Prices as they come", Self()) {
         Key(
             "raw_retention_days",
             \.retentionDays,

@@ -1,22 +1,22 @@
 internal import Basics
 internal import JSONWire
-public import Logging
-public import Metrics
-public import Postgres
+internal import Logging
+internal import Metrics
+internal import Postgres
 internal import Prices
-public import Reactor
+internal import Reactor
 
 /// A price that a provider brought, with the answer that it was read from.
-public struct FetchedQuote: Hashable, Sendable {
+struct FetchedQuote: Hashable, Sendable {
     /// What the provider said.
-    public let quote: Quote
+    let quote: Quote
     /// The whole answer, without any key.
-    public let raw: String
+    let raw: String
     /// When the provider was asked, by this process' clock.
-    public let askedAt: Instant
+    let askedAt: Instant
 
     /// Joins the parts.
-    public init(_ quote: Quote, raw: String, askedAt: Instant) {
+    init(_ quote: Quote, raw: String, askedAt: Instant) {
         self.quote = quote
         self.raw = raw
         self.askedAt = askedAt
@@ -24,15 +24,15 @@ public struct FetchedQuote: Hashable, Sendable {
 }
 
 /// Where a quote was put.
-public struct StoredQuote: Hashable, Sendable {
+struct StoredQuote: Hashable, Sendable {
     /// The row of `prices`.
-    public let priceID: Int64
+    let priceID: Int64
     /// The row of `raw_responses`.
-    public let rawResponseID: Int64
+    let rawResponseID: Int64
 }
 
 /// Why a quote was not stored.
-public enum QuoteStoreError: Error, Hashable, Sendable {
+enum QuoteStoreError: Error, Hashable, Sendable {
     /// Too many wait; nothing was done.
     case overloaded
     /// A value of it is refused by the database; nothing was done.
@@ -44,7 +44,7 @@ public enum QuoteStoreError: Error, Hashable, Sendable {
 /// Stores the prices that providers bring: the raw answer, the price and the promise of its event in one transaction,
 /// and many at once under load.
 @ReactorActor
-public final class QuoteStore {
+final class QuoteStore {
     /// Quotes in one commit.
     private static let batchMax = 256
     /// Quotes that wait, in commits or for them.
@@ -58,14 +58,14 @@ public final class QuoteStore {
     }
 
     /// How long commits took.
-    public let commitTimes = Histogram(
+    let commitTimes = Histogram(
         "tickloop_quote_commit_duration_seconds",
         "Time that a commit of prices took."
     )
     /// How many quotes were stored, ever.
-    public private(set) var storedCount = 0
+    private(set) var storedCount = 0
     /// Called after each commit: there are events to send.
-    public var onCommitted: @ReactorActor () -> Void = {}
+    var onCommitted: @ReactorActor () -> Void = {}
 
     private let database: PostgresPool
     private let logger: Logger
@@ -78,7 +78,7 @@ public final class QuoteStore {
     private var nextDeadline = Instant.distantFuture
 
     /// - Parameter database: For the store alone, with one connection, so that no reader waits for a commit.
-    public init(_ database: PostgresPool, logger: Logger) {
+    init(_ database: PostgresPool, logger: Logger) {
         self.database = database
         self.logger = logger
         endOfTurn = EndOfTurn { [unowned self] in begin() }
@@ -88,7 +88,7 @@ public final class QuoteStore {
     /// Stores a quote, and waits until it is committed.
     ///
     /// One whose deadline passes meanwhile is stored all the same.
-    public func store(_ quote: FetchedQuote, deadline: Instant) async throws(QuoteStoreError) -> StoredQuote {
+    func store(_ quote: FetchedQuote, deadline: Instant) async throws(QuoteStoreError) -> StoredQuote {
         guard waiters.count < Self.waitersMax else { throw .overloaded }
         quotesBegun += 1
         let promise = Promise<StoredQuote, QuoteStoreError>()

@@ -1,21 +1,21 @@
-public import Admin
+internal import Admin
 internal import Basics
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
-public import Postgres
+internal import Postgres
 internal import Reactor
 internal import Service
-public import WebAPI
+internal import WebAPI
 
 /// What operators see of orders that wait to be placed, and do with them.
-public enum OrderConsole {
+enum OrderConsole {
     /// Up to so many are counted.
     private static let countMax = 10_000
 
     /// How many orders wait, and those that wait longest.
     @ReactorActor
-    public static func section(_ database: PostgresPool) -> ConsoleSection {
+    static func section(_ database: PostgresPool) -> ConsoleSection {
         ConsoleSection("orders") { deadline async throws(APIError) in
             let orders = OrderAdministration(database, deadline: deadline)
             let (waiting, stuck) = try await administered { () async throws(OrderAdministrationError) in
@@ -59,7 +59,7 @@ public enum OrderConsole {
 
     /// The routes of the admin listener.
     @ReactorActor
-    public static func routes(_ database: PostgresPool, audit: AuditLog) -> [Route] {
+    static func routes(_ database: PostgresPool, audit: AuditLog) -> [Route] {
         let deeds = Deed.allCases.map { deed in
             operation(deed).performed(as: "orders.\(deed.rawValue)", in: audit, on: \.description) {
                 id async throws(APIError) in

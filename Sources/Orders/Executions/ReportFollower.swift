@@ -1,15 +1,15 @@
-package import HTTPClient
-package import Logging
+internal import HTTPClient
+internal import Logging
 internal import Outbox
-package import Postgres
-package import Reactor
-package import TLS
+internal import Postgres
+internal import Reactor
+internal import TLS
 
 /// Takes the exchange's reports in, while it holds the lease: ``ReportMachine`` decides, this does it.
 ///
 /// Every worker has one, and one of them at a time follows the exchange.
 @ReactorActor
-package final class ReportFollower {
+final class ReportFollower {
     /// How long one statement may take.
     private static let timeout = Duration.seconds(5)
 
@@ -47,7 +47,7 @@ package final class ReportFollower {
     /// Begins at once.
     ///
     /// - Parameter tls: Whom to trust, where the exchange is asked over https.
-    package convenience init(
+    convenience init(
         _ database: PostgresPool,
         exchange base: HTTPBaseURL,
         tls: TLSClientContext?,
@@ -67,7 +67,7 @@ package final class ReportFollower {
     }
 
     /// Ends, and lets another go on.
-    package func drain() async {
+    func drain() async {
         guard !isEnded else { return }
         let wasHolding = machine.isHolding
         perform { $0.drain(now: $1) }

@@ -1,4 +1,4 @@
-package import Metrics
+internal import Metrics
 internal import Reactor
 
 extension ReportFollower: Measured {
@@ -8,7 +8,7 @@ extension ReportFollower: Measured {
         labels: "kind"
     )
 
-    package func collect(into page: inout MetricsPage) {
+    func collect(into page: inout MetricsPage) {
         page.add(machine.counters)
         page.counter(
             "tickloop_orders_reports_repeated_total",

@@ -20,13 +20,13 @@ public struct ExchangeSettings: Sendable {
     /// Where it is.
     public var baseURL = UpstreamAddress.simulator
     /// Until an answer counts as lost.
-    public var timeout = Duration.seconds(5)
+    var timeout = Duration.seconds(5)
     /// Orders on their way at once.
-    public var inFlight = 1000
+    var inFlight = 1000
     /// What it does with an order that it has.
-    public var deduplication = ExchangeDeduplication.byID
+    var deduplication = ExchangeDeduplication.byID
     /// How long an order may be on its way inside it.
-    public var settleTime = Duration.seconds(30)
+    var settleTime = Duration.seconds(30)
 
     /// The keys.
     public static let table = ConfigurationTable("exchange", "The exchange that orders are placed at", Self()) {

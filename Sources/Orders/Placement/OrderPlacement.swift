@@ -1,30 +1,30 @@
-package import HTTPClient
-package import Logging
-package import Outbox
-package import Postgres
-package import Reactor
-package import Redis
-package import TLS
+internal import HTTPClient
+internal import Logging
+internal import Outbox
+internal import Postgres
+internal import Reactor
+internal import Redis
+internal import TLS
 
 /// Places orders at the exchange, for as long as its process runs.
 @ReactorActor
-package final class OrderPlacement {
+final class OrderPlacement {
     /// What is known of the exchange.
-    package struct Configuration: Sendable {
+    struct Configuration: Sendable {
         /// Where it is.
-        package var base: HTTPBaseURL
+        var base: HTTPBaseURL
         /// Whom to trust, where that is `https`.
-        package var tls: TLSClientContext?
+        var tls: TLSClientContext?
         /// Until an answer counts as lost.
-        package var timeout = Duration.seconds(5)
+        var timeout = Duration.seconds(5)
         /// The relay's bounds.
-        package var limits = RelayMachine.Limits()
+        var limits = RelayMachine.Limits()
 
-        package init(base: HTTPBaseURL) { self.base = base }
+        init(base: HTTPBaseURL) { self.base = base }
     }
 
     /// For metrics.
-    package let relay: Relay
+    let relay: Relay
     private let exchange: ExchangeClient
     private let destination: ExchangeDestination
     private let hints: OrderHints
@@ -34,7 +34,7 @@ package final class OrderPlacement {
     /// - Parameters:
     ///   - database: For this alone.
     ///   - redis: For hints.
-    package init(
+    init(
         _ database: PostgresPool,
         _ configuration: Configuration,
         redis: RedisConfiguration,
@@ -56,10 +56,10 @@ package final class OrderPlacement {
     }
 
     /// Orders that were placed though they had ended in another way.
-    package var alarms: Int { destination.alarms }
+    var alarms: Int { destination.alarms }
 
     /// Ends: what is under way has until the deadline.
-    package func drain(until deadline: Instant) async {
+    func drain(until deadline: Instant) async {
         await relay.drain(until: deadline)
         hints.close()
         exchange.close()

@@ -2,14 +2,14 @@ internal import Configuration
 internal import HTTPClient
 internal import Outbox
 internal import Postgres
-public import Reactor
+internal import Reactor
 internal import Redis
-public import Service
+internal import Service
 
 /// Places orders and takes in what the exchange reports of them, on connections of its own, so that no lease waits for
 /// somebody's query.
 @ReactorActor
-public struct OrderPlacer {
+struct OrderPlacer {
     private let database: PostgresPool
     private let placement: OrderPlacement
     private let reports: ReportFollower
@@ -17,7 +17,7 @@ public struct OrderPlacer {
     /// Begins at once.
     ///
     /// - Throws: What is wrong with the configuration.
-    public init(_ environment: ServiceEnvironment) throws(StartupError) {
+    init(_ environment: ServiceEnvironment) throws(StartupError) {
         let settings = environment.configuration[ExchangeSettings.table]
         var databaseConfiguration = try PostgresConfiguration(environment.configuration, name: "worker placing orders")
         databaseConfiguration.connections = 3
@@ -46,7 +46,7 @@ public struct OrderPlacer {
     }
 
     /// Ends: what is under way has until the deadline.
-    public func end(by deadline: Instant) async {
+    func end(by deadline: Instant) async {
         await reports.drain()
         await placement.drain(until: deadline)
         database.close()

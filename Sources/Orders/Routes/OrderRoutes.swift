@@ -2,12 +2,12 @@ internal import HTTPClient
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
-package import Logging
-package import Postgres
-package import Reactor
-package import Redis
+internal import Logging
+internal import Postgres
+internal import Reactor
+internal import Redis
 internal import Service
-package import WebAPI
+internal import WebAPI
 
 /// What can be asked of orders, declared once for the roles that serve it.
 enum OrderOperations {
@@ -88,9 +88,9 @@ enum OrderOperations {
 
 /// The routes of orders, on each role that serves them.
 @ReactorActor
-package final class OrderRoutes {
+final class OrderRoutes {
     /// Connections of the pool that the intake has for itself.
-    package static let intakeConnections = IntakeMachine.Limits().commitsMax
+    static let intakeConnections = IntakeMachine.Limits().commitsMax
 
     let intake: Intake
     private let reader: OrderReader
@@ -102,7 +102,7 @@ package final class OrderRoutes {
     ///   - intake: For the intake alone; see ``Intake``.
     ///   - database: For what is read.
     ///   - redis: For hints.
-    package init(intake: PostgresPool, database: PostgresPool, redis: RedisConfiguration, logger: Logger) {
+    init(intake: PostgresPool, database: PostgresPool, redis: RedisConfiguration, logger: Logger) {
         self.intake = Intake(intake, logger: logger)
         reader = OrderReader(database: database)
         canceller = OrderCanceller(database: database)
@@ -115,10 +115,10 @@ package final class OrderRoutes {
     }
 
     /// Ends what is done in the background.
-    package func close() { hints.close() }
+    func close() { hints.close() }
 
     /// The gateway's: checked, then relayed.
-    package static func relayed(by api: Relay) -> [Route] {
+    static func relayed(by api: Relay) -> [Route] {
         [
             OrderOperations.submit.relayed(by: api) { failure in
                 // Every failure is the promised 500, unless certainly nothing was done because of a bound.
@@ -135,7 +135,7 @@ package final class OrderRoutes {
     }
 
     /// The internal API's: checked, then answered.
-    package var routes: [Route] { [submit, list, events, one, history, cancel] + feed.routes(reader) }
+    var routes: [Route] { [submit, list, events, one, history, cancel] + feed.routes(reader) }
 
     // MARK: Taking orders
 

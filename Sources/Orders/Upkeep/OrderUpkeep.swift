@@ -1,12 +1,12 @@
-package import Logging
-package import Postgres
-package import Reactor
+internal import Logging
+internal import Postgres
+internal import Reactor
 
 /// What has to be done for orders as time passes: expire those that nobody is placing, and forget old keys.
 ///
 /// Several processes may do it at the same time.
 @ReactorActor
-package final class OrderUpkeep {
+final class OrderUpkeep {
     /// From one look to the next.
     private static let interval = Duration.seconds(1)
     /// Keys are kept for a day; so often is enough.
@@ -28,7 +28,7 @@ package final class OrderUpkeep {
     private var isBusy = false
 
     /// Begins at once.
-    package init(_ database: PostgresPool, logger: Logger) {
+    init(_ database: PostgresPool, logger: Logger) {
         self.database = database
         self.logger = logger
         timer = Timer { [unowned self] in look() }
@@ -36,7 +36,7 @@ package final class OrderUpkeep {
     }
 
     /// Begins nothing new.
-    package func stop() { timer?.cancel() }
+    func stop() { timer?.cancel() }
 
     private func look() {
         guard !isBusy else { return }

@@ -10,7 +10,7 @@ public struct AverageRequest: Hashable, Sendable {
     public let symbol: Symbol?
 
     /// Joins a range and a symbol.
-    public init(range: DateRange, symbol: Symbol? = nil) {
+    init(range: DateRange, symbol: Symbol? = nil) {
         self.range = range
         self.symbol = symbol
     }

@@ -1,19 +1,19 @@
 internal import HTTPWire
 internal import Reactor
 internal import TaskAPI
-public import TaskQueue
-public import WebAPI
+internal import TaskQueue
+internal import WebAPI
 
 /// `GET /prices/average`, declared once for the roles that serve it.
-public enum AverageRoutes {
+enum AverageRoutes {
     /// The gateway's route: checks, answers from the cache if there is one, else asks the internal API.
     @ReactorActor
-    public static func relayed(by api: Relay, cache: RelayCache?, rangeDaysMax: Int) -> Route {
+    static func relayed(by api: Relay, cache: RelayCache?, rangeDaysMax: Int) -> Route {
         operation(rangeDaysMax: rangeDaysMax).relayed(by: api, cache: cache).tagged
     }
 
     /// The internal API's route: checks; the work is a task, and the client waits for it, or is told where to ask.
-    public static func answered(by queue: TaskQueueClient, rangeDaysMax: Int) -> Route {
+    static func answered(by queue: TaskQueueClient, rangeDaysMax: Int) -> Route {
         operation(rangeDaysMax: rangeDaysMax).answeredDirectly(adding: .task) { question, context in
             queue.answer(
                 context,

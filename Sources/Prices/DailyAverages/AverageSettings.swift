@@ -1,14 +1,14 @@
-public import Configuration
+internal import Configuration
 
 /// The keys of `[cache]` for averages.
-public struct AverageCacheSettings: Sendable {
+struct AverageCacheSettings: Sendable {
     /// How old an answer about averages may be.
-    public var averageLifetime = Duration.zero
+    var averageLifetime = Duration.zero
     /// Bytes kept.
-    public var bytesLimit = 16 * 1024 * 1024
+    var bytesLimit = 16 * 1024 * 1024
 
     /// The keys.
-    public static let table = ConfigurationTable("cache", "Answers that are kept to be given again", Self()) {
+    static let table = ConfigurationTable("cache", "Answers that are kept to be given again", Self()) {
         Key(
             "average_ttl_ms",
             \.averageLifetime,
@@ -20,12 +20,12 @@ public struct AverageCacheSettings: Sendable {
 }
 
 /// The key of `[limits]` for averages.
-public struct AverageLimitSettings: Sendable {
+struct AverageLimitSettings: Sendable {
     /// Days in one range, both ends included.
-    public var rangeDaysMax = 3660
+    var rangeDaysMax = 3660
 
     /// The key.
-    public static let table = ConfigurationTable("limits", "What one request may ask for, and for how long", Self()) {
+    static let table = ConfigurationTable("limits", "What one request may ask for, and for how long", Self()) {
         Key(
             "max_range_days",
             \.rangeDaysMax,

@@ -1,16 +1,16 @@
 internal import JSONWire
 
 /// The task `prices.average`: its arguments and its result are what the HTTP route takes and gives.
-public enum AverageTask {
+enum AverageTask {
     /// The task's name in the queue.
-    public static let name = "prices.average"
+    static let name = "prices.average"
 }
 
 extension AverageRequest {
     /// The task's arguments: `{"start_date":"2025-01-06","end_date":"2025-01-07","symbol":"AAPL"}`.
     ///
     /// Equal requests have equal arguments, so these are also the key by which identical work in flight is one task.
-    public var taskArguments: String {
+    var taskArguments: String {
         var writer = JSONWriter(capacity: 64)
         writer.object { writer in
             writer.member(Name.startDate, range.first.description)
@@ -23,7 +23,7 @@ extension AverageRequest {
     /// Reads the task's arguments; nil if they are not what ``taskArguments`` writes.
     ///
     /// The length of the range is not checked again: its limit is the business of who enqueues.
-    public init?(taskArguments arguments: String) {
+    init?(taskArguments arguments: String) {
         if let range = Self.range(at: arguments.utf8.span) {
             self.init(range: range)
         } else {

@@ -1,7 +1,7 @@
-public import Logging
-public import Postgres
-public import Reactor
-public import TaskQueue
+internal import Logging
+internal import Postgres
+internal import Reactor
+internal import TaskQueue
 internal import Tracing
 
 /// Runs the tasks `prices.average`: all that wait together in as few statements as possible.
@@ -10,7 +10,7 @@ internal import Tracing
 /// that come meanwhile could not join them any more. So statements grow with the load, and while there is none, nothing
 /// waits.
 @ReactorActor
-public final class AverageTaskHandler: TaskHandler {
+final class AverageTaskHandler: TaskHandler {
     private struct Question {
         let request: AverageRequest
         let task: TaskContext
@@ -24,13 +24,13 @@ public final class AverageTaskHandler: TaskHandler {
     private var missingSchema = Reminder()
 
     /// Makes a handler that asks `pool`.
-    public init(_ pool: PostgresPool, logger: Logger) {
+    init(_ pool: PostgresPool, logger: Logger) {
         self.pool = pool
         self.logger = logger
     }
 
     /// Answers each task with the body of the HTTP response, or with a failure whose code ``AverageFailure`` lists.
-    public func start(_ batch: [TaskContext]) {
+    func start(_ batch: [TaskContext]) {
         for task in batch {
             if let request = AverageRequest(taskArguments: task.encodedArguments) {
                 waiting.append(Question(request: request, task: task))
@@ -100,15 +100,15 @@ public final class AverageTaskHandler: TaskHandler {
 }
 
 /// Why there are no averages, as the task's failures say it.
-public enum AverageFailure {
+enum AverageFailure {
     /// The database cannot be used at the moment.
-    public static let unavailable = "UNAVAILABLE"
+    static let unavailable = "UNAVAILABLE"
     /// The database has as much to do as it is allowed to.
-    public static let overloaded = "OVERLOADED"
+    static let overloaded = "OVERLOADED"
     /// The database did not answer in time.
-    public static let timedOut = "TIMED_OUT"
+    static let timedOut = "TIMED_OUT"
     /// The fault is ours.
-    public static let internalError = "INTERNAL_ERROR"
+    static let internalError = "INTERNAL_ERROR"
 
     static let malformedArguments = TaskFailure(
         code: internalError,

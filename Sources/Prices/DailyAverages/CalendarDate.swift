@@ -14,7 +14,7 @@ public struct CalendarDate: Hashable, Sendable {
     public var day: Int { civil.day }
 
     /// Takes a date if it exists.
-    public init?(year: Int, month: Int, day: Int) {
+    init?(year: Int, month: Int, day: Int) {
         guard (1...9999).contains(year), let day = CivilDay(year: year, month: month, day: day) else { return nil }
         civil = day
     }

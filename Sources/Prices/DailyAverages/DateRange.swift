@@ -13,7 +13,7 @@ public struct DateRange: Hashable, Sendable {
     }
 
     /// How many days there are, 1 for a range of a single day.
-    public var dayCount: Int { last.ordinal - first.ordinal + 1 }
+    var dayCount: Int { last.ordinal - first.ordinal + 1 }
 
     /// The days of the calendar months that lie in the range from their first day to their last, since 2000-01-01 as
     /// PostgreSQL counts them; empty if no month does.

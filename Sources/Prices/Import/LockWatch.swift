@@ -6,7 +6,7 @@ public struct LockHolder: Hashable, Sendable, CustomStringConvertible {
     /// The number that `pg_terminate_backend()` takes.
     public let process: Int64
     /// The role that it acts as.
-    public let role: String
+    let role: String
     /// What it calls itself.
     public let application: String
     /// Such as `idle in transaction`; nil if we may not know.

@@ -17,7 +17,7 @@ public final class MetricsRegistry {
     private var announced = AnnouncedFigures.kept
 
     /// A registry without parts.
-    public init() {}
+    init() {}
 
     /// Adds a part.
     ///

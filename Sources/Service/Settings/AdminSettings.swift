@@ -1,6 +1,6 @@
 public import Configuration
 internal import HTTPServer
-package import Reactor
+internal import Reactor
 
 /// `[admin]`: where operators are answered.
 public struct AdminSettings: Sendable {
@@ -35,7 +35,7 @@ public struct AdminSettings: Sendable {
 
 extension Endpoint {
     /// Whether only this machine can reach it.
-    package var isLoopback: Bool {
+    var isLoopback: Bool {
         switch self {
         case .unix: true
         case .tcp(let host, _): host == "localhost" || host == "::1" || isLoopbackIPv4(host)

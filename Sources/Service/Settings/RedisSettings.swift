@@ -1,6 +1,6 @@
 internal import Basics
 public import Configuration
-public import Reactor
+internal import Reactor
 public import Redis
 
 /// `[redis]`: the broker of the task queue, and the cache.
@@ -68,15 +68,15 @@ extension RedisConfiguration {
 }
 
 /// Which Redis, as whom, and which of its databases.
-public struct RedisLocation: Hashable, Sendable {
+struct RedisLocation: Hashable, Sendable {
     /// The server.
-    public var endpoint: Endpoint
+    var endpoint: Endpoint
     /// The ACL user; nil for the default user.
-    public var username: String?
+    var username: String?
     /// The password; nil for none.
-    public var password: String?
+    var password: String?
     /// The number of the database.
-    public var database: Int
+    var database: Int
 
     /// Parses `redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE]` or `unix://[USER[:PASSWORD]@]/PATH[?db=DATABASE]`.
     ///
@@ -84,7 +84,7 @@ public struct RedisLocation: Hashable, Sendable {
     /// and the password; an IPv6 address stands in brackets.
     ///
     /// - Returns: nil when the text has neither form.
-    public init?(url: String) {
+    init?(url: String) {
         guard let schemeEnd = url.firstRange(of: "://") else { return nil }
         var rest = url[schemeEnd.upperBound...]
         // A password may hold a slash only when it is encoded, a path may hold an at sign.

@@ -110,7 +110,7 @@ public struct DeadLetter: Sendable, Equatable {
     /// Its place in the dead-letter stream.
     public let entry: String
     /// Its place in the queue when it was given up.
-    public let originalEntry: String
+    let originalEntry: String
     /// The task; nil when its envelope cannot be read.
     public let taskID: TaskID?
     /// The name of its handler; nil when its envelope cannot be read.

@@ -119,7 +119,7 @@ public final class TaskQueueClient {
     }
 
     /// Callers that wait now.
-    public var waiterCount: Int { waited.waiterCount }
+    var waiterCount: Int { waited.waiterCount }
     /// What the client has done since it was made.
     public var counters: Counters {
         var counters = waited.counters
@@ -139,7 +139,7 @@ public final class TaskQueueClient {
     }
 
     /// The client for commands that go beside the queue.
-    public var commands: RedisClient { redis }
+    var commands: RedisClient { redis }
 
     var replyCounters: RedisCounters { replies.counters }
 

@@ -8,7 +8,7 @@ public struct TaskRequest: Sendable {
     /// The name of the handler.
     public var name: String
     /// What the handler gets, as JSON.
-    public var encodedArguments: String
+    var encodedArguments: String
     /// When nobody wants the result any more; nil for a task that is never too late.
     public var deadline: Instant?
     /// The id of the request that causes the task, for logs.

@@ -9,7 +9,7 @@ public struct TaskID: Hashable, Sendable {
     /// Makes an id.
     ///
     /// - Parameter unixTime: Time since 1970-01-01T00:00:00Z; milliseconds of it are kept.
-    public init(unixTime: Duration, using generator: inout some RandomNumberGenerator) {
+    init(unixTime: Duration, using generator: inout some RandomNumberGenerator) {
         uuid = UUIDVersion7(
             milliseconds: UInt64(clamping: unixTime.wholeMilliseconds),
             counter: generator.next(),

@@ -32,7 +32,7 @@ public struct TaskFailure: Error, Sendable, Equatable {
     /// One sentence for a person. It may reach clients: nothing internal belongs into it.
     public var message: String
     /// Whether running the task again may help.
-    public var isRetryable: Bool
+    var isRetryable: Bool
 
     /// Describes a failure.
     public init(_ kind: Kind = .internalError, code: String, message: String, isRetryable: Bool) {
@@ -53,14 +53,14 @@ public struct TaskFailure: Error, Sendable, Equatable {
     // MARK: The queue's own
 
     /// The worker has no handler of that name; another one, of a newer version, may.
-    public static let unknownTask = TaskFailure(
+    static let unknownTask = TaskFailure(
         code: "UNKNOWN_TASK",
         message: "No handler is registered for this task.",
         isRetryable: true
     )
 
     /// The handler did not answer within its time.
-    public static let timedOut = TaskFailure(
+    static let timedOut = TaskFailure(
         .timedOut,
         code: "TASK_TIMED_OUT",
         message: "The task took too long.",
@@ -68,7 +68,7 @@ public struct TaskFailure: Error, Sendable, Equatable {
     )
 
     /// Every worker that ran the task was lost with it.
-    public static let workerLost = TaskFailure(
+    static let workerLost = TaskFailure(
         .unavailable,
         code: "WORKER_LOST",
         message: "Every worker that ran the task was lost.",
@@ -76,7 +76,7 @@ public struct TaskFailure: Error, Sendable, Equatable {
     )
 
     /// The entry in the stream is not an envelope.
-    public static let malformedEnvelope = TaskFailure(
+    static let malformedEnvelope = TaskFailure(
         code: "MALFORMED_ENVELOPE",
         message: "The task cannot be read.",
         isRetryable: false

@@ -8,7 +8,7 @@ public struct RetryPolicy: Sendable, Equatable {
     public var attemptLimit: Int
 
     /// Describes a policy.
-    public init(
+    init(
         firstDelay: Duration = .milliseconds(100),
         delayCap: Duration = .seconds(60),
         attemptLimit: Int = 3

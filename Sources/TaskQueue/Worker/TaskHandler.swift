@@ -73,7 +73,7 @@ public final class TaskContext {
     /// What the submitter passed, as JSON.
     public var encodedArguments: String { task.envelope.encodedArguments }
     /// When it was submitted, as time since 1970-01-01T00:00:00Z, by the submitter's clock.
-    public var createdAt: Duration { .milliseconds(task.envelope.createdAtMilliseconds) }
+    var createdAt: Duration { .milliseconds(task.envelope.createdAtMilliseconds) }
     /// The id of the request that caused it, for logs.
     public var requestID: String? { task.envelope.requestID }
     /// The W3C trace context of the request that caused it.

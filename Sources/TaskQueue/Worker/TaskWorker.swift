@@ -31,25 +31,25 @@ public final class TaskWorker {
 
         @Counter("tickloop_task_fetched_total", "Tasks read from the queue.") package var fetched = 0
         @Counter("tickloop_task_takeovers_total", "Tasks taken over from a worker that showed no sign of life.")
-        package var takenOver = 0
+        var takenOver = 0
         @Counter(Self.attempts, "succeeded") package var succeeded = 0
         @Counter(Self.attempts, "failed") package var failed = 0
         @Counter("tickloop_task_retries_total", "Failed tasks that are to be run again.") package var retried = 0
         @Counter("tickloop_task_dead_total", "Failed tasks given up as dead letters.") package var dead = 0
         @Counter("tickloop_task_expired_total", "Tasks dropped because nobody waited any more.")
-        package var expired = 0
+        var expired = 0
         /// Ends that were written.
         package var written = 0
         @Counter("tickloop_task_superseded_total", "Results dropped because another worker had ended the task.")
-        package var superseded = 0
+        var superseded = 0
         /// Tasks given back because another worker could do them and this one could not.
-        package var handedBack = 0
+        var handedBack = 0
         @Counter("tickloop_task_lease_renewals_total", "Leases renewed.") package var leasesRenewed = 0
         @Counter(
             "tickloop_task_leases_lost_total",
             "Leases that another worker had taken when they were to be renewed."
         )
-        package var leasesLost = 0
+        var leasesLost = 0
     }
 
     private enum Phase {
@@ -178,17 +178,17 @@ public final class TaskWorker {
     }
 
     /// The client for commands that go beside the queue.
-    public var commands: RedisClient { redis }
+    var commands: RedisClient { redis }
 
     var fetchingCounters: RedisCounters { member.readerCounters }
 
     var runTimes: [Histogram] { runner.runTimes }
 
     /// How many tasks run, or have ended without that being written yet.
-    public var taskCount: Int { member.count }
+    var taskCount: Int { member.count }
 
     /// Whether an operator has paused the queue.
-    public var isPaused: Bool { upkeep.isPaused }
+    var isPaused: Bool { upkeep.isPaused }
 
     /// Stops taking tasks, finishes what runs, hands back what does not finish in time, and closes the connections.
     ///

@@ -49,7 +49,7 @@ enum ProviderVerdict: Hashable, Sendable {
 }
 
 /// The kinds of providers that there are formats for.
-public enum ProviderKind: String, CaseIterable, Sendable {
+enum ProviderKind: String, CaseIterable, Sendable {
     /// Yahoo's chart, version 8.
     case yahoo
     /// Alpha Vantage's `GLOBAL_QUOTE`.
