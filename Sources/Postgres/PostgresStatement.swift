@@ -42,7 +42,7 @@ public final class PostgresStatement: Sendable {
 
     /// `tickloop_` and FNV-1a of the text: that two of a program's few statements meet is as good as impossible.
     private static func name(of sql: String) -> String {
-        "tickloop_\(String(FNV1a.hash(sql.utf8), radix: 16))"
+        "tickloop_\(String(FNV1a.hash(sql.utf8.span), radix: 16))"
     }
 
     private static let numbers = Atomic<Int>(0)

@@ -22,6 +22,8 @@ enum SpareMemory {
         mallopt(M_TRIM_THRESHOLD, CInt(toleratedBytes))
         mallopt(M_MMAP_THRESHOLD, CInt(mappedBytes))
         Reactor.spawn {
+            // What the start needed; nothing else ever comes near it.
+            malloc_trim(0)
             var unavoidable = spareBytes
             while true {
                 try? await Reactor.sleep(for: interval)

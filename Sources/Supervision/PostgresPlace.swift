@@ -21,6 +21,6 @@ struct PostgresPlace: Equatable {
 
     /// A name for a path: FNV-1a, 64 bits. Two data folders of one machine must not share a cluster.
     static func fingerprint(of path: String) -> String {
-        Hexadecimal.text(FNV1a.hash(path.utf8))
+        Hexadecimal.text(FNV1a.hash(path.utf8.span))
     }
 }

@@ -17,7 +17,7 @@ public struct StaticContent: Sendable {
     ///   and nothing else; nobody may show it in a frame, and where its links lead, nobody learns where they stood.
     public init(_ body: [UInt8], mediaType: String) {
         self.body = body
-        entityTag = "\"\(String(FNV1a.hash(body), radix: 16))\""
+        entityTag = "\"\(String(FNV1a.hash(body.span), radix: 16))\""
         revalidationFields = ["ETag": entityTag, "Cache-Control": Self.cacheControl]
         // Browsers shall not take the bytes for something else than we say, nor pages of others for theirs.
         var all: HTTPFields = [

@@ -47,7 +47,7 @@ import Testing
     @Test func `bytes and numbers are written`() {
         #expect(Hexadecimal.text([0x00, 0x9f, 0xff]) == "009fff")
         #expect(Hexadecimal.text(0xab) == "00000000000000ab")
-        #expect(Hexadecimal.text(FNV1a.hash("foobar".utf8)) == "85944171f73967e8")
+        #expect(Hexadecimal.text(FNV1a.hash("foobar".utf8.span)) == "85944171f73967e8")
     }
 
     @Test(
