@@ -184,7 +184,7 @@ final class Up {
             for service in tiers.joined() { service.requestKill() }
             return
         }
-        say("stopping; once more to kill")
+        say("stopping; press Ctrl-C again to kill")
         isStopping = true
         step?.send(SIGTERM)
         // Whoever waits for one of these to become ready learns that it will not.
