@@ -38,7 +38,7 @@ struct RateVerdict: Hashable, Sendable {
     /// When the oldest request that counts no longer does; zero if none counts.
     let reset: Duration
     /// Where this one is counted; nil if it is not.
-    let place: Place?
+    var place: Place?
 
     /// What stands for a request that counts.
     enum Place: Hashable, Sendable {
@@ -46,13 +46,6 @@ struct RateVerdict: Hashable, Sendable {
         case redis(String)
         /// The time in this process.
         case here(Instant)
-    }
-
-    init(isAllowed: Bool, remaining: Int, reset: Duration, place: Place? = nil) {
-        self.isAllowed = isAllowed
-        self.remaining = remaining
-        self.reset = reset
-        self.place = place
     }
 
     /// The whole seconds after which one more may, at least 1.

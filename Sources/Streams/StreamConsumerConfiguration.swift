@@ -12,9 +12,6 @@ struct StreamConsumerLimits: Sendable {
     var firstDelay: Duration = .milliseconds(200)
     /// The longest wait of all.
     var delayCap: Duration = .seconds(5)
-
-    /// The default limits.
-    init() {}
 }
 
 /// A consumer of a group.

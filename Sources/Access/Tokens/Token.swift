@@ -49,9 +49,6 @@ struct TokenRules: Sendable {
     /// By how many seconds clocks may differ.
     var leeway = 30
 
-    /// Makes rules with these defaults.
-    init() {}
-
     /// Verifies a token.
     ///
     /// - Parameter now: Seconds since 1970.

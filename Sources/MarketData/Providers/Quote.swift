@@ -14,15 +14,6 @@ struct Quote: Hashable, Sendable {
     let time: Timestamp
     /// The name of the provider that answered, as it is configured.
     let provider: String
-
-    /// Joins the parts.
-    init(symbol: Symbol, price: QuotePrice, currency: String?, time: Timestamp, provider: String) {
-        self.symbol = symbol
-        self.price = price
-        self.currency = currency
-        self.time = time
-        self.provider = provider
-    }
 }
 
 /// What came of asking a provider: exactly one of these, and never a price that might be something else.

@@ -56,9 +56,6 @@ struct CallBudget: Hashable, Sendable {
     var perMinute = 0
     /// In a day of UTC.
     var perDay = 0
-
-    /// No limits.
-    init() {}
 }
 
 /// `[prices]`: whom to ask for a price where nobody says.
