@@ -293,7 +293,8 @@ let package = Package(
         tests(
             of: "Orders",
             [
-                "Basics", "Reactor", "Supervision", "TestSupport", "HTTPServer", "HTTPWire", "JSONWire", "Postgres",
+                "Basics", "HTTPClient", "Outbox", "Reactor", "Supervision", "TestSupport", "HTTPServer", "HTTPWire",
+                "JSONWire", "Postgres",
                 "WebAPI",
                 logging,
             ]

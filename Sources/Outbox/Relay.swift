@@ -35,6 +35,7 @@ public final class Relay {
     private var rotation: Timer?
     private let ended = Promise<Void, Never>()
     private var wasOpen = false
+    private var lostRenewals = Reminder()
     private var isRotating = false
 
     /// - Parameter database: For the relay alone, so that its lease does not wait for somebody's long query.
@@ -183,7 +184,9 @@ public final class Relay {
                 case .success(let rows): rows.bool(0, 0) == true ? .held : .ended
                 case .failure: .unknown
                 }
-            if renewal != .held { logger.warning("the lease of the outbox could not be renewed") }
+            if renewal != .held, let unsaid = lostRenewals.isDue(at: Reactor.now) {
+                logger.warning("the lease of the outbox could not be renewed", metadata: ["unsaid": "\(unsaid)"])
+            }
             perform { $0.renewed(generation, renewal, now: $1) }
         }
     }

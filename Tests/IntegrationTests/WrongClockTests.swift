@@ -55,7 +55,7 @@ import Testing
         try await waitUntil(good, is: "placed", "filled")
         // Nobody takes it until it has expired.
         try await behave(#"{"failure_rate":1}"#)
-        let late = try await place(expiringIn: "2 s")
+        let late = try await place(expiringIn: "8 s")
         #expect(late.status == 201, "\(late.body)")
         try await waitUntil(late, is: "expired")
         let past = try await place(expiringIn: "-1 s")

@@ -41,6 +41,7 @@ final class ReportFollower {
     private(set) var machine: ReportMachine
     private var stream: ReportStream?
     private var isPaused = false
+    private var failures = Reminder()
     private var timer: Timer?
     private var isEnded = false
 
@@ -186,10 +187,12 @@ final class ReportFollower {
         switch await take(reports, through: through) {
         case .success(let result): return result.bool(0, 0) == true ? .stored : .lost
         case .failure(let error):
-            logger.warning(
-                "reports of the exchange were not stored",
-                metadata: ["reason": "\(error)", "reports": "\(reports.count)"]
-            )
+            if let unsaid = failures.isDue(at: Reactor.now) {
+                logger.warning(
+                    "reports of the exchange were not stored",
+                    metadata: ["reason": "\(error)", "reports": "\(reports.count)", "unsaid": "\(unsaid)"]
+                )
+            }
             switch error {
             // Class 22 is a value that cannot be, class 23 one that a table does not take.
             case .server(let error) where ["22", "23"].contains(error.sqlState.code.prefix(2)): return .refused

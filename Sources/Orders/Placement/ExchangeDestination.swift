@@ -19,6 +19,7 @@ final class ExchangeDestination: RelayDestination {
     var onSettled: @ReactorActor () -> Void = {}
     private let database: PostgresPool
     private let logger: Logger
+    private var failures = Reminder()
 
     init(_ exchange: ExchangeClient, database: PostgresPool, logger: Logger) {
         self.exchange = exchange
@@ -84,10 +85,12 @@ final class ExchangeDestination: RelayDestination {
             onSettled()
             return .stored
         } catch {
-            logger.warning(
-                "outcomes at the exchange were not stored",
-                metadata: ["reason": "\(error)", "orders": "\(settlements.count)"]
-            )
+            if let unsaid = failures.isDue(at: Reactor.now) {
+                logger.warning(
+                    "outcomes at the exchange were not stored",
+                    metadata: ["reason": "\(error)", "orders": "\(settlements.count)", "unsaid": "\(unsaid)"]
+                )
+            }
             switch error {
             // Class 22 is a value that cannot be, class 23 one that a table does not take.
             case .server(let error) where ["22", "23"].contains(error.sqlState.code.prefix(2)): return .refused
