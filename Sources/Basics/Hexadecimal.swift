@@ -32,13 +32,27 @@ public enum Hexadecimal {
         text((0..<8).reversed().map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) })
     }
 
-    /// Appends the lower-case text of the lowest `digits` digits.
+    /// Appends the lower-case text of the lowest `digits` digits, at most 16.
     public static func append(_ value: UInt64, digits: Int, to bytes: inout [UInt8]) {
-        bytes.append(addingCapacity: digits) { output in
-            for position in (0..<digits).reversed() {
-                output.append(digit(UInt8(truncatingIfNeeded: value >> (position * 4))))
-            }
+        let high = eightDigits(UInt32(truncatingIfNeeded: value >> 32))
+        let low = eightDigits(UInt32(truncatingIfNeeded: value))
+        let text = InlineArray<16, UInt8> { index in
+            UInt8(truncatingIfNeeded: (index < 8 ? high : low) >> (56 - index % 8 * 8))
         }
+        bytes.append(addingCapacity: digits) { output in
+            for index in 16 - digits..<16 { output.append(text[index]) }
+        }
+    }
+
+    /// The lower-case digits of a number, made all at once, one in each byte; the first one is highest.
+    private static func eightDigits(_ value: UInt32) -> UInt64 {
+        var word = UInt64(value)
+        word = (word | word << 16) & 0x0000_FFFF_0000_FFFF
+        word = (word | word << 8) & 0x00FF_00FF_00FF_00FF
+        word = (word | word << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        // From ten on, adding six makes a digit carry into the upper half of its byte; letters lie 39 above.
+        let letters = (word &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return word &+ 0x3030_3030_3030_3030 &+ letters &* 39
     }
 
     /// Reads a range of lower-case digits, at most 16; nil for anything else.

@@ -25,14 +25,17 @@ extension HTTPConnection {
     /// Writes the answers whose turn has come.
     func advance() {
         while case .open = phase, let exchange = exchanges.first {
+            if let response = exchange.takeWhole() {
+                let keepsAlive = keepsAlive(after: exchange)
+                write(response, to: exchange, keepsAlive: keepsAlive)
+                finish(exchange, keepsAlive: keepsAlive)
+                continue
+            }
             switch exchange.answer {
             case .none:
                 if exchange.wantsContinue { sendContinue(exchange) }
                 return
-            case .whole(let response):
-                let keepsAlive = keepsAlive(after: exchange)
-                write(response, to: exchange, keepsAlive: keepsAlive)
-                finish(exchange, keepsAlive: keepsAlive)
+            case .whole, .given: preconditionFailure("an answer in one piece is given at once")
             case .streamed(let writer):
                 guard write(writer, to: exchange) else { return }
             case .pushed(let push):

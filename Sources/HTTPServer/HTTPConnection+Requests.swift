@@ -17,6 +17,8 @@ extension HTTPConnection {
         var position = 0
         while !ignoresInput {
             hasMoreInput = position < bytes.count
+            // Also with no bytes: the parser may owe the end of a body.
+            guard hasMoreInput || !parser.isBetweenRequests else { break }
             guard !isPaused else {
                 if hasMoreInput { unparsed.append(copying: bytes.extracting(position...)) }
                 break
@@ -52,26 +54,26 @@ extension HTTPConnection {
             dispatch(head)
         }
         guard !isPaused, !ignoresInput else { return }
-        // Also with no bytes: the parser may owe the end of a request.
         var bytes: [UInt8] = []
         swap(&bytes, &unparsed)
-        guard !bytes.isEmpty || !parser.isBetweenRequests else { return }
         take(bytes.span)
     }
 
-    private func arrived(_ head: RequestHead) {
+    private func arrived(_ head: consuming RequestHead) {
         // Only safe methods may run beside others (RFC 9112 §9.3.2).
-        let mustWait = exchanges.last.map { !($0.request.head.method.isSafe && head.method.isSafe) } ?? false
+        let isSafe = head.method.isSafe
+        let mustWait = exchanges.last.map { !($0.request.head.method.isSafe && isSafe) } ?? false
         if mustWait { held = head } else { dispatch(head) }
     }
 
-    private func dispatch(_ head: RequestHead) {
+    private func dispatch(_ head: consuming RequestHead) {
+        let (hasBody, keepsAlive) = (head.framing.hasBytes, head.keepsAlive)
         let exchange = HTTPExchange(head, on: self)
         begin(.answer)
         exchanges.append(exchange)
         server.opened(exchange)
-        if head.framing.hasBytes { expectBody(of: exchange) }
-        if !head.keepsAlive && !head.framing.hasBytes { ignoresInput = true }
+        if hasBody { expectBody(of: exchange) }
+        if !keepsAlive && !hasBody { ignoresInput = true }
         if isRefused || !server.admits(exchange) {
             exchange.respond(server.refusal(.overloaded))
         } else {

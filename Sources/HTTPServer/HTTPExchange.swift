@@ -10,7 +10,10 @@ public final class HTTPExchange {
     /// The answer on its way to the connection, which takes them in the order of the requests.
     enum Answer {
         case none
+        /// There in one piece, for when its turn comes.
         case whole(HTTPResponse)
+        /// Handed to the connection in one piece.
+        case given
         case streamed(HTTPResponseWriter)
         case pushed(HTTPPush)
     }
@@ -49,10 +52,11 @@ public final class HTTPExchange {
     /// Whether `100 Continue` is to be sent when this exchange's turn to answer comes.
     var wantsContinue = false
 
-    init(_ head: RequestHead, on connection: HTTPConnection) {
+    init(_ head: consuming RequestHead, on connection: HTTPConnection) {
+        let framing = head.framing
         let body =
-            head.framing.hasBytes
-            ? HTTPRequestBody(of: head, windowBytes: connection.configuration.bodyWindowBytes) : .empty
+            framing.hasBytes
+            ? HTTPRequestBody(framing, windowBytes: connection.configuration.bodyWindowBytes) : .empty
         request = HTTPRequest(head: head, body: body)
         self.connection = connection
     }
@@ -70,7 +74,7 @@ public final class HTTPExchange {
     ///
     /// - Returns: false if there is an answer already or the connection is closed; then nothing was done.
     @discardableResult
-    public func respond(_ response: HTTPResponse) -> Bool {
+    public func respond(_ response: consuming HTTPResponse) -> Bool {
         guard isUnanswered, let connection else { return false }
         switch response.body {
         case .stream(let length, let produce):
@@ -165,11 +169,20 @@ public final class HTTPExchange {
 
     // MARK: The connection's side
 
+    /// Takes out an answer that is there in one piece.
+    func takeWhole() -> HTTPResponse? {
+        guard case .whole = answer else { return nil }
+        var taken = Answer.given
+        swap(&taken, &answer)
+        guard case .whole(let response) = taken else { return nil }
+        return response
+    }
+
     /// The memory that waits here for the client: the rest of its request, and an answer whose turn has not come.
     var heldBytes: Int {
         let waitingAnswer =
             switch answer {
-            case .none, .pushed: 0
+            case .none, .given, .pushed: 0
             case .whole(let response): if case .bytes(let bytes) = response.body { bytes.count } else { 0 }
             case .streamed(let writer): writer.heldBytes
             }
@@ -189,7 +202,7 @@ public final class HTTPExchange {
         switch answer {
         case .streamed(let writer): writer.drainBegan()
         case .pushed(let push): push.end()
-        case .none, .whole: break
+        case .none, .whole, .given: break
         }
     }
 
@@ -210,7 +223,7 @@ public final class HTTPExchange {
         switch answer {
         case .streamed(let writer): writer.detach()
         case .pushed(let push): push.connectionEnded()
-        case .none, .whole: break
+        case .none, .whole, .given: break
         }
     }
 }

@@ -61,8 +61,8 @@ public final class HTTPRequestBody {
         state = .complete
     }
 
-    init(of head: RequestHead, windowBytes: Int) {
-        declaredLength = if case .length(let count) = head.framing { count } else { nil }
+    init(_ framing: BodyFraming, windowBytes: Int) {
+        declaredLength = if case .length(let count) = framing { count } else { nil }
         self.windowBytes = windowBytes
         state = .arriving
     }

@@ -255,7 +255,7 @@ public final class HTTPServer {
     }
 
     /// The `Date` field line of this second.
-    var dateLine: [UInt8] { dateField.line(unixSeconds: Int(Reactor.unixTime.components.seconds)) }
+    var dateLine: [UInt8] { dateField.line(unixSeconds: Reactor.unixSeconds) }
 
     func handle(_ exchange: HTTPExchange) {
         counters.requests += 1

@@ -44,6 +44,12 @@ enum ASCII {
         (byte >= space && byte != delete) || byte == tab
     }
 
+    /// Whether the byte may stand in a request target; see `Span.isTarget`.
+    @inline(__always)
+    static func isTarget(_ byte: UInt8) -> Bool {
+        byte > space && byte < delete && byte | 0x01 != 0x23 && byte | 0x02 != 0x3E
+    }
+
     /// What never needs an escape in a URL, RFC 3986 §2.3.
     @inline(__always)
     static func isUnreserved(_ byte: UInt8) -> Bool { unreserved.contains(byte) }

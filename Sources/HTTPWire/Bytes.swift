@@ -1,34 +1,81 @@
-// Searching, checking and copying bytes in bulk. The loops have no early exit inside of a block, so that the compiler
-// proves them in bounds once and turns them into vector instructions: as fast as the C library, and memory-safe.
+// Searching, checking and copying bytes in bulk, without memory that is not safe.
+//
+// Eight bytes at a time, as one word. Heads are too short for vector instructions: what is left over at their ends
+// would cost most. Here the last word may overlap with the one before.
+
+/// Eight bytes as one number, and questions about all of them (Hacker's Delight §6–1). An answer has the highest bit of
+/// a byte set for which it is yes; of the bytes above the lowest such one, nothing is known.
+struct EightBytes {
+    private static let lowBits: UInt64 = 0x0101_0101_0101_0101
+    private static let highBits: UInt64 = 0x8080_8080_8080_8080
+
+    private let word: UInt64
+
+    @inline(__always)
+    init(_ word: UInt64) { self.word = word }
+
+    /// Which are `byte`.
+    @inline(__always)
+    func equal(to byte: UInt8) -> UInt64 { EightBytes(word ^ (UInt64(byte) &* Self.lowBits)).less(than: 1) }
+
+    /// Which are less than `bound`, at most 128.
+    @inline(__always)
+    func less(than bound: UInt8) -> UInt64 { (word &- UInt64(bound) &* Self.lowBits) & ~word & Self.highBits }
+
+    /// Which are 127 or more.
+    @inline(__always)
+    var beyondVisible: UInt64 { (word | (word &+ Self.lowBits)) & Self.highBits }
+
+    /// The same with bits set in each.
+    @inline(__always)
+    func with(_ bits: UInt8) -> EightBytes { EightBytes(word | UInt64(bits) &* Self.lowBits) }
+}
 
 extension Span where Element == UInt8 {
     /// The position of the first `byte` at or after `start`, or nil.
-    ///
-    /// Eight bytes at a time: in `(x - 0x01…) & ~x & 0x80…` the lowest bit that is set belongs to the first zero byte
-    /// of `x` (Hacker's Delight §6–1).
     func firstIndex(of byte: UInt8, from start: Int) -> Int? {
-        let pattern = UInt64(byte) &* 0x0101_0101_0101_0101
         var position = start
-        while count - position >= 8 {
-            let difference = word(at: position) ^ pattern
-            let hits = (difference &- 0x0101_0101_0101_0101) & ~difference & 0x8080_8080_8080_8080
-            if hits != 0 { return position + hits.trailingZeroBitCount / 8 }
-            position += 8
+        guard count - start >= 8 else {
+            while position < count {
+                if self[position] == byte { return position }
+                position += 1
+            }
+            return nil
         }
         while position < count {
-            if self[position] == byte { return position }
-            position += 1
+            position = Swift.min(position, count - 8)
+            let hits = eight(at: position).equal(to: byte)
+            if hits != 0 { return position + hits.trailingZeroBitCount / 8 }
+            position += 8
         }
         return nil
     }
 
     /// The eight bytes at `position`, the first one lowest; the compiler makes one load of it.
     @inline(__always)
-    private func word(at position: Int) -> UInt64 {
+    private func eight(at position: Int) -> EightBytes {
         let bytes = extracting(position..<position + 8)
         let low = UInt64(bytes[0]) | UInt64(bytes[1]) << 8 | UInt64(bytes[2]) << 16 | UInt64(bytes[3]) << 24
         let high = UInt64(bytes[4]) | UInt64(bytes[5]) << 8 | UInt64(bytes[6]) << 16 | UInt64(bytes[7]) << 24
-        return low | high << 32
+        return EightBytes(low | high << 32)
+    }
+
+    /// Whether no eight bytes are at fault and no single one is: the eight are asked first, and the single ones where
+    /// there are fewer, or where the eight may have been misjudged.
+    @inline(__always)
+    private func isFree(of eightFaults: (EightBytes) -> UInt64, _ isFault: (UInt8) -> Bool) -> Bool {
+        if count >= 8 {
+            var faults: UInt64 = 0
+            var position = 0
+            while position < count {
+                position = Swift.min(position, count - 8)
+                faults |= eightFaults(eight(at: position))
+                position += 8
+            }
+            if faults == 0 { return true }
+        }
+        for index in 0..<count where isFault(self[index]) { return false }
+        return true
     }
 
     /// Whether every byte may stand in a field value: `field-vchar / SP / HTAB / obs-text` (RFC 9110 §5.5).
@@ -36,26 +83,22 @@ extension Span where Element == UInt8 {
     /// The other controls are refused as well as CR, LF and NUL: §5.5 calls them invalid, and no honest client sends
     /// them.
     var isFieldValue: Bool {
-        var faults: UInt8 = 0
-        for index in 0..<count {
-            let byte = self[index]
-            let isControl: UInt8 = (byte < ASCII.space ? 1 : 0) & (byte != ASCII.tab ? 1 : 0)
-            faults |= isControl | (byte == ASCII.delete ? 1 : 0)
+        isFree {
+            $0.less(than: ASCII.space) | $0.equal(to: ASCII.delete)
+        } _: {
+            !ASCII.isFieldValue($0)
         }
-        return faults == 0
     }
 
     /// Whether every byte may stand in a request target: visible ASCII, less the characters that no conforming URL
     /// serializer leaves unescaped (URL Standard, *query percent-encode set*): `"`, `#`, `<`, `>`.
     var isTarget: Bool {
-        var faults: UInt8 = 0
-        for index in 0..<count {
-            let byte = self[index]
-            let isVisible: UInt8 = byte &- 0x21 <= 0x7E - 0x21 ? 1 : 0
-            let isBracket: UInt8 = (byte == 0x3C ? 1 : 0) | (byte == 0x3E ? 1 : 0)
-            faults |= 1 ^ isVisible | isBracket | (byte == 0x22 ? 1 : 0) | (byte == 0x23 ? 1 : 0)
+        isFree {
+            // `"` and `#` differ in one bit, and so do `<` and `>`.
+            $0.less(than: 0x21) | $0.beyondVisible | $0.with(0x01).equal(to: 0x23) | $0.with(0x02).equal(to: 0x3E)
+        } _: {
+            !ASCII.isTarget($0)
         }
-        return faults == 0
     }
 
     /// The text of the bytes; those that are not UTF-8 become U+FFFD.
@@ -82,18 +125,21 @@ extension [UInt8] {
     /// Appends the UTF-8 form of `text`.
     @inline(__always)
     public mutating func append(utf8 text: String) {
-        append(contentsOf: text.utf8)
+        append(copying: text.utf8.span)
     }
 
     /// Appends `number`, which is not negative, in decimal digits.
     public mutating func append(decimal number: Int) {
         precondition(number >= 0, "lengths are not negative")
-        var divisor = 1
-        while number / divisor >= 10 { divisor *= 10 }
-        while divisor > 0 {
-            append(ASCII.zero + UInt8(truncatingIfNeeded: number / divisor % 10))
-            divisor /= 10
-        }
+        var digits = InlineArray<20, UInt8>(repeating: ASCII.zero)
+        var first = digits.count
+        var rest = UInt(number)
+        repeat {
+            first -= 1
+            digits[first] = ASCII.zero + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+        append(copying: digits.span.extracting(first...))
     }
 }
 

@@ -17,22 +17,16 @@ extension HTTPFields {
     ) {
         let nominated = nominatedNames
         let span = bytes.span
-        for entry in entries {
-            let name = entry.nameRange.bounds
+        appendLines(to: &head) { entry in
             switch entry.name {
             case .connection, .keepAlive, .proxyConnection, .te, .upgrade, .transferEncoding, .host, .contentLength:
-                continue
-            case .trailer where !announcesTrailers: continue
+                return false
+            case .trailer where !announcesTrailers: return false
             case .other, .date, .expect, .trailer: break
             }
-            if isLeftOut(span.extracting(name)) { continue }
-            if !nominated.isEmpty, isNominated(name, nominated) { continue }
-            head.append(contentsOf: bytes[name])
-            head.append(ASCII.colon)
-            head.append(ASCII.space)
-            head.append(contentsOf: bytes[entry.valueRange.bounds])
-            head.append(ASCII.carriageReturn)
-            head.append(ASCII.lineFeed)
+            let name = entry.nameRange.bounds
+            return !isLeftOut(span.extracting(name))
+                && (nominated.isEmpty || !isNominated(name, nominated))
         }
     }
 

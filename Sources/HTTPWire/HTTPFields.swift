@@ -12,16 +12,28 @@ public struct HTTPFields: Sendable {
         let nameRange: ByteRange
         let valueRange: ByteRange
         let name: KnownName
+        /// Whether it lies there as a line that can be copied: with `: ` before the value, and the line end behind it.
+        let isLine: Bool
 
-        /// - Parameter value: May have space around it, which is left out.
-        init(in bytes: Span<UInt8>, name: Range<Int>, paddedValue value: Range<Int>) {
-            nameRange = ByteRange(name)
-            valueRange = ByteRange(bytes.trimmed(value))
-            self.name = KnownName(bytes, name)
+        /// - Parameter line: A field line, without the line end that follows it, with its colon at `colon`. The value
+        ///   may have space around it, which is left out.
+        init(in bytes: Span<UInt8>, line: Range<Int>, colon: Int) {
+            let value = bytes.trimmed(colon + 1..<line.upperBound)
+            nameRange = ByteRange(line.lowerBound..<colon)
+            valueRange = ByteRange(value)
+            name = KnownName(bytes, line.lowerBound..<colon)
+            isLine =
+                value.upperBound == line.upperBound && value.lowerBound == colon + 2
+                && bytes[colon + 1] == ASCII.space
+        }
+
+        /// From the name to behind the line end.
+        var line: Range<Int> {
+            @inline(__always) get { nameRange.bounds.lowerBound..<valueRange.bounds.upperBound + 2 }
         }
     }
 
-    /// Names and values, and around them whatever else the parser kept (start line, separators).
+    /// The fields, each as a line, and around them whatever else the parser kept (start line, lines without a field).
     ///
     /// Only appended to: a removed field stays here, out of the index, so that offsets never move.
     var bytes: [UInt8]
@@ -126,16 +138,16 @@ extension HTTPFields {
     ///     (RFC 9110 §5.5).
     public mutating func append(_ name: String, _ value: String) {
         appendField { bytes in
-            bytes.append(contentsOf: name.utf8)
+            bytes.append(utf8: name)
         } value: { bytes in
-            bytes.append(contentsOf: value.utf8)
+            bytes.append(utf8: value)
         }
     }
 
     /// Adds a field whose value is given as bytes; otherwise as ``append(_:_:)``.
     public mutating func append(_ name: String, bytes value: some Collection<UInt8>) {
         appendField { bytes in
-            bytes.append(contentsOf: name.utf8)
+            bytes.append(utf8: name)
         } value: { bytes in
             bytes.append(contentsOf: value)
         }
@@ -161,16 +173,53 @@ extension HTTPFields {
     private mutating func appendField(name: (inout [UInt8]) -> Void, value: (inout [UInt8]) -> Void) {
         let start = bytes.count
         name(&bytes)
-        let valueStart = bytes.count
-        precondition(valueStart > start, "a field has a name")
-        for index in start..<valueStart { precondition(ASCII.isToken(bytes[index]), "a field name is a token") }
+        let colon = bytes.count
+        precondition(colon > start, "a field has a name")
+        for index in start..<colon {
+            precondition(ASCII.isToken(bytes[index]), "a field name is a token")
+        }
+        bytes.append(ASCII.colon)
+        bytes.append(ASCII.space)
         value(&bytes)
-        if !bytes.span.extracting(valueStart...).isFieldValue {
-            for index in valueStart..<bytes.count where !ASCII.isFieldValue(bytes[index]) {
+        let end = bytes.count
+        if !bytes.span.extracting(colon + 2..<end).isFieldValue {
+            for index in colon + 2..<end where !ASCII.isFieldValue(bytes[index]) {
                 bytes[index] = ASCII.space
             }
         }
-        entries.append(Entry(in: bytes.span, name: start..<valueStart, paddedValue: valueStart..<bytes.count))
+        bytes.append(ASCII.carriageReturn)
+        bytes.append(ASCII.lineFeed)
+        entries.append(Entry(in: bytes.span, line: start..<end, colon: colon))
+    }
+}
+
+// MARK: - Writing
+
+extension HTTPFields {
+    /// Appends the lines of the fields that are wanted, those that lie together in one piece.
+    @inline(__always)
+    func appendLines(to head: inout [UInt8], where isWanted: (Entry) -> Bool) {
+        var piece = 0..<0
+        for entry in entries where isWanted(entry) {
+            let line = entry.line
+            if entry.isLine, line.lowerBound == piece.upperBound {
+                piece = piece.lowerBound..<line.upperBound
+                continue
+            }
+            head.append(contentsOf: bytes[piece])
+            if entry.isLine {
+                piece = line
+            } else {
+                piece = 0..<0
+                head.append(contentsOf: bytes[entry.nameRange.bounds])
+                head.append(ASCII.colon)
+                head.append(ASCII.space)
+                head.append(contentsOf: bytes[entry.valueRange.bounds])
+                head.append(ASCII.carriageReturn)
+                head.append(ASCII.lineFeed)
+            }
+        }
+        head.append(contentsOf: bytes[piece])
     }
 }
 

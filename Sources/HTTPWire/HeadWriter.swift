@@ -151,13 +151,7 @@ public enum HeadWriter {
         to buffer: inout [UInt8],
         except isLeftOut: (KnownName) -> Bool
     ) {
-        for entry in fields.entries where !isLeftOut(entry.name) {
-            buffer.append(contentsOf: fields.bytes[entry.nameRange.bounds])
-            buffer.append(ASCII.colon)
-            buffer.append(ASCII.space)
-            buffer.append(contentsOf: fields.bytes[entry.valueRange.bounds])
-            appendLineEnd(to: &buffer)
-        }
+        fields.appendLines(to: &buffer) { !isLeftOut($0.name) }
     }
 
     private static func appendFraming(_ framing: BodyFraming, to buffer: inout [UInt8]) {

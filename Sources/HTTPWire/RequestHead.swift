@@ -21,10 +21,10 @@ public struct RequestHead: Sendable {
     init(_ section: consuming HeadSection<RequestLine>) throws(HTTPParseError) {
         let line = section.line
         let framingFields = section.framing
-        method = line.method
-        version = line.version
         try framingFields.checked(version: line.version)
         host = try Self.host(line, framingFields)
+        method = line.method
+        version = line.version
         requestTarget = line.target
         framing =
             if framingFields.isChunked { .chunked } else { framingFields.contentLength.map { .length($0) } ?? .none }
@@ -70,6 +70,15 @@ extension RequestHead {
         return path + (query.map { "?" + $0 } ?? "")
     }
 
+    /// The bytes of ``pathAndQuery``, without a copy where the path is not left out.
+    public var pathAndQueryBytes: ArraySlice<UInt8> {
+        let whole = requestTarget.whole.bounds
+        guard !requestTarget.path.isEmpty else {
+            return [ASCII.slash] + (queryBytes.map { [ASCII.questionMark] + $0 } ?? [])
+        }
+        return bytes[requestTarget.path.bounds.lowerBound..<whole.upperBound]
+    }
+
     /// The same head without the fields of a name.
     public func without(_ name: String) -> RequestHead {
         var head = self
@@ -79,6 +88,9 @@ extension RequestHead {
 
     /// `host` or `host:port` that the client asked for; nil only in HTTP/1.0.
     public var authority: String? { host.map { bytes.span.text($0) } }
+
+    /// The bytes of ``authority``, without a copy.
+    public var authorityBytes: ArraySlice<UInt8>? { host.map { bytes[$0.bounds] } }
 
     /// The parameters of the query, decoded.
     ///

@@ -10,11 +10,11 @@ public struct RequestParser: ~Copyable {
     public enum Action: Sendable {
         /// Everything was consumed; read more.
         case needMoreBytes
-        /// A request begins.
+        /// A request begins. If its head announces no bytes, that is all of it, and the next step begins another one.
         case deliverHead(RequestHead)
         /// A piece of the body: offsets into the bytes given to this step.
         case deliverBody(Range<Int>)
-        /// The request is complete; the next step begins another one.
+        /// The body is complete; the next step begins another request.
         case finishRequest
     }
 
@@ -97,6 +97,10 @@ public struct RequestParser: ~Copyable {
         let (section, consumed) = try headReader.step(unread)
         guard let section else { return (.needMoreBytes, consumed) }
         let head = try RequestHead(section)
+        guard head.framing.hasBytes else {
+            trailers = nil
+            return (.deliverHead(head), consumed)
+        }
         state = .body(try BodyDecoder(head.framing, within: limits(for: head)))
         return (.deliverHead(head), consumed)
     }

@@ -104,10 +104,12 @@ enum Authority {
     /// `*DIGIT`, at most 65535.
     private static func isPort(_ range: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         guard range.count <= 5 else { return false }
-        var port = 0
-        for index in range {
-            guard ASCII.isDigit(bytes[index]) else { return false }
-            port = port * 10 + Int(bytes[index] - ASCII.zero)
+        let digits = bytes.extracting(range)
+        var port: UInt32 = 0
+        for index in 0..<digits.count {
+            let digit = digits[index] &- ASCII.zero
+            guard digit < 10 else { return false }
+            port = port &* 10 &+ UInt32(digit)
         }
         return port <= 65535
     }

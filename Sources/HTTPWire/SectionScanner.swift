@@ -105,12 +105,7 @@ struct SectionScanner: Sendable {
             field.extracting(colon + 1..<field.count).isFieldValue
         else { throw .malformedField }
 
-        let nameEnd = line.lowerBound + colon
-        let entry = HTTPFields.Entry(
-            in: bytes,
-            name: line.lowerBound..<nameEnd,
-            paddedValue: nameEnd + 1..<line.upperBound
-        )
+        let entry = HTTPFields.Entry(in: bytes, line: line, colon: line.lowerBound + colon)
         if entry.name != .other { try framing.take(entry.name, entry.valueRange.bounds, bytes) }
         if entries.isEmpty { entries.reserveCapacity(12) }
         entries.append(entry)

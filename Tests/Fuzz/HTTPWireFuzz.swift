@@ -59,7 +59,9 @@ private func requests(_ wire: [UInt8], cutEvery size: Int) -> Outcome {
                 case .needMoreBytes:
                     precondition(consumed == rest.count, "a parser that wants more leaves nothing")
                     wantsMore = true
-                case .deliverHead(let head): outcome.heads.append(rewritten(head))
+                case .deliverHead(let head):
+                    outcome.heads.append(rewritten(head))
+                    if !head.framing.hasBytes { outcome.bodyEnds.append(outcome.body.count) }
                 case .deliverBody(let range): outcome.addBody(rest.extracting(range))
                 case .finishRequest: outcome.bodyEnds.append(outcome.body.count)
                 }

@@ -88,4 +88,30 @@ import Testing
             #expect(other.span.firstIndex(of: 0x0A, from: 0) == nil)
         }
     }
+
+    @Test func `fields are written as lines, however they came and whatever was taken out between them`() throws {
+        var parser = RequestParser()
+        let wire = [UInt8]("GET / HTTP/1.1\r\nHost: a\r\nA: 1\r\nB:2\r\nC:  3 \r\nD:\r\nE: \r\nF: 4\r\n\r\n")
+        guard case .deliverHead(let head) = try parser.step(wire.span).action else {
+            Issue.record("no head")
+            return
+        }
+        var fields = head.fields
+        #expect(Self.written(fields) == "Host: a\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: \r\nE: \r\nF: 4\r\n")
+        fields.remove("b")
+        fields.append("G", " 5 ")
+        fields.append("H", "6")
+        fields.append(contentsOf: ["I": "7"])
+        #expect(Self.written(fields) == "Host: a\r\nA: 1\r\nC: 3\r\nD: \r\nE: \r\nF: 4\r\nG: 5\r\nH: 6\r\nI: 7\r\n")
+        fields.remove("h")
+        var kept: [UInt8] = []
+        fields.appendEndToEnd(to: &kept, announcesTrailers: false) { $0.isIgnoringCase("f") }
+        #expect(String(decoding: kept, as: UTF8.self) == "A: 1\r\nC: 3\r\nD: \r\nE: \r\nG: 5\r\nI: 7\r\n")
+    }
+
+    private static func written(_ fields: HTTPFields) -> String {
+        var bytes: [UInt8] = []
+        HeadWriter.appendResponse(.ok, fields: fields, framing: .none, keepsAlive: true, date: [], to: &bytes)
+        return String(decoding: bytes.dropFirst("HTTP/1.1 200 OK\r\n".utf8.count).dropLast(2), as: UTF8.self)
+    }
 }

@@ -38,7 +38,9 @@ struct Transcript: Equatable {
                     case .needMoreBytes:
                         precondition(consumed == rest.count, "a parser that wants more leaves nothing")
                         return
-                    case .deliverHead(let head): transcript.add(head)
+                    case .deliverHead(let head):
+                        transcript.add(head)
+                        if !head.framing.hasBytes { transcript.finishMessage() }
                     case .deliverBody(let range): transcript.addBody(rest.extracting(range))
                     case .finishRequest: transcript.finishMessage()
                     }

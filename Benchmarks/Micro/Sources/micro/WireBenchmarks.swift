@@ -95,20 +95,10 @@ final class ServerSide {
     private var parser = RequestParser()
 
     func request(in bytes: [UInt8]) -> RequestHead {
-        var head: RequestHead?
-        var unread = bytes.span
-        while true {
-            guard let (action, consumed) = try? parser.step(unread) else { preconditionFailure("not HTTP") }
-            unread = unread.extracting(consumed...)
-            switch action {
-            case .deliverHead(let delivered): head = delivered
-            case .deliverBody: break
-            case .finishRequest:
-                guard let head else { preconditionFailure("a request without a head") }
-                return head
-            case .needMoreBytes: preconditionFailure("the example is not a whole request")
-            }
-        }
+        guard let (action, _) = try? parser.step(bytes.span), case .deliverHead(let head) = action,
+            !head.framing.hasBytes
+        else { preconditionFailure("the example is not a whole request without a body") }
+        return head
     }
 }
 
