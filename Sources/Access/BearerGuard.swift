@@ -84,7 +84,7 @@ public final class BearerGuard: RequestGuard {
         verify(token, context, scope, mayAskAgain: true, pass)
     }
 
-    private var now: Int { Int(Reactor.unixTime.components.seconds) }
+    private var now: Int { Reactor.unixSeconds }
 
     private func verify(
         _ token: [UInt8],

@@ -38,10 +38,8 @@ enum Loop {
 
     /// Not an optional: the clock's type has no layout at compile time, so that to look into an optional one is a walk
     /// through its metadata.
-    private static var cachedNow = Instant.now
-    private static var cachedUnixTime: Duration?
-    /// When libev last returned from waiting, or anything as long as it never has.
-    private static var turnBegan = Instant.now
+    private static var cachedNow = Instant.origin
+    private static var cachedWallClock: (seconds: Int, nanoseconds: Int)?
     /// How long the turns took, waiting not included.
     static let turns = Histogram(
         "tickloop_loop_turn_duration_seconds",
@@ -61,6 +59,7 @@ enum Loop {
     }
 
     private static func install() {
+        beginTurn()
         _ = unsafe wakeUpWatcher
         unsafe prepareWatcher.initialize(to: ev_prepare())
         unsafe clibev_prepare_init(prepareWatcher, turnEnds)
@@ -86,21 +85,20 @@ enum Loop {
 
     static var now: Instant { cachedNow }
 
-    static var unixTime: Duration {
-        if let cachedUnixTime { return cachedUnixTime }
+    static var wallClock: (seconds: Int, nanoseconds: Int) {
+        if let cachedWallClock { return cachedWallClock }
         var time = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &time)
-        let now = Duration.seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
-        cachedUnixTime = now
+        let now = (seconds: time.tv_sec, nanoseconds: time.tv_nsec)
+        cachedWallClock = now
         return now
     }
 
     // MARK: The turn
 
     static func beginTurn() {
-        turnBegan = Instant.now
-        cachedNow = turnBegan
-        cachedUnixTime = nil
+        cachedNow = Instant.now
+        cachedWallClock = nil
     }
 
     static func schedule(_ job: EndOfTurn) { scheduled.append(job) }
@@ -123,7 +121,7 @@ enum Loop {
         } else {
             unsafe ev_idle_stop(pointer, idleWatcher)
         }
-        turns.observe(turnBegan.duration(to: .now))
+        turns.observe(cachedNow.duration(to: .now))
     }
 }
 

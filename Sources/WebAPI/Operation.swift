@@ -90,10 +90,10 @@ public struct Operation<Question: Sendable>: Sendable {
         let relayed = RelayedRoute(method, path, documentation, relay: relay, cache: cache, failing: failing)
         let documentation = failing == nil ? documentation.adding(errors: Relay.errors) : documentation
         return .direct(method, path, documentation) { [read] context throws(APIError) in
-            if let response = cache?.answer(to: context) {
+            if let kept = cache?.answer(to: context) {
                 // Without a limit there is nothing to wait for, and no closure to allocate.
-                guard context.isLimited else { return context.respond(response) }
-                return context.admit { context.respond(response) }
+                guard context.isLimited else { return context.respond(kept.response, tag: kept.tag) }
+                return context.admit { context.respond(kept.response, tag: kept.tag) }
             }
             _ = try read(context.content)
             guard context.isLimited else { return relayed.relay(context) }

@@ -10,7 +10,9 @@ public struct PathTemplate: Hashable, Sendable, CustomStringConvertible, Express
     public let description: String
     let segments: [Segment]
     /// What stands before the first parameter.
-    private let start: String
+    let start: String
+    /// Whether the template matches one path only.
+    var isExact: Bool { start.utf8.count == description.utf8.count }
 
     /// Takes a template that starts with a slash and does not end in one.
     public init(stringLiteral template: String) {
@@ -26,24 +28,18 @@ public struct PathTemplate: Hashable, Sendable, CustomStringConvertible, Express
         }
     }
 
-    /// Whether the template matches one path only.
-    var isExact: Bool {
-        segments.allSatisfy { if case .literal = $0 { true } else { false } }
-    }
-
     /// The names of the parameters, in order.
     public var parameterNames: [String] {
         segments.compactMap { if case .parameter(let name) = $0 { name } else { nil } }
     }
 
-    /// Whether a path begins as all that match do.
-    func mayMatch(_ path: Substring) -> Bool { path.utf8.starts(with: start.utf8) }
-
     /// The values of the parameters if `path` matches, nil if it does not.
     ///
     /// A parameter matches one segment that is not empty. Its value stays percent-encoded as it came: the ids of this
     /// product hold nothing that needs decoding, so an escape in one names nothing.
-    func match(_ path: Substring) -> PathParameters? {
+    func match(_ path: Span<UInt8>) -> PathParameters? {
+        guard let text = try? UTF8Span(validating: path) else { return nil }
+        let path = String(copying: text)
         let parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         guard path.first == "/", parts.count == segments.count else { return nil }
         var values: [PathParameters.Entry] = []

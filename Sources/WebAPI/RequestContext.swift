@@ -18,12 +18,10 @@ public final class RequestContext: HTTPAnswerFields {
     public let span: TraceSpan?
 
     let start: Instant
-    /// What a valid request of this route meets before anything is done for it.
-    let limit: (any RouteLimit)?
-    /// What the limit has said.
+    /// nil for a path, or a method, that is not there.
+    private let route: ServedRoute?
+    /// What the limit of the route has said.
     var admission: RouteAdmission?
-    /// Whether the answer is named by what it says.
-    private let isTagged: Bool
     /// What is done with the answer for browsers; nil for nothing.
     private let policy: AnswerPolicy?
     private var entityTag: EntityTag?
@@ -45,26 +43,27 @@ public final class RequestContext: HTTPAnswerFields {
         identity: RequestIdentity,
         start: Instant,
         deadline: Instant,
+        route: ServedRoute?,
         parameters: PathParameters,
         resource: Int?,
         span: TraceSpan?,
-        limit: (any RouteLimit)?,
-        isTagged: Bool,
         service: WebService
     ) {
         self.exchange = exchange
         self.identity = identity
         self.start = start
         self.deadline = deadline
+        self.route = route
         self.parameters = parameters
         self.resource = resource
         self.span = span
-        self.limit = limit
-        self.isTagged = isTagged
         policy = service.policy
         self.service = service
         exchange.answerFields = self
     }
+
+    /// What a valid request of this route meets before anything is done for it.
+    var limit: (any RouteLimit)? { route?.limit }
 
     /// The request as it came.
     public var request: HTTPRequest { exchange.request }
@@ -79,7 +78,7 @@ public final class RequestContext: HTTPAnswerFields {
     public var method: HTTPMethod { exchange.request.head.method }
 
     /// The query as it came, or nothing.
-    var query: String { exchange.request.head.query ?? "" }
+    var query: ArraySlice<UInt8> { exchange.request.head.queryBytes ?? [] }
 
     /// The whole milliseconds that are left until the deadline, at least 0.
     public var remainingMilliseconds: Int {
@@ -113,33 +112,33 @@ public final class RequestContext: HTTPAnswerFields {
     }
 
     /// Answers the request. The first answer counts; later ones are ignored.
-    public func respond(_ response: HTTPResponse) {
+    public func respond(_ response: consuming HTTPResponse) { respond(response, tag: nil) }
+
+    /// - Parameter tag: What names the answer, if that is known already.
+    func respond(_ response: consuming HTTPResponse, tag: EntityTag?) {
         guard let service = service.take() else { return }
-        let response = finished(response)
+        finish(&response, tag)
         settleAdmission(response.status)
         service.answered(self, response)
         exchange.respond(response)
     }
 
-    /// The answer as it is given: in the coding that the client takes, and not at all if the client has it.
-    private func finished(_ response: HTTPResponse) -> HTTPResponse {
-        var response = response
+    /// Makes of an answer what is given: in the coding that the client takes, and not at all if the client has it.
+    private func finish(_ response: inout HTTPResponse, _ tag: EntityTag?) {
         // What an upstream says is passed on as it is.
         let compressor = resource == nil ? nil : policy?.compressor
         let isCompressible = compressor?.applies(to: response) ?? false
         if isCompressible { response.fields.append("Vary", "Accept-Encoding") }
-        if isTagged, response.status == .ok, case .bytes(let content) = response.body {
-            let tag = EntityTag(of: content)
+        if route?.isTagged ?? false, response.status == .ok, case .bytes(let content) = response.body {
+            let tag = tag ?? EntityTag(of: content)
             entityTag = tag
             if head.fields.contains("if-none-match"), head.fields.isNoneMatch(of: tag.description) {
                 response.status = .notModified
                 response.body = .empty
-                response.fields.remove("Content-Type")
-                return response
+                return response.fields.remove("Content-Type")
             }
         }
         if isCompressible { compressor?.compress(&response, to: head) }
-        return response
     }
 
     /// Tells how long somebody else took for a part of the answer, for who wants to know where the time went.
@@ -249,6 +248,6 @@ public final class RequestContext: HTTPAnswerFields {
             HeadWriter.appendField("ETag", to: &head) { entityTag.append(to: &$0) }
             HeadWriter.appendField("Cache-Control", to: &head) { $0.append(utf8: EntityTag.cacheControl) }
         }
-        policy?.appendFields(for: self.head, total: Reactor.now - start, hop: hop, to: &head)
+        policy?.appendFields(for: self, hop: hop, to: &head)
     }
 }

@@ -4,30 +4,23 @@ internal import HTTPWire
 struct RouteTable {
     /// What stands at a path and method.
     enum Match {
-        case route(ServedRoute, PathParameters, resource: Int)
-        /// The path exists; it answers to these methods.
-        case otherMethod(allowed: [HTTPMethod], resource: Int)
+        case route(ServedRoute, PathParameters)
+        /// The path exists; it answers to other methods.
+        case otherMethod(ServedResource)
         case nothing
 
+        var route: ServedRoute? {
+            if case .route(let served, _) = self { served } else { nil }
+        }
+
         var parameters: PathParameters {
-            if case .route(_, let parameters, _) = self { parameters } else { .none }
-        }
-
-        var limit: (any RouteLimit)? {
-            if case .route(let served, _, _) = self { served.route.limit } else { nil }
-        }
-
-        var isTagged: Bool {
-            if case .route(let served, _, _) = self { served.route.isTagged } else { false }
-        }
-
-        var isTraced: Bool {
-            if case .route(let served, _, _) = self { served.route.isTraced } else { true }
+            if case .route(_, let parameters) = self { parameters } else { .none }
         }
 
         var resource: Int? {
             switch self {
-            case .route(_, _, let resource), .otherMethod(_, let resource): resource
+            case .route(let served, _): served.resource
+            case .otherMethod(let resource): resource.number
             case .nothing: nil
             }
         }
@@ -35,69 +28,115 @@ struct RouteTable {
 
     /// Every path that has a route; a match names one by its place here.
     let paths: [PathTemplate]
-    private var exact: [String: ServedResource] = [:]
+    /// Those with paths without parameters, by the length of the path: hardly any two are equally long, so that to
+    /// compare is less work than to hash.
+    private var exact: [[ServedResource]] = []
     private var templates: [ServedResource] = []
 
     init(_ routes: [Route]) {
         let resources = routes.resources
         paths = resources.map(\.path)
         for resource in resources.map(ServedResource.init) {
-            if resource.path.isExact {
-                exact[resource.path.description] = resource
-            } else {
+            guard resource.path.isExact else {
                 templates.append(resource)
+                continue
             }
+            let length = resource.bytes.count
+            while exact.count <= length { exact.append([]) }
+            exact[length].append(resource)
         }
     }
 
     /// Looks a request up.
     ///
     /// A path also answers under `/v1` and with one slash at its end; beyond that it matches byte by byte.
-    func find(_ method: HTTPMethod, path: String) -> Match {
+    func find(_ method: HTTPMethod, path: Span<UInt8>) -> Match {
         guard let (resource, parameters) = resource(at: path) else { return .nothing }
         // HEAD answers like GET; the server leaves the body out.
         let wanted: HTTPMethod = method == .head ? .get : method
-        guard let route = resource.routes.first(where: { $0.route.method == wanted }) else {
-            return .otherMethod(allowed: resource.allowed, resource: resource.number)
+        guard let served = resource.routes.first(where: { $0.method == wanted }) else {
+            return .otherMethod(resource)
         }
-        return .route(route, parameters, resource: resource.number)
+        return .route(served, parameters)
     }
 
     /// Whether something is at a path, in any of its spellings.
-    func hasPath(_ path: String) -> Bool { resource(at: path) != nil }
+    func hasPath(_ path: String) -> Bool { resource(at: path.utf8.span) != nil }
 
-    private func resource(at path: String) -> (ServedResource, PathParameters)? {
-        if let resource = exact[path] { return (resource, .none) }
+    private func resource(at path: Span<UInt8>) -> (ServedResource, PathParameters)? {
+        if let resource = exactResource(at: path) { return (resource, .none) }
         // By bytes: what is passed on comes here, too, and is none of these.
-        var rest = path[...]
-        if rest.utf8.starts(with: "/v1/".utf8) { rest = rest.dropFirst(3) }
-        if rest.utf8.count > 1, rest.utf8.last == UInt8(ascii: "/") { rest = rest.dropLast() }
-        if rest.utf8.count < path.utf8.count, let resource = exact[String(rest)] { return (resource, .none) }
-        for resource in templates where resource.path.mayMatch(rest) {
+        var rest = path
+        if rest.starts(with: "/v1/") { rest = rest.extracting(3...) }
+        if rest.count > 1, rest[rest.count - 1] == UInt8(ascii: "/") {
+            rest = rest.extracting(droppingLast: 1)
+        }
+        if rest.count < path.count, let resource = exactResource(at: rest) { return (resource, .none) }
+        for resource in templates where rest.starts(with: resource.path.start) {
             if let parameters = resource.path.match(rest) { return (resource, parameters) }
+        }
+        return nil
+    }
+
+    private func exactResource(at path: Span<UInt8>) -> ServedResource? {
+        guard path.count < exact.count else { return nil }
+        for resource in exact[path.count] {
+            let bytes = resource.bytes
+            if path.begins(with: bytes.span) { return resource }
         }
         return nil
     }
 }
 
+extension Span where Element == UInt8 {
+    fileprivate func starts(with text: String) -> Bool { begins(with: text.utf8.span) }
+
+    fileprivate func begins(with other: Span<UInt8>) -> Bool {
+        guard count >= other.count else { return false }
+        for index in 0..<other.count where self[index] != other[index] { return false }
+        return true
+    }
+}
+
 /// A route as requests find it: by reference, as a copy would count everything that is declared with it.
 final class ServedRoute: Sendable {
-    let route: Route
+    let method: HTTPMethod
+    let path: PathTemplate
+    /// The place of its path.
+    let resource: Int
+    let handler: RouteHandler
+    let isTraced: Bool
+    let isTagged: Bool
+    let limit: (any RouteLimit)?
+    /// Most bytes of the body; nil where it takes none.
+    let bodyLimitBytes: Int?
 
-    init(_ route: Route) { self.route = route }
+    fileprivate init(_ route: Route, _ resource: Int) {
+        method = route.method
+        path = route.path
+        self.resource = resource
+        handler = route.handler
+        isTraced = route.isTraced
+        isTagged = route.isTagged
+        limit = route.limit
+        bodyLimitBytes = route.documentation.body?.limitBytes
+    }
 }
 
 /// The routes of one path, the same way.
-private final class ServedResource: Sendable {
-    let path: PathTemplate
+final class ServedResource: Sendable {
+    fileprivate let path: PathTemplate
+    /// The path as it stands in requests, if it has no parameters.
+    fileprivate let bytes: [UInt8]
     let number: Int
     let allowed: [HTTPMethod]
-    let routes: [ServedRoute]
+    fileprivate let routes: [ServedRoute]
 
-    init(_ resource: RouteResource) {
+    fileprivate init(_ resource: RouteResource) {
         path = resource.path
+        bytes = Array(resource.path.description.utf8)
         number = resource.number
         allowed = resource.allowed
-        routes = resource.routes.map(ServedRoute.init)
+        routes = resource.routes.map { ServedRoute($0, resource.number) }
     }
 }

@@ -102,21 +102,21 @@ public final class WebService: HTTPHandler {
 
     /// Answers a request, now or later.
     public func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {
-        let match = routes.find(request.head.method, path: request.head.path)
+        let match = routes.find(request.head.method, path: request.head.pathBytes.span)
         let start = Reactor.now
         let identity = identifier.identify(request.head.fields)
+        let (route, resource) = (match.route, match.resource)
         let context = RequestContext(
             exchange,
             identity: identity,
             start: start,
             deadline: start + timeout(of: request.head),
+            route: route,
             parameters: match.parameters,
-            resource: match.resource,
+            resource: resource,
             span: tracer.flatMap {
-                match.isTraced ? $0.start(identity, exchange, match.resource.map { paths[$0] }) : nil
+                route?.isTraced ?? true ? $0.start(identity, exchange, resource.map { paths[$0] }) : nil
             },
-            limit: match.limit,
-            isTagged: match.isTagged,
             service: self
         )
         requestsInFlight += 1
@@ -125,7 +125,7 @@ public final class WebService: HTTPHandler {
         guard let access else { return serve(match, context) }
         // What is not there, and which methods are, is no secret; a browser asks for the latter without a token.
         switch match {
-        case .route(let served, _, _): admit(context, to: served.route.path, match, access)
+        case .route(let served, _): admit(context, to: served.path, match, access)
         case .nothing where fallback != nil: admit(context, to: nil, match, access)
         case .otherMethod, .nothing: serve(match, context)
         }
@@ -134,9 +134,9 @@ public final class WebService: HTTPHandler {
     /// The answer to a browser that asks what a page of another origin may do: it has no token to show, and nothing is
     /// done for it.
     private func preflight(_ head: RequestHead, _ match: RouteTable.Match) -> HTTPResponse? {
-        guard let crossOrigin = policy?.crossOrigin, head.method == .options else { return nil }
+        guard head.method == .options, let crossOrigin = policy?.crossOrigin else { return nil }
         switch match {
-        case .otherMethod(let allowed, _): return crossOrigin.preflight(head, methods: allowed)
+        case .otherMethod(let resource): return crossOrigin.preflight(head, methods: resource.allowed)
         case .nothing where fallback != nil: return crossOrigin.preflight(head, methods: nil)
         case .route, .nothing: return nil
         }
@@ -156,13 +156,14 @@ public final class WebService: HTTPHandler {
 
     private func serve(_ match: RouteTable.Match, _ context: RequestContext) {
         switch match {
-        case .route(let served, _, _):
-            if let limitBytes = served.route.documentation.body?.limitBytes {
-                context.collectBody(limitBytes: limitBytes) { [self] in run(served.route.handler, context) }
+        case .route(let served, _):
+            if let limitBytes = served.bodyLimitBytes {
+                context.collectBody(limitBytes: limitBytes) { [self] in run(served.handler, context) }
             } else {
-                run(served.route.handler, context)
+                run(served.handler, context)
             }
-        case .otherMethod(let allowed, _): context.respond(response(toMethod: context.head.method, allowed: allowed))
+        case .otherMethod(let resource):
+            context.respond(response(toMethod: context.head.method, allowed: resource.allowed))
         case .nothing:
             guard let fallback else { return context.fail(.notFound) }
             fallback.handle(context) { [routes] in routes.hasPath($0) }

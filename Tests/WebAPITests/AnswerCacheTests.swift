@@ -66,9 +66,9 @@ import Testing
     @Test func `an answer grows older, and says so`() {
         var cache = AnswerCache(timeToLive: .seconds(60), byteLimit: 10_000)
         let answer = KeptAnswer([1], fields: [("X-Cache", "HIT")], age: 7, now: start)
-        cache.insert(answer, for: "a", askedAt: start, now: start)
+        cache.insert(answer, for: CacheKey("a"), askedAt: start, now: start)
         for (milliseconds, age) in [(0, "7"), (999, "7"), (1000, "8"), (1500, "8"), (59_999, "66")] {
-            let again = cache.answer(to: "a", now: start + .milliseconds(milliseconds))
+            let again = cache.answer(to: CacheKey("a"), now: start + .milliseconds(milliseconds))?.response
             #expect(again?.fields.values("age") == [age])
             #expect(again?.fields["x-cache"] == "HIT")
         }
@@ -77,11 +77,15 @@ import Testing
 
 extension AnswerCache {
     fileprivate mutating func insert(_ body: [UInt8], for key: String, askedAt: Instant, now: Instant) {
-        insert(KeptAnswer(body, now: now), for: key, askedAt: askedAt, now: now)
+        insert(KeptAnswer(body, now: now), for: CacheKey(key), askedAt: askedAt, now: now)
     }
 
     fileprivate mutating func body(of key: String, now: Instant) -> [UInt8]? {
-        guard case .bytes(let bytes)? = answer(to: key, now: now)?.body else { return nil }
+        guard case .bytes(let bytes)? = answer(to: CacheKey(key), now: now)?.response.body else { return nil }
         return bytes
     }
+}
+
+extension CacheKey {
+    fileprivate init(_ text: String) { self.init(Array(text.utf8)[...]) }
 }

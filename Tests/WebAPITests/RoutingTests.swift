@@ -27,10 +27,10 @@ import Testing
 
     /// What was found, as text: the template with its parameters, the allowed methods, or nothing.
     private func find(_ method: String, _ path: String) -> String {
-        switch table.find(HTTPMethod(rawValue: method), path: path) {
-        case .route(let served, let parameters, _):
-            ([served.route.path.description] + parameters.values.map { "\($0.name)=\($0.text)" }).joined(separator: " ")
-        case .otherMethod(let allowed, _): allowed.map(\.rawValue).joined(separator: ", ")
+        switch table.find(HTTPMethod(rawValue: method), path: path.utf8.span) {
+        case .route(let served, let parameters):
+            ([served.path.description] + parameters.values.map { "\($0.name)=\($0.text)" }).joined(separator: " ")
+        case .otherMethod(let resource): resource.allowed.map(\.rawValue).joined(separator: ", ")
         case .nothing: "nothing"
         }
     }

@@ -24,12 +24,11 @@ public final class AnswerPolicy {
 
     /// Appends what answers carry besides.
     ///
-    /// - Parameters:
-    ///   - total: How long the answer took.
-    ///   - hop: How long it took somebody else, and who that is.
-    func appendFields(for request: RequestHead, total: Duration, hop: HopTime?, to head: inout [UInt8]) {
-        crossOrigin?.appendFields(for: request, to: &head)
+    /// - Parameter hop: How long the answer took somebody else, and who that is.
+    func appendFields(for context: RequestContext, hop: HopTime?, to head: inout [UInt8]) {
+        crossOrigin?.appendFields(for: context.head, to: &head)
         guard tellsTiming else { return }
+        let total = Reactor.now - context.start
         HeadWriter.appendField("Server-Timing", to: &head) { value in
             if let hop { Self.append(hop.name, hop.duration, to: &value) }
             if hop != nil { value.append(utf8: ", ") }

@@ -34,14 +34,20 @@ struct EntityTag: Hashable {
             hash = (product.high ^ product.low) &+ 0x2545_f491_4f6c_dd1d
         }
         var offset = 0
-        while offset < bytes.count {
-            let end = min(offset + 8, bytes.count)
-            var word: UInt64 = 0
-            while offset < end {
-                word = word << 8 | UInt64(bytes[offset])
-                offset += 1
-            }
-            mix(word)
+        while offset + 8 <= bytes.count {
+            // The compiler makes one load of it.
+            let word = bytes.extracting(offset..<offset + 8)
+            let high =
+                UInt64(word[0]) << 24 | UInt64(word[1]) << 16 | UInt64(word[2]) << 8 | UInt64(word[3])
+            let low =
+                UInt64(word[4]) << 24 | UInt64(word[5]) << 16 | UInt64(word[6]) << 8 | UInt64(word[7])
+            mix(high << 32 | low)
+            offset += 8
+        }
+        if offset < bytes.count {
+            var rest: UInt64 = 0
+            for index in offset..<bytes.count { rest = rest << 8 | UInt64(bytes[index]) }
+            mix(rest)
         }
         mix(UInt64(content.count))
         mix(0)

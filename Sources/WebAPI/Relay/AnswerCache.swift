@@ -11,14 +11,14 @@ public import Reactor
 /// because its age is what is promised.
 struct AnswerCache {
     private struct Entry {
-        var answer: KeptAnswer
+        let answer: KeptAnswer
         let expires: Instant
         /// Which insertion this is, so that an old place in the queue does not evict a newer entry of the same key.
         let sequence: UInt64
     }
 
     private struct Place {
-        let key: String
+        let key: CacheKey
         let sequence: UInt64
     }
 
@@ -27,7 +27,7 @@ struct AnswerCache {
     /// Most bytes of keys and bodies together.
     let byteLimit: Int
 
-    private var entries: [String: Entry] = [:]
+    private var entries: [CacheKey: Entry] = [:]
     private var queue = Deque<Place>()
     private var nextSequence: UInt64 = 0
 
@@ -47,22 +47,20 @@ struct AnswerCache {
     var count: Int { entries.count }
 
     /// The answer to `key` if it is young enough.
-    mutating func answer(to key: String, now: Instant) -> HTTPResponse? {
+    mutating func answer(to key: CacheKey, now: Instant) -> KeptAnswer? {
         guard isEnabled else { return nil }
         guard let entry = entries[key], entry.expires > now else {
             misses += 1
             return nil
         }
         hits += 1
-        guard entry.answer.isOlder(now) else { return entry.answer.response }
-        var older = entry.answer
-        older.growOlder(now)
-        entries[key]?.answer = older
-        return older.response
+        entry.answer.growOlder(now)
+        return entry.answer
     }
 
     /// Keeps an answer whose computation was asked for at `askedAt`: whatever was committed before is in it.
-    mutating func insert(_ answer: KeptAnswer, for key: String, askedAt: Instant, now: Instant) {
+    mutating func insert(_ answer: KeptAnswer, for key: CacheKey, askedAt: Instant, now: Instant) {
+        let key = key.copied
         let cost = Self.cost(key, answer)
         guard isEnabled, askedAt + timeToLive > now, cost <= byteLimit else { return }
         remove(key)
@@ -92,24 +90,56 @@ struct AnswerCache {
         }
     }
 
-    private mutating func remove(_ key: String) {
+    private mutating func remove(_ key: CacheKey) {
         guard let entry = entries.removeValue(forKey: key) else { return }
         byteCount -= Self.cost(key, entry.answer)
     }
 
     /// What an entry weighs; 128 bytes stand for the dictionary's and the queue's own share.
-    private static func cost(_ key: String, _ answer: KeptAnswer) -> Int { key.utf8.count + answer.bodyBytes + 128 }
+    private static func cost(_ key: CacheKey, _ answer: KeptAnswer) -> Int {
+        key.byteCount + answer.bodyBytes + 128
+    }
+}
+
+/// What an answer is kept under: bytes where they lie in the head of a request, so that looking for one copies nothing.
+struct CacheKey: Hashable {
+    private let bytes: ArraySlice<UInt8>
+
+    init(_ bytes: ArraySlice<UInt8>) { self.bytes = bytes }
+
+    var byteCount: Int { bytes.count }
+
+    /// The same without the rest of the head.
+    var copied: CacheKey { CacheKey(Array(bytes)[...]) }
+
+    func hash(into hasher: inout Hasher) {
+        // Eight bytes at a time, as a hasher takes as long for one.
+        var word: UInt64 = 0
+        var position = 0
+        for byte in bytes {
+            word = word << 8 | UInt64(byte)
+            position += 1
+            guard position % 8 == 0 else { continue }
+            hasher.combine(word)
+            word = 0
+        }
+        hasher.combine(word)
+        hasher.combine(position)
+    }
 }
 
 /// An answer as it is given again, head and all: what does not change is not made anew each time.
-struct KeptAnswer {
+final class KeptAnswer {
     private static let ageField = "Age"
 
     private(set) var response: HTTPResponse
+    /// What names it, on a route whose answers are named.
+    let tag: EntityTag
     let bodyBytes: Int
     /// How many seconds old it was when it came, and when that was; nil where it does not say.
     private let age: (seconds: Int, at: Instant)?
-    private var toldAge = 0
+    /// When what it says of its age is not true any more.
+    private var olderAt = Instant.distantFuture
 
     /// - Parameters:
     ///   - fields: What it says of itself beside its media type.
@@ -117,23 +147,20 @@ struct KeptAnswer {
     init(_ body: [UInt8], fields: [(name: String, value: String)] = [], age: Int? = nil, now: Instant) {
         response = HTTPResponse(json: body)
         for field in fields { response.fields.append(field.name, field.value) }
+        tag = EntityTag(of: body)
         bodyBytes = body.count
         self.age = age.map { ($0, now) }
         guard let age else { return }
-        toldAge = age
         response.fields.append(Self.ageField, String(age))
+        olderAt = now + .seconds(1)
     }
 
-    /// Whether it says of itself that it is younger than it is.
-    func isOlder(_ now: Instant) -> Bool {
-        guard let age else { return false }
-        return age.seconds + (now - age.at).wholeSeconds > toldAge
-    }
-
-    mutating func growOlder(_ now: Instant) {
-        guard let age else { return }
-        toldAge = age.seconds + (now - age.at).wholeSeconds
-        response.fields[Self.ageField] = String(toldAge)
+    /// Has it say how old it is by now.
+    func growOlder(_ now: Instant) {
+        guard now >= olderAt, let age else { return }
+        let seconds = (now - age.at).wholeSeconds
+        response.fields[Self.ageField] = String(age.seconds + seconds)
+        olderAt = age.at + .seconds(seconds + 1)
     }
 
     /// The seconds that an answer says it is old.
@@ -173,9 +200,9 @@ public final class RelayCache {
     }
 
     /// A kept answer. The query as it came is the key: one that is cached was checked when it came first.
-    func answer(to context: RequestContext) -> HTTPResponse? {
+    func answer(to context: RequestContext) -> KeptAnswer? {
         guard isEnabled else { return nil }
-        return cache.answer(to: context.query, now: Reactor.now)
+        return cache.answer(to: CacheKey(context.query), now: Reactor.now)
     }
 
     /// Keeps the body of an answer of 200.
@@ -183,7 +210,7 @@ public final class RelayCache {
         guard isEnabled, isOfNewestVersion(fields, askedAt: askedAt), let answer = kept(body, fields) else {
             return
         }
-        cache.insert(answer, for: context.query, askedAt: askedAt, now: Reactor.now)
+        cache.insert(answer, for: CacheKey(context.query), askedAt: askedAt, now: Reactor.now)
     }
 
     /// The answer as it is given again; nil if it must not be.
