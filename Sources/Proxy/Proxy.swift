@@ -4,21 +4,28 @@ public import Logging
 public import Reactor
 public import WebAPI
 
+/// A route with those that it leads to: by reference, as a copy would count everything that belongs to it.
+@ReactorActor
+final class ProxyPath {
+    let route: ProxyRoute
+    let group: UpstreamGroup
+    let figures: ProxyFigures
+
+    init(_ route: ProxyRoute, _ figures: ProxyFigures) {
+        self.route = route
+        group = UpstreamGroup(route)
+        self.figures = figures
+    }
+}
+
 /// Passes requests on whose path is none of the gateway's own; see README.md beside this file.
 @ReactorActor
 public final class Proxy: PathFallback {
-    /// A route with those that it leads to.
-    private struct Path {
-        let route: ProxyRoute
-        let group: UpstreamGroup
-        let figures: ProxyFigures
-    }
-
     /// How often it is looked whether the connections of former routes can be closed.
     private static let retirementInterval = Duration.seconds(1)
 
     private var finder: RouteFinder
-    private var paths: [Path] = []
+    private var paths: [ProxyPath] = []
     /// Of former routes; some requests may still be on their way.
     private var retired: [Upstream] = []
     private var retirement: Timer?
@@ -59,7 +66,7 @@ public final class Proxy: PathFallback {
         paths = routes.map { route in
             let figures = figures[route.prefix] ?? ProxyFigures()
             self.figures[route.prefix] = figures
-            return Path(route: route, group: UpstreamGroup(route), figures: figures)
+            return ProxyPath(route, figures)
         }
         finder = RouteFinder(routes.map(\.prefix))
         retire()
@@ -112,20 +119,19 @@ public final class Proxy: PathFallback {
         }
     }
 
-    private func serve(_ context: RequestContext, _ path: Path) {
+    private func serve(_ context: RequestContext, _ path: ProxyPath) {
         if path.route.isCached { lookUp(context, path) } else { pass(context, path, startedAt: Reactor.now) }
     }
 
-    private func pass(_ context: RequestContext, _ path: Path, _ task: CacheTask? = nil, startedAt: Instant) {
-        let request = ProxiedRequest(context, path.route, path.group, task: task, startedAt: startedAt) {
-            [self] request, outcome in
+    private func pass(_ context: RequestContext, _ path: ProxyPath, _ task: CacheTask? = nil, startedAt: Instant) {
+        let request = ProxiedRequest(context, path, task: task, startedAt: startedAt) { [self] request, outcome in
             ended(context, path, request.upstream, outcome)
         }
         request.start()
     }
 
     /// - Parameter upstream: Who was asked; nil for nobody.
-    private func ended(_ context: RequestContext, _ path: Path, _ upstream: Upstream?, _ outcome: ProxiedOutcome) {
+    private func ended(_ context: RequestContext, _ path: ProxyPath, _ upstream: Upstream?, _ outcome: ProxiedOutcome) {
         let upstream = upstream ?? path.group.upstreams[0]
         path.figures.count(outcome)
         statistics?.record(
@@ -151,7 +157,7 @@ public final class Proxy: PathFallback {
     // MARK: The cache
 
     /// - Parameter waitedSince: When a request came that has waited for another one in vain; nil for one that is new.
-    private func lookUp(_ context: RequestContext, _ path: Path, waitedSince: Instant? = nil) {
+    private func lookUp(_ context: RequestContext, _ path: ProxyPath, waitedSince: Instant? = nil) {
         let startedAt = waitedSince ?? Reactor.now
         let key = ResponseCache.key(context.head)
         let head = path.route.forwardedHead(of: context)
@@ -181,7 +187,7 @@ public final class Proxy: PathFallback {
     private func give(
         _ answer: CachedAnswer,
         to context: RequestContext,
-        _ path: Path,
+        _ path: ProxyPath,
         _ cacheStatus: String,
         _ startedAt: Instant
     ) {
@@ -193,7 +199,7 @@ public final class Proxy: PathFallback {
     private func prepareRefresh(
         of answer: CachedAnswer,
         _ context: RequestContext,
-        _ path: Path,
+        _ path: ProxyPath,
         _ key: String
     ) -> (() -> Void)? {
         guard context.head.method == .get, cache.beginRefresh(key) else { return nil }

@@ -175,5 +175,5 @@ extension CachedAnswer {
 
 /// The time of day, to the second, as HTTP's dates have it.
 enum Clock {
-    @ReactorActor static var seconds: Int { Int(Reactor.unixTime / .seconds(1)) }
+    @ReactorActor static var seconds: Int { Reactor.unixSeconds }
 }

@@ -19,7 +19,7 @@ public final class ResponseCache {
     private var fillingBytes = 0
 
     /// By what became of requests; for metrics.
-    private(set) var counts: [CacheOutcome: Int] = [:]
+    private var counts = [Int](repeating: 0, count: CacheOutcome.allCases.count)
 
     /// - Parameter byteLimit: Most bytes that are kept.
     public init(byteLimit: Int) {
@@ -34,7 +34,9 @@ public final class ResponseCache {
     /// Targets that were dropped to make room.
     public var evictions: Int { store.evictions }
 
-    func note(_ outcome: CacheOutcome) { counts[outcome, default: 0] += 1 }
+    func note(_ outcome: CacheOutcome) { counts[outcome.rawValue] += 1 }
+
+    func count(_ outcome: CacheOutcome) -> Int { counts[outcome.rawValue] }
 
     // MARK: Looking
 
@@ -108,13 +110,13 @@ public final class ResponseCache {
 }
 
 /// What became of a request on a route with a cache; for metrics and `Cache-Status`.
-enum CacheOutcome: String, CaseIterable {
+enum CacheOutcome: Int, CaseIterable {
     /// Given as it was kept.
     case hit
     /// Given though stale, and asked for anew beside it.
     case stale
     /// Given because the upstream failed.
-    case staleOnError = "stale_on_error"
+    case staleOnError
     /// Kept, and found right by the upstream.
     case validated
     /// Waited for somebody else's answer.
@@ -123,6 +125,19 @@ enum CacheOutcome: String, CaseIterable {
     case stored
     /// Asked for, and not kept.
     case passed
+
+    /// For metrics.
+    var label: String {
+        switch self {
+        case .hit: "hit"
+        case .stale: "stale"
+        case .staleOnError: "stale_on_error"
+        case .validated: "validated"
+        case .merged: "merged"
+        case .stored: "stored"
+        case .passed: "passed"
+        }
+    }
 }
 
 /// A request whose answer others wait for.

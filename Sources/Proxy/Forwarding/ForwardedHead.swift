@@ -31,7 +31,7 @@ enum ForwardedHead {
             to: &bytes
         ) { target in
             target.append(utf8: upstream.url.basePath)
-            target.append(utf8: route.forwarded(head.pathAndQuery))
+            route.appendTarget(of: head, to: &target)
         } appendFields: { lines in
             // The client's list of what belongs to its hop is carried out before ours are added, so that it cannot name
             // one of ours.
@@ -80,8 +80,8 @@ enum ForwardedHead {
         HeadWriter.appendField("X-Forwarded-Proto", to: &lines) {
             $0.append(utf8: context.isSecure ? "https" : "http")
         }
-        if let authority = head.authority {
-            HeadWriter.appendField("X-Forwarded-Host", to: &lines) { $0.append(utf8: authority) }
+        if let authority = head.authorityBytes {
+            HeadWriter.appendField("X-Forwarded-Host", to: &lines) { $0.append(contentsOf: authority) }
         }
         HeadWriter.appendField(WebService.requestIDField, to: &lines) { context.identity.requestID.append(to: &$0) }
         HeadWriter.appendField(WebService.traceField, to: &lines) { context.identity.trace.append(to: &$0) }

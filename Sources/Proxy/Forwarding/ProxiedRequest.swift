@@ -18,8 +18,7 @@ final class ProxiedRequest: HTTPClientReceiver {
     private static let continueTimeout = Duration.seconds(1)
 
     private let context: RequestContext
-    private let route: ProxyRoute
-    private let group: UpstreamGroup
+    private let path: ProxyPath
     private(set) var upstream: Upstream
     /// A body that was read before the request was sent.
     private var wholeBody: [UInt8] = []
@@ -46,8 +45,7 @@ final class ProxiedRequest: HTTPClientReceiver {
 
     init(
         _ context: RequestContext,
-        _ route: ProxyRoute,
-        _ group: UpstreamGroup,
+        _ path: ProxyPath,
         task: CacheTask?,
         startedAt: Instant,
         onEnd: @escaping @ReactorActor (ProxiedRequest, ProxiedOutcome) -> Void
@@ -55,9 +53,8 @@ final class ProxiedRequest: HTTPClientReceiver {
         self.task = task
         self.startedAt = startedAt
         self.context = context
-        self.route = route
-        self.group = group
-        upstream = group.choose()
+        self.path = path
+        upstream = path.group.choose()
         self.onEnd = onEnd
         framing = context.head.framing
         awaitsContinue = context.head.expectsContinue
@@ -85,8 +82,17 @@ final class ProxiedRequest: HTTPClientReceiver {
     private func open() {
         let isComplete = upgrade == nil && (!framing.hasBytes || !wholeBody.isEmpty)
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(1024 + wholeBody.count)
-        ForwardedHead.append(context, route, to: upstream, framing: framing, upgrade: upgrade, task: task, &bytes)
+        // With what the allocator and the array note beside it, still of a size that is at hand.
+        bytes.reserveCapacity(960 + wholeBody.count)
+        ForwardedHead.append(
+            context,
+            path.route,
+            to: upstream,
+            framing: framing,
+            upgrade: upgrade,
+            task: task,
+            &bytes
+        )
         bytes += wholeBody
         let method = context.head.method
         var request = HTTPClientRequest(
@@ -95,11 +101,11 @@ final class ProxiedRequest: HTTPClientReceiver {
             isIdempotent: upgrade == nil && method.isIdempotent || context.head.fields.contains("idempotency-key")
         )
         request.asksForUpgrade = upgrade != nil
-        request.insists = group.insists(on: upstream)
+        request.insists = path.group.insists(on: upstream)
         exchange = upstream.client.open(
             request,
             isComplete: isComplete,
-            deadline: Reactor.now + route.timeout,
+            deadline: Reactor.now + path.route.timeout,
             receiver: self
         )
     }
@@ -147,7 +153,7 @@ final class ProxiedRequest: HTTPClientReceiver {
     }
 
     private func send(_ piece: [UInt8], over exchange: HTTPClientExchange) {
-        exchange.moveDeadline(to: Reactor.now + route.idleTimeout)
+        exchange.moveDeadline(to: Reactor.now + path.route.idleTimeout)
         guard framing == .chunked else { return exchange.write(piece.span) }
         var chunk: [UInt8] = []
         chunk.reserveCapacity(piece.count + 16)
@@ -156,7 +162,7 @@ final class ProxiedRequest: HTTPClientReceiver {
     }
 
     private func finishBody(_ exchange: HTTPClientExchange) {
-        exchange.moveDeadline(to: Reactor.now + route.timeout)
+        exchange.moveDeadline(to: Reactor.now + path.route.timeout)
         if framing == .chunked {
             var end: [UInt8] = []
             ChunkedEncoder.appendEnd(trailers: context.request.body.trailers, to: &end)
@@ -170,7 +176,7 @@ final class ProxiedRequest: HTTPClientReceiver {
     func responseBegan(_ head: ResponseHead) {
         status = head.status
         continueTimer?.cancel()
-        exchange?.moveDeadline(to: Reactor.now + route.idleTimeout)
+        exchange?.moveDeadline(to: Reactor.now + path.route.idleTimeout)
         context.note(hop: "upstream", since: startedAt)
         var fields = head.fields.endToEnd(announcesTrailers: head.framing == .chunked) { [context] name in
             FieldNames.isForProxy(name) || context.decidesCrossOrigin && FieldNames.isOfCrossOrigin(name)
@@ -217,7 +223,8 @@ final class ProxiedRequest: HTTPClientReceiver {
         for value in head.fields.values("upgrade") { fields.append("Upgrade", value) }
         guard let exchange, let ends = context.startTunnel(fields: fields) else { return abandon() }
         exchange.moveDeadline(to: .distantFuture)
-        tunnel = Tunnel(ends.input, ends.output, exchange, idleTimeout: route.tunnelTimeout) { [self] in
+        tunnel = Tunnel(ends.input, ends.output, exchange, idleTimeout: path.route.tunnelTimeout) {
+            [self] in
             self.exchange.take()?.cancel()
             ends.output.finish()
             end(.answered(.switchingProtocols))
@@ -230,7 +237,7 @@ final class ProxiedRequest: HTTPClientReceiver {
         guard let writer else { return }
         writer.write(bytes)
         guard !writer.hasRoom, !writer.isClosed else {
-            exchange?.moveDeadline(to: Reactor.now + route.idleTimeout)
+            exchange?.moveDeadline(to: Reactor.now + path.route.idleTimeout)
             return
         }
         // Other pieces may follow in what was read at once.
@@ -244,14 +251,14 @@ final class ProxiedRequest: HTTPClientReceiver {
             // Without it the answer has ended.
             guard let exchange else { return }
             guard !writer.isClosed else { return abandon() }
-            exchange.moveDeadline(to: Reactor.now + route.idleTimeout)
+            exchange.moveDeadline(to: Reactor.now + path.route.idleTimeout)
             exchange.resume()
         }
     }
 
     /// Gives a piece to the cache, from where the client gets it.
     private func fill(_ bytes: Span<UInt8>) {
-        exchange?.moveDeadline(to: Reactor.now + route.idleTimeout)
+        exchange?.moveDeadline(to: Reactor.now + path.route.idleTimeout)
         guard let task, let answer = task.filling else { return }
         task.append(bytes)
         // What is kept is taken at the upstream's pace, whoever reads it: it is small.
@@ -287,7 +294,7 @@ final class ProxiedRequest: HTTPClientReceiver {
     private func failOver() -> Bool {
         guard !hasFailedOver, !isReadingBody, context.isUnanswered else { return false }
         hasFailedOver = true
-        let other = group.choose(except: upstream)
+        let other = path.group.choose(except: upstream)
         guard other !== upstream else { return false }
         upstream = other
         open()

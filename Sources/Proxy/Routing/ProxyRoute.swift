@@ -72,6 +72,15 @@ public struct ProxyRoute: Sendable {
         hidesToken(of: context) ? context.head.without("authorization") : context.head
     }
 
+    /// Appends what an upstream is asked for.
+    func appendTarget(of head: RequestHead, to bytes: inout [UInt8]) {
+        if rewrite.isEmpty {
+            bytes.append(contentsOf: head.pathAndQueryBytes)
+        } else {
+            bytes.append(utf8: forwarded(head.pathAndQuery))
+        }
+    }
+
     /// What an upstream is asked for in the place of a path, or of a path with its query.
     func forwarded(_ path: String) -> String {
         guard !rewrite.isEmpty else { return path }

@@ -13,20 +13,33 @@ final class ProxyFigures {
     )
 
     /// By the last word on the request.
-    enum Outcome: String, CaseIterable {
-        case success = "2xx"
-        case redirection = "3xx"
-        case clientError = "4xx"
-        case serverError = "5xx"
+    enum Outcome: Int, CaseIterable {
+        case success
+        case redirection
+        case clientError
+        case serverError
         /// The upstream gave no answer.
         case failed
         /// The upstream's answer broke off.
         case cut
         /// The client left.
         case abandoned
+
+        var label: String {
+            switch self {
+            case .success: "2xx"
+            case .redirection: "3xx"
+            case .clientError: "4xx"
+            case .serverError: "5xx"
+            case .failed: "failed"
+            case .cut: "cut"
+            case .abandoned: "abandoned"
+            }
+        }
     }
 
-    private var counts: [Outcome: Int] = [:]
+    /// By outcome.
+    private var counts = [Int](repeating: 0, count: Outcome.allCases.count)
     private let duration = Histogram(
         "tickloop_proxy_request_duration_seconds",
         "Time from the head of a request to the last byte of its answer."
@@ -34,12 +47,14 @@ final class ProxyFigures {
 
     func collect(into page: inout MetricsPage) {
         page.add(duration)
-        for outcome in Outcome.allCases { page.add(Self.requests, counts[outcome] ?? 0, [outcome.rawValue]) }
+        for outcome in Outcome.allCases {
+            page.add(Self.requests, counts[outcome.rawValue], [outcome.label])
+        }
     }
 
     func count(_ outcome: ProxiedOutcome) {
         duration.observe(outcome.duration)
-        counts[Self.outcome(outcome.result), default: 0] += 1
+        counts[Self.outcome(outcome.result).rawValue] += 1
     }
 
     private static func outcome(_ result: ProxiedOutcome.Result) -> Outcome {
@@ -84,7 +99,7 @@ extension Proxy: Measured {
             page.labelled("route", route) { figures.collect(into: &$0) }
         }
         for outcome in CacheOutcome.allCases {
-            page.add(Self.cacheRequests, cache.counts[outcome] ?? 0, [outcome.rawValue])
+            page.add(Self.cacheRequests, cache.count(outcome), [outcome.label])
         }
         page.add(Self.cacheBytes, cache.byteCount)
         page.add(Self.cacheTargets, cache.count)

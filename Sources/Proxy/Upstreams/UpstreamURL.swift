@@ -11,6 +11,8 @@ public struct UpstreamURL: Hashable, Sendable, CustomStringConvertible {
     public let authority: String
     /// What stands before the client's path; empty for nothing, and without a slash at its end.
     public let basePath: String
+    /// The URL without its path.
+    let origin: String
 
     /// Why a text is no such URL.
     public enum ParseError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -43,14 +45,12 @@ public struct UpstreamURL: Hashable, Sendable, CustomStringConvertible {
         guard path.utf8.allSatisfy({ Self.isPlain($0) }) else { throw .invalidPath }
         self.endpoint = endpoint
         self.authority = String(authority)
+        origin = scheme + authority
         basePath = String(path.last == "/" ? path.dropLast() : path)
     }
 
     /// The URL as it was given, without a slash at its end.
     public var description: String { "\(origin)\(basePath)" }
-
-    /// The URL without its path.
-    var origin: String { "\(isSecure ? "https" : "http")://\(authority)" }
 
     private static func isPlain(_ byte: UInt8) -> Bool {
         switch byte {
