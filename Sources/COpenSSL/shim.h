@@ -14,6 +14,7 @@ static inline long copenssl_set_min_version(SSL_CTX *context, int version) {
     return SSL_CTX_set_min_proto_version(context, version);
 }
 static inline long copenssl_set_mode(SSL_CTX *context, long mode) { return SSL_CTX_set_mode(context, mode); }
+static inline long copenssl_set_read_ahead(SSL_CTX *context) { return SSL_CTX_set_read_ahead(context, 1); }
 static inline long copenssl_set_cache_mode(SSL_CTX *context, long mode) {
     return SSL_CTX_set_session_cache_mode(context, mode);
 }

@@ -14,6 +14,8 @@ internal import COpenSSL
         unsafe copenssl_set_min_version(pointer, TLS1_2_VERSION)
         unsafe SSL_CTX_set_options(pointer, copenssl_no_renegotiation | copenssl_no_compression)
         unsafe copenssl_set_mode(pointer, Int(SSL_MODE_RELEASE_BUFFERS))
+        // A record in one piece, in place of its head and then the rest.
+        unsafe copenssl_set_read_ahead(pointer)
         // A key that needs a passphrase is refused, and nobody is asked for one.
         unsafe SSL_CTX_set_default_passwd_cb(pointer) { _, _, _, _ in -1 }
     }

@@ -140,6 +140,8 @@ internal import COpenSSL
             let result = unsafe SSL_read_ex(ssl, room.baseAddress, room.count, &read)
             if result == 1 {
                 count += read
+                // To ask once more would find nothing: all that came is taken.
+                if unsafe input.isEmpty && SSL_has_pending(ssl) == 0 { return .bytes(count) }
                 continue
             }
             switch unsafe SSL_get_error(ssl, result) {
