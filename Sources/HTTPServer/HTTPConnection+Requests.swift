@@ -33,7 +33,7 @@ extension HTTPConnection {
                 let (action, consumed) = try parser.step(rest)
                 position += consumed
                 hasMoreInput = position < bytes.count
-                switch action {
+                switch consume action {
                 case .needMoreBytes:
                     return
                 case .deliverHead(let head): arrived(head)

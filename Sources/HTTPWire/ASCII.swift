@@ -36,7 +36,10 @@ enum ASCII {
 
     /// `tchar`, RFC 9110 §5.6.2: what method and field names consist of.
     @inline(__always)
-    static func isToken(_ byte: UInt8) -> Bool { tokens.contains(byte) }
+    static func isToken(_ byte: UInt8) -> Bool {
+        // Nearly all of a name are letters.
+        (byte | 0x20) &- 0x61 < 26 || tokens.contains(byte)
+    }
 
     /// Whether the byte may stand in a field value; see `Span.isFieldValue`.
     @inline(__always)

@@ -101,9 +101,10 @@ struct SectionScanner: Sendable {
         let field = bytes.extracting(line)
         var colon = 0
         while colon < field.count, ASCII.isToken(field[colon]) { colon += 1 }
-        guard colon > 0, colon < field.count, field[colon] == ASCII.colon,
-            field.extracting(colon + 1..<field.count).isFieldValue
-        else { throw .malformedField }
+        // What is a token could also stand in a value, so that all of the line may be asked at once.
+        guard colon > 0, colon < field.count, field[colon] == ASCII.colon, field.isFieldValue else {
+            throw .malformedField
+        }
 
         let entry = HTTPFields.Entry(in: bytes, line: line, colon: line.lowerBound + colon)
         if entry.name != .other { try framing.take(entry.name, entry.valueRange.bounds, bytes) }

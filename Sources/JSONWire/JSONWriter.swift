@@ -261,7 +261,7 @@ extension JSONWriter {
             digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
             rest /= 10
         } while rest != 0
-        for index in first..<20 { bytes.append(digits[index]) }
+        append(digits.span.extracting(first...))
     }
 
     /// What a quoted text is for.

@@ -108,13 +108,14 @@ public final class Proxy: PathFallback {
 
     /// Passes a request on, or answers 404 if no prefix matches.
     public func handle(_ context: RequestContext, isOwn: (String) -> Bool) {
-        switch finder.find(context.head.path, isOwn: isOwn) {
+        let target = context.head.path
+        switch finder.find(target, isOwn: isOwn) {
         case .nothing: context.fail(.notFound)
         case .ambiguous: context.fail(Self.ambiguousPath)
         case .route(let index):
             let path = paths[index]
             guard let limit, limit.isActive else { return serve(context, path) }
-            let readings = [context.head.path] + (PathReadings.others(of: context.head.path) ?? [])
+            let readings = [target] + (PathReadings.others(of: target) ?? [])
             limit.admit(context, paths: readings, route: path.route.prefix) { [self] in serve(context, path) }
         }
     }
@@ -137,8 +138,7 @@ public final class Proxy: PathFallback {
         statistics?.record(
             CarriedRequest(
                 unixTime: Reactor.unixTime - outcome.duration,
-                route: path.route.prefix,
-                origin: upstream.url.origin,
+                source: upstream.source,
                 path: upstream.url.basePath + path.route.forwarded(context.head.path),
                 status: outcome.status,
                 duration: outcome.duration
@@ -207,7 +207,7 @@ public final class Proxy: PathFallback {
         let task = CacheTask(cache, key, head, kept: answer, reason: "stale")
         let upstream = path.group.choose()
         var bytes: [UInt8] = []
-        ForwardedHead.append(context, path.route, to: upstream, framing: .none, task: task, &bytes)
+        ForwardedHead.append(context, path, to: upstream, framing: .none, task: task, &bytes)
         let request = HTTPClientRequest(.get, bytes: bytes)
         let refresh = CacheRefresh(task, idleTimeout: path.route.idleTimeout) { [cache] in cache.endRefresh(key) }
         return { refresh.start(request, on: upstream.client, deadline: Reactor.now + path.route.timeout) }

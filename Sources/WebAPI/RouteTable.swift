@@ -72,8 +72,10 @@ struct RouteTable {
             rest = rest.extracting(droppingLast: 1)
         }
         if rest.count < path.count, let resource = exactResource(at: rest) { return (resource, .none) }
-        for resource in templates where rest.starts(with: resource.path.start) {
-            if let parameters = resource.path.match(rest) { return (resource, parameters) }
+        for resource in templates {
+            let bytes = resource.bytes
+            guard rest.begins(with: bytes.span), let parameters = resource.path.match(rest) else { continue }
+            return (resource, parameters)
         }
         return nil
     }
@@ -126,7 +128,7 @@ final class ServedRoute: Sendable {
 /// The routes of one path, the same way.
 final class ServedResource: Sendable {
     fileprivate let path: PathTemplate
-    /// The path as it stands in requests, if it has no parameters.
+    /// The path as it stands in requests, up to the first parameter.
     fileprivate let bytes: [UInt8]
     let number: Int
     let allowed: [HTTPMethod]
@@ -134,7 +136,7 @@ final class ServedResource: Sendable {
 
     fileprivate init(_ resource: RouteResource) {
         path = resource.path
-        bytes = Array(resource.path.description.utf8)
+        bytes = Array(resource.path.start.utf8)
         number = resource.number
         allowed = resource.allowed
         routes = resource.routes.map { ServedRoute($0, resource.number) }

@@ -42,7 +42,7 @@ public final class ResponseCache {
 
     /// What a target is kept under: whoever is asked under another name may answer something else.
     static func key(_ head: RequestHead) -> String {
-        "\((head.authority ?? "").lowercased())\(head.pathAndQuery)"
+        (head.authority ?? "").lowercased() + head.pathAndQuery
     }
 
     func answer(to head: RequestHead, _ key: String) -> CachedAnswer? { store.value(key)?.last { $0.answers(head) } }

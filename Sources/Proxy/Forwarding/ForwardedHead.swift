@@ -16,7 +16,7 @@ enum ForwardedHead {
     ///   - task: What the cache asks, in the place of what the client does.
     static func append(
         _ context: RequestContext,
-        _ route: ProxyRoute,
+        _ path: ProxyPath,
         to upstream: Upstream,
         framing: BodyFraming,
         upgrade: String? = nil,
@@ -26,16 +26,16 @@ enum ForwardedHead {
         let head = context.head
         HeadWriter.appendRequest(
             head.method,
-            authority: route.keepsHost ? head.authority ?? upstream.url.authority : upstream.url.authority,
+            authority: path.route.keepsHost ? head.authority ?? upstream.url.authority : upstream.url.authority,
             framing: framing,
             to: &bytes
         ) { target in
             target.append(utf8: upstream.url.basePath)
-            route.appendTarget(of: head, to: &target)
+            path.route.appendTarget(of: head, to: &target)
         } appendFields: { lines in
             // The client's list of what belongs to its hop is carried out before ours are added, so that it cannot name
             // one of ours.
-            let hidesToken = route.hidesToken(of: context)
+            let hidesToken = path.route.hidesToken(of: context)
             head.fields.appendEndToEnd(to: &lines, announcesTrailers: framing == .chunked) { name in
                 FieldNames.isWrittenByProxy(name) || !head.expectsContinue && name.isIgnoringCase("expect")
                     || hidesToken && name.isIgnoringCase("authorization") || task?.replaces(name) ?? false
@@ -43,7 +43,7 @@ enum ForwardedHead {
             for field in task?.conditions ?? HTTPFields() {
                 HeadWriter.appendField(field.name, to: &lines) { $0.append(utf8: field.value) }
             }
-            appendOwn(context, &lines)
+            appendOwn(context, head, &lines)
             appendHop(head, upgrade, &lines)
         }
     }
@@ -68,8 +68,7 @@ enum ForwardedHead {
         return wish
     }
 
-    private static func appendOwn(_ context: RequestContext, _ lines: inout [UInt8]) {
-        let head = context.head
+    private static func appendOwn(_ context: RequestContext, _ head: RequestHead, _ lines: inout [UInt8]) {
         HeadWriter.appendField("Via", to: &lines) {
             $0.append(utf8: head.version == .http11 ? "1.1 " : "1.0 ")
             $0.append(utf8: pseudonym)

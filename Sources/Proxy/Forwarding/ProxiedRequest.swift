@@ -56,9 +56,10 @@ final class ProxiedRequest: HTTPClientReceiver {
         self.path = path
         upstream = path.group.choose()
         self.onEnd = onEnd
-        framing = context.head.framing
-        awaitsContinue = context.head.expectsContinue
-        upgrade = ForwardedHead.upgrade(of: context.head)
+        let head = context.head
+        framing = head.framing
+        awaitsContinue = head.expectsContinue
+        upgrade = ForwardedHead.upgrade(of: head)
     }
 
     func start() {
@@ -86,7 +87,7 @@ final class ProxiedRequest: HTTPClientReceiver {
         bytes.reserveCapacity(960 + wholeBody.count)
         ForwardedHead.append(
             context,
-            path.route,
+            path,
             to: upstream,
             framing: framing,
             upgrade: upgrade,
@@ -94,7 +95,7 @@ final class ProxiedRequest: HTTPClientReceiver {
             &bytes
         )
         bytes += wholeBody
-        let method = context.head.method
+        let method = context.method
         var request = HTTPClientRequest(
             method,
             bytes: bytes,
@@ -195,7 +196,7 @@ final class ProxiedRequest: HTTPClientReceiver {
                 return deliver(answer, cacheStatus)
             }
         }
-        if context.head.method == .head || head.status.forbidsBody {
+        if context.method == .head || head.status.forbidsBody {
             return context.respond(
                 HTTPResponse(head.status, fields: fields, body: .omitted(length: head.contentLength))
             )

@@ -5,7 +5,7 @@
 enum PathReadings {
     /// The readings besides `path` itself; nil for a path that nobody should read, none for a plain one.
     static func others(of path: String) -> [String]? {
-        guard isSuspicious(path.utf8) else { return [] }
+        guard isSuspicious(path.utf8.span) else { return [] }
         let decoded = decoding(Array(path.utf8))
         // NUL ends a path for whatever is written in C.
         guard !decoded.contains(0) else { return nil }
@@ -14,9 +14,10 @@ enum PathReadings {
     }
 
     /// Whether there could be another reading: an escape, two slashes in a row, or a segment that begins with a dot.
-    private static func isSuspicious(_ path: String.UTF8View) -> Bool {
+    private static func isSuspicious(_ path: Span<UInt8>) -> Bool {
         var previous: UInt8 = 0
-        for byte in path {
+        for index in path.indices {
+            let byte = path[index]
             if byte == UInt8(ascii: "%") { return true }
             if previous == UInt8(ascii: "/"), byte == UInt8(ascii: "/") || byte == UInt8(ascii: ".") { return true }
             previous = byte
