@@ -24,23 +24,28 @@ public struct APIError: Error, Hashable, Sendable {
         }
     }
 
-    /// The machine-readable part.
-    public let code: ErrorCode
     /// One sentence for a person.
     public let message: String
     /// Every field at fault; empty where no field is.
     public let details: [Detail]
+    /// At most one. Small, as is the next: each `async` function on the way keeps room for an error, and with a few
+    /// bytes more the task of every request allocated once more.
+    private var causes: [String] = []
+    private let retryAfter: Int32?
+    /// The machine-readable part.
+    public let code: ErrorCode
+
     /// For `Retry-After`: when it makes sense to try again. Always set for 503.
-    public let retryAfterSeconds: Int?
+    public var retryAfterSeconds: Int? { retryAfter.map { Int($0) } }
     /// Of a fault of ours, for the log; the client is not told.
-    public private(set) var cause: String?
+    public var cause: String? { causes.first }
 
     /// Makes an error; a 503 without a `retryAfterSeconds` gets 1.
     public init(_ code: ErrorCode, _ message: String, details: [Detail] = [], retryAfterSeconds: Int? = nil) {
         self.code = code
         self.message = message
         self.details = details
-        self.retryAfterSeconds = retryAfterSeconds ?? (code.status == .serviceUnavailable ? 1 : nil)
+        retryAfter = retryAfterSeconds.map { Int32(clamping: $0) } ?? (code.status == .serviceUnavailable ? 1 : nil)
     }
 
     /// The answer to a message that could not be read as an HTTP request.
@@ -70,7 +75,7 @@ public struct APIError: Error, Hashable, Sendable {
     /// The same error, with what the log is to say of it.
     public func caused(by cause: String) -> APIError {
         var error = self
-        error.cause = cause
+        error.causes = [cause]
         return error
     }
 

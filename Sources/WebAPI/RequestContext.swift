@@ -28,9 +28,9 @@ public final class RequestContext: HTTPAnswerFields {
     private var hop: HopTime?
     /// Who sends it; nil where that does not matter, as while everybody may ask for everything.
     public internal(set) var caller: Caller?
-    /// Ends a stream when nobody vouches for the caller any more.
     /// Why it failed, for the log.
     public private(set) var cause: String?
+    /// Ends a stream when nobody vouches for the caller any more.
     private var expiry: Timer?
     private let exchange: HTTPExchange
     /// The body, once it is there, of a route that takes one.
