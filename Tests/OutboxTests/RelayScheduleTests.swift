@@ -154,6 +154,8 @@ private final class World {
     }
 
     func run() -> [String] {
+        // What is still to come holds this object.
+        defer { events = [] }
         for _ in 0..<3 { startProcess() }
         // Ids are not in the order of the commits.
         for id in 1...Int64.random(in: 4...10, using: &random) {
