@@ -59,8 +59,18 @@ final class Connection {
     /// Whether it can be used.
     var isOpen: Bool { libpq != nil }
 
+    /// Whether a pooler stands between us and the server.
+    ///
+    /// It hands a session on when everything that it has seen the end of is answered. If by then it has passed on the
+    /// first bytes of what is pipelined behind, their answer is somebody else's (seen with PgBouncer 1.18). So one
+    /// statement is under way at a time, and as text: what is prepared may be in another session.
+    private var isBehindPooler: Bool { libpq?.isBehindPooler ?? false }
+
     /// Statements whose answer is due.
-    var load: Int { pipeline.statementsInFlight }
+    var load: Int { isBehindPooler && !isIdle ? 1 : pipeline.statementsInFlight }
+
+    /// Whether it takes another statement, when `most` may be in flight on a connection that is one's own.
+    func hasRoom(most: Int) -> Bool { load < (isBehindPooler ? 1 : most) }
 
     /// Whether nothing is under way.
     var isIdle: Bool { pipeline.isEmpty && script == nil }
@@ -82,7 +92,7 @@ final class Connection {
         precondition(script == nil, "a session takes one call at a time")
         if pipeline.isEmpty { lastReplyAt = Reactor.now }
         var statement: Int?
-        if case .prepared(let prepared) = query.text { statement = prepared.number }
+        if case .prepared(let prepared) = query.text, !isBehindPooler { statement = prepared.number }
         send(.init(query: query, statement: statement, isReading: query.isReading))
         deadlines?.fire(noLaterThan: query.deadline)
         if let silenceMax { deadlines?.fire(noLaterThan: lastReplyAt + silenceMax) }

@@ -151,11 +151,15 @@ public final class PostgresPool {
 
     private func accept(_ query: PendingQuery) {
         guard query.deadline > Reactor.now else { return query.finish(.failure(.timedOut(wasSent: false))) }
-        if waiters.isEmpty, let connection = leastLoaded, connection.load < configuration.inFlightPerConnectionMax {
+        if waiters.isEmpty, let connection = leastLoaded, hasRoom(connection) {
             connection.submit(query)
         } else {
             wait(query)
         }
+    }
+
+    private func hasRoom(_ connection: Connection) -> Bool {
+        connection.hasRoom(most: configuration.inFlightPerConnectionMax)
     }
 
     /// The connection with the least to do.
@@ -196,7 +200,7 @@ public final class PostgresPool {
                 expireWaiters()
                 continue
             }
-            guard connection.load < configuration.inFlightPerConnectionMax else { return }
+            guard hasRoom(connection) else { return }
             waiters.removeFirst()
             connection.submit(query)
         }

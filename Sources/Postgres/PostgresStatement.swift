@@ -16,7 +16,7 @@ public final class PostgresStatement: Sendable {
     let isReading: Bool
     /// A small number of its own, which indexes the connections' tables.
     let number: Int
-    /// What sessions call it: the same in every process, because behind a pooler they share sessions.
+    /// What sessions call it: made from its text, and so the same in every process.
     let name: String
 
     /// Makes a statement that may change something.
