@@ -3,7 +3,7 @@
 import Foundation
 import PackageDescription
 
-/// The settings of every Swift target; DESIGN notes in README.md, "How the code is kept strict".
+/// The settings of every Swift target: the strictest that the language has.
 let strict: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
