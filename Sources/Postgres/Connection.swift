@@ -67,7 +67,7 @@ final class Connection {
     private var isBehindPooler: Bool { libpq?.isBehindPooler ?? false }
 
     /// Statements whose answer is due.
-    var load: Int { isBehindPooler && !isIdle ? 1 : pipeline.statementsInFlight }
+    var load: Int { isBehindPooler && !isIdle ? max(1, pipeline.statementsInFlight) : pipeline.statementsInFlight }
 
     /// Whether it takes another statement, when `most` may be in flight on a connection that is one's own.
     func hasRoom(most: Int) -> Bool { load < (isBehindPooler ? 1 : most) }

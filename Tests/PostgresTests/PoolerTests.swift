@@ -32,6 +32,7 @@ private let division = PostgresStatement(reading: "select 100 / ($1::int - $1::i
 
         let rounds = 400
         var wrong: [String] = []
+        var mostInFlight = 0
         // One more than is under way, so that a moment of rest is not taken for the end.
         var left = 1
         let all = Promise<Void, PostgresError>()
@@ -62,11 +63,13 @@ private let division = PostgresStatement(reading: "select 100 / ($1::int - $1::i
                 ask(pool, insert, number, expecting: "INSERT 0 1")
                 if number % 50 == 0 { ask(pool, division, number, expecting: "refused by the database (22012)") }
             }
+            mostInFlight = max(mostInFlight, pools[0].statistics.inFlight)
             if number % 10 == 0 { try await Reactor.sleep(for: .milliseconds(1)) }
         }
         oneIsDone()
         try await all.value
         #expect(wrong.isEmpty, "\(wrong.count): \(wrong.prefix(5))")
+        #expect((1...3).contains(mostInFlight), "one on each connection: more may reach a session that is handed on")
         for pool in pools { #expect(pool.statistics.reconnects == 0) }
         let total = try await direct.execute("select count(*) from t", deadline: soon)
         #expect(total.int64(0, 0) == Int64(2 * rounds))
