@@ -172,7 +172,10 @@ extension EndToEndTests {
 
         @Test(arguments: Role.allCases) @ReactorActor
         func `what is no order is refused with every field at fault, and nothing is stored`(role: Role) async throws {
-            let tables = "select count(*) from orders union all select count(*) from order_events"
+            // Of the events the first of each order: orders of other tests may still be on their way to the exchange.
+            let tables = """
+                select count(*) from orders union all select count(*) from order_events where version = 1
+                """
             let before = try await system.sql(tables)
             for bad in Self.all {
                 let response = try await request(
