@@ -35,6 +35,24 @@ enum JSONNumber {
         return position
     }
 
+    /// The value of a number, as ``end(in:from:)`` delimits it; nil if it has a fraction or an exponent, or does not fit.
+    static func integer(_ text: Span<UInt8>) -> Int? {
+        let isNegative = text[0] == UInt8(ascii: "-")
+        var value = 0
+        for index in (isNegative ? 1 : 0)..<text.count {
+            let digit = text[index] &- UInt8(ascii: "0")
+            guard digit <= 9 else { return nil }
+            // Towards the sign, because `Int.min` has no positive twin.
+            let (product, overflows) = value.multipliedReportingOverflow(by: 10)
+            let (sum, overflowsToo) =
+                isNegative
+                ? product.subtractingReportingOverflow(Int(digit)) : product.addingReportingOverflow(Int(digit))
+            guard !overflows, !overflowsToo else { return nil }
+            value = sum
+        }
+        return value
+    }
+
     /// Where a run of at least one digit ends.
     private static func digits(in text: Span<UInt8>, from start: Int) throws(Fault) -> Int {
         var position = start

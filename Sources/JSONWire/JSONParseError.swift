@@ -14,6 +14,8 @@ public struct JSONParseError: Error, Hashable, Sendable {
         case trailingBytes
         /// A number that is not written as RFC 8259 §6 wants it.
         case malformedNumber
+        /// A number with a fraction or an exponent, or beyond `Int`, where a whole one is read.
+        case notAnInteger
         /// A control character that is not escaped.
         case controlCharacter
         /// A backslash sequence that does not exist.
@@ -53,6 +55,7 @@ extension JSONParseError.Reason: CustomStringConvertible {
         case .unexpectedByte: "unexpected byte"
         case .trailingBytes: "more after the value"
         case .malformedNumber: "malformed number"
+        case .notAnInteger: "not a whole number in range"
         case .controlCharacter: "control character in a string"
         case .unknownEscape: "unknown escape in a string"
         case .loneSurrogate: "lone surrogate in a string"
@@ -66,7 +69,7 @@ extension JSONParseError.Reason: CustomStringConvertible {
 public struct JSONLimits: Hashable, Sendable {
     /// Longest text, in bytes.
     public let bytes: Int
-    /// Most objects and arrays inside one another; the parser recurses, so this also bounds its stack.
+    /// Most objects and arrays inside one another; the reader recurses, so this also bounds its stack.
     public let depth: Int
 
     /// - Parameters:

