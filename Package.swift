@@ -106,7 +106,7 @@ let package = Package(
         module("Gzip", ["CZlib"]),
 
         // Loop: the only code that knows libev
-        module("Reactor", ["CLibev", "CCares", "CLinux", "Metrics", "TLS"]),
+        module("Reactor", ["Basics", "CLibev", "CCares", "CLinux", "Metrics", "TLS"]),
 
         // Wire: pure
         module("HTTPWire", ["Basics"]),

@@ -49,7 +49,7 @@ extension HTTPClient: Measured {
         "tickloop_upstream_circuit_state",
         "1 for the state that the circuit breaker is in; while open, requests fail at once.",
         labels: "state"
-    )
+    ).announced()
 
     package func collect(into page: inout MetricsPage) {
         let (statistics, load, circuit) = (statistics, load, circuit)

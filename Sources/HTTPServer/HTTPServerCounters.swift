@@ -9,11 +9,14 @@ public struct HTTPServerCounters: Hashable, Sendable {
         labels: "reason"
     )
 
-    @Gauge("tickloop_http_connections", "Connections of clients open now.") package var openConnections = 0
+    @Gauge(.gauge("tickloop_http_connections", "Connections of clients open now.").announced())
+    package var openConnections = 0
     @Gauge("tickloop_http_requests_in_flight", "Requests being answered now.") package var openRequests = 0
     @Gauge(
-        "tickloop_http_streams",
-        "Answers without an end under way now; they are not among the requests in flight."
+        .gauge(
+            "tickloop_http_streams",
+            "Answers without an end under way now; they are not among the requests in flight."
+        ).announced()
     )
     package var openStreams = 0
     @Counter("tickloop_http_connections_accepted_total", "Connections accepted.") package var connections = 0

@@ -48,7 +48,7 @@ extension Part<APIShared> {
                 redis: environment.redis,
                 logger: environment.logger
             )
-            environment.metrics.register(providers, announcing: Providers.announced)
+            environment.metrics.register(providers)
             environment.metrics.register(latest)
             environment.metrics.register(live)
             let jobsMax = environment.configuration[PollingSettings.table].jobsMax
@@ -89,7 +89,7 @@ extension Part<WorkerShared> {
             ) { name in
                 providers.provider(named: name)
             }
-            environment.metrics.register(providers, announcing: Providers.announced)
+            environment.metrics.register(providers)
             environment.metrics.register(work)
             return RunningPart(stop: { deadline in
                 await work.stop(within: max(.zero, deadline - Reactor.now))

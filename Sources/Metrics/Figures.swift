@@ -54,7 +54,7 @@ public struct Gauge: Figure, Hashable, Sendable {
     /// One of several series of a metric.
     ///
     /// - Parameter labels: The values of the metric's labels, in their order.
-    init(wrappedValue: Int, _ metric: Metric, _ labels: String...) {
+    public init(wrappedValue: Int, _ metric: Metric, _ labels: String...) {
         self.wrappedValue = wrappedValue
         self.metric = metric
         self.labels = labels

@@ -15,6 +15,16 @@ public struct Metric: Hashable, Sendable {
         case histogram
     }
 
+    /// What a process tells of it besides `/metrics`, to those who look at all processes at once.
+    public enum Announcement: Sendable {
+        /// Nothing.
+        case nothing
+        /// Each of its series; of a histogram sum and count.
+        case series
+        /// The sum of its series, which may be many.
+        case sum
+    }
+
     /// As it stands in the text.
     let name: String
     /// How its values behave.
@@ -23,6 +33,8 @@ public struct Metric: Hashable, Sendable {
     let help: String
     /// The names of its labels, in the order in which values are given.
     let labels: [String]
+    /// Whether it is told besides.
+    private(set) var announcement = Announcement.nothing
 
     private init(_ kind: Kind, _ name: String, _ help: String, _ labels: [String]) {
         precondition(Self.isName(name), "not a metric's name: \(name)")
@@ -51,6 +63,13 @@ public struct Metric: Hashable, Sendable {
     /// Declares how long something takes; the name ends in `_seconds`.
     public static func histogram(_ name: String, _ help: String, labels: String...) -> Metric {
         Metric(.histogram, name, help, labels)
+    }
+
+    /// The same metric, of which processes also tell those who look at all of them at once, as the console does.
+    public func announced(as announcement: Announcement = .series) -> Metric {
+        var metric = self
+        metric.announcement = announcement
+        return metric
     }
 
     /// Lower case only, which is less than the format allows and all that the conventions want.

@@ -16,6 +16,8 @@ public struct MetricsPage {
 
     private var families: [Family] = []
     private var places: [String: Int] = [:]
+    private var series: [(name: String, value: String)] = []
+    private var sums: [String: Double] = [:]
     /// The labels that every sample has now, in front of its own.
     private var scope: [(String, String)] = []
 
@@ -76,6 +78,11 @@ public struct MetricsPage {
         return text
     }
 
+    /// Of what was added, the series and sums that ``Metric/announced(as:)`` asks for; sums first, as they are few.
+    public var announced: [(name: String, value: String)] {
+        sums.sorted { $0.key < $1.key }.map { ($0.key, String($0.value)) } + series
+    }
+
     // MARK: Text
 
     private mutating func append(
@@ -101,6 +108,11 @@ public struct MetricsPage {
             opening = UInt8(ascii: ",")
         }
         if opening == UInt8(ascii: ",") { line.append(UInt8(ascii: "}")) }
+        switch metric.announcement {
+        case .series where bound == nil: series.append((String(decoding: line, as: UTF8.self), value))
+        case .sum where bound == nil: sums[metric.name, default: 0] += Double(value) ?? 0
+        case .nothing, .series, .sum: break
+        }
         line.append(contentsOf: " \(value)\n".utf8)
         let place = place(of: metric)
         precondition(families[place].kind == metric.kind, "\(metric.name) is declared as two kinds")

@@ -292,9 +292,8 @@ extension Relay: Measured {
             "Messages that are claimed.",
             heldCount
         )
-        page.gauge(
-            "tickloop_outbox_open",
-            "Whether attempts are stopped because all of them fail.",
+        page.add(
+            .gauge("tickloop_outbox_open", "Whether attempts are stopped because all of them fail.").announced(),
             isOpen
         )
     }

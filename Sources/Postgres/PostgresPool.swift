@@ -281,9 +281,8 @@ public final class PostgresPool {
 extension PostgresPool: Measured {
     package func collect(into page: inout MetricsPage) {
         let statistics = statistics
-        page.gauge(
-            "tickloop_database_up",
-            "Whether a connection to the database is open.",
+        page.add(
+            .gauge("tickloop_database_up", "Whether a connection to the database is open.").announced(),
             statistics.connections > 0
         )
         page.add(latency)

@@ -36,7 +36,7 @@ public final class RateLimits {
                 "tickloop_rate_limit_requests_total",
                 "Valid requests that are limited, by what the limit had to say.",
                 labels: "outcome"
-            )
+            ).announced()
 
             @Counter(Self.requests, "allowed") var allowed = 0
             @Counter(Self.requests, "refused") var refused = 0

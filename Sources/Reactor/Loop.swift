@@ -1,3 +1,4 @@
+internal import Basics
 internal import CLibev
 internal import Glibc
 internal import Metrics
@@ -36,15 +37,16 @@ enum Loop {
     private static let checkWatcher = UnsafeMutablePointer<ev_check>.allocate(capacity: 1)
     private static let idleWatcher = UnsafeMutablePointer<ev_idle>.allocate(capacity: 1)
 
-    /// Not an optional: the clock's type has no layout at compile time, so that to look into an optional one is a walk
-    /// through its metadata.
     private static var cachedNow = Instant.origin
-    private static var cachedWallClock: (seconds: Int, nanoseconds: Int)?
+    /// Read when it is asked for first in a turn, which in many turns it is not.
+    private static var cachedUnixNanoseconds: Int?
     /// How long the turns took, waiting not included.
     static let turns = Histogram(
-        "tickloop_loop_turn_duration_seconds",
-        "Time that the event loop was busy between two waits: its lag, as what becomes ready meanwhile has to wait.",
-        Histogram.turn
+        .histogram(
+            "tickloop_loop_turn_duration_seconds",
+            "Time that the event loop was busy between two waits: its lag, as what becomes ready meanwhile has to wait."
+        ).announced(),
+        bounds: Histogram.turn
     )
     private static var scheduled: [EndOfTurn] = []
     private static var running: [EndOfTurn] = []
@@ -85,12 +87,10 @@ enum Loop {
 
     static var now: Instant { cachedNow }
 
-    static var wallClock: (seconds: Int, nanoseconds: Int) {
-        if let cachedWallClock { return cachedWallClock }
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        let now = (seconds: time.tv_sec, nanoseconds: time.tv_nsec)
-        cachedWallClock = now
+    static var unixNanoseconds: Int {
+        if let cachedUnixNanoseconds { return cachedUnixNanoseconds }
+        let now = SystemClock.unixNanoseconds
+        cachedUnixNanoseconds = now
         return now
     }
 
@@ -98,7 +98,7 @@ enum Loop {
 
     static func beginTurn() {
         cachedNow = Instant.now
-        cachedWallClock = nil
+        cachedUnixNanoseconds = nil
     }
 
     static func schedule(_ job: EndOfTurn) { scheduled.append(job) }

@@ -53,13 +53,10 @@ public enum Reactor {
     public static var now: Instant { Loop.now }
 
     /// The wall clock as time since 1970-01-01T00:00:00Z, read once a turn.
-    public static var unixTime: Duration {
-        let time = Loop.wallClock
-        return .seconds(time.seconds) + .nanoseconds(time.nanoseconds)
-    }
+    public static var unixTime: Duration { .nanoseconds(Loop.unixNanoseconds) }
 
     /// The whole seconds of ``unixTime``.
-    public static var unixSeconds: Int { Loop.wallClock.seconds }
+    public static var unixSeconds: Int { Loop.unixNanoseconds / 1_000_000_000 }
 
     /// How long the loop's turns took, from the end of one wait to the beginning of the next. Whatever becomes ready
     /// in a turn waits for its end, so a long turn is a delay for everybody; all together, they are the time that the

@@ -41,7 +41,7 @@ enum OperationalRoutes {
     static func metrics(_ metrics: MetricsRegistry) -> Route {
         Route(.get, "/metrics", measurements) { _ in
             let fields: HTTPFields = ["Content-Type": MetricsPage.contentType]
-            return HTTPResponse(.ok, fields: fields, body: .bytes(await metrics.page()))
+            return HTTPResponse(.ok, fields: fields, body: .bytes(await metrics.page().text))
         }
     }
 

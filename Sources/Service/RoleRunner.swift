@@ -5,6 +5,7 @@ internal import Glibc
 internal import HTTPServer
 internal import Logging
 internal import Logs
+internal import Metrics
 internal import Reactor
 internal import Redis
 internal import TLS
@@ -186,7 +187,7 @@ extension Role {
             ),
             redis: RedisConfiguration(configuration, name: schema.service)
         ) { [metrics = environment.metrics] in
-            await metrics.announcedFigures()
+            await metrics.page().announced
         }
     }
 

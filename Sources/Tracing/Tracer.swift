@@ -1,3 +1,4 @@
+internal import Basics
 package import Metrics
 public import Logging
 public import Reactor
@@ -68,7 +69,9 @@ public final class Tracer {
         parent: UInt64?,
         _ traceState: String?
     ) -> TraceSpan {
-        let now = SpanClock.nanoseconds
+        // The loop's time is read once a turn, which is too coarse where the order of what several processes did within
+        // a millisecond is to be seen.
+        let now = UInt64(SystemClock.unixNanoseconds)
         let record = SpanRecord(
             context: context,
             parentSpanID: parent,

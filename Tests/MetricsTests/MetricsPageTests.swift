@@ -36,6 +36,26 @@ import Testing
         )
     }
 
+    @Test func `what is announced is told series by series, or as one sum`() {
+        let answered = Metric.counter("answered_total", "Answered.", labels: "route").announced(as: .sum)
+        let time = Histogram(Metric.histogram("turn_seconds", "Turns.").announced(), bounds: [.seconds(1)])
+        time.observe(.milliseconds(1500))
+        var page = MetricsPage()
+        page.add(Self.open.announced(), 7)
+        page.labelled("upstream", "api") { $0.add(Self.requests.announced(), 2, ["/b", "200"]) }
+        page.add(answered, 2, ["/a"])
+        page.add(answered, 3, ["/b"])
+        page.add(time)
+        let told = page.announced.map { "\($0.name) \($0.value)" }
+        #expect(
+            told == [
+                "answered_total 5.0", "open_connections 7",
+                #"http_requests_total{upstream="api",route="/b",status="200"} 2"#,
+                "turn_seconds_sum 1.5", "turn_seconds_count 1",
+            ]
+        )
+    }
+
     private struct Figures {
         @Counter("seen_total", "Seen.") var seen = 0
         var untold = 7

@@ -11,13 +11,15 @@ extension Providers: Measured {
         "What came of asking a provider of prices, by verdict; refused also where it was not asked.",
         labels: "verdict"
     )
-    /// What the console shows.
-    static let announced: Set<String> = ["tickloop_provider_budget_left", "tickloop_provider_cooldown_seconds"]
     private static let budgetLeft = Metric.gauge(
         "tickloop_provider_budget_left",
         "Calls that the budget of a provider still allows all processes; infinite where there is no limit.",
         labels: "window"
-    )
+    ).announced()
+    private static let cooldown = Metric.gauge(
+        "tickloop_provider_cooldown_seconds",
+        "Time for which a provider that has refused is still left alone."
+    ).announced()
 
     /// Asks Redis how budgets and cool-downs stand.
     func refresh() async {
@@ -51,10 +53,6 @@ extension Providers: Measured {
         ] {
             page.add(Self.budgetLeft, left.map { Double($0) } ?? .infinity, [window])
         }
-        page.gauge(
-            "tickloop_provider_cooldown_seconds",
-            "Time for which a provider that has refused is still left alone.",
-            state.cooldown
-        )
+        page.add(Self.cooldown, state.cooldown)
     }
 }

@@ -30,9 +30,8 @@ final class ProcessMetrics: Measured {
             "Start time of the process since unix epoch in seconds.",
             startedAt
         )
-        page.counter(
-            "process_cpu_seconds_total",
-            "User and system CPU time spent in seconds.",
+        page.add(
+            .counter("process_cpu_seconds_total", "User and system CPU time spent in seconds.").announced(),
             ProcessUsage.cpuTime
         )
         page.gauge(
@@ -41,11 +40,7 @@ final class ProcessMetrics: Measured {
             ProcessUsage.descriptorLimit
         )
         if let count = ProcessUsage.descriptorCount {
-            page.gauge(
-                "process_open_fds",
-                "Number of open file descriptors.",
-                count
-            )
+            page.add(.gauge("process_open_fds", "Number of open file descriptors.").announced(), count)
         }
         if let pages = ProcessUsage.memoryPages {
             page.gauge(
@@ -53,16 +48,14 @@ final class ProcessMetrics: Measured {
                 "Virtual memory size in bytes.",
                 pages.virtual * ProcessUsage.pageBytes
             )
-            page.gauge(
-                "process_resident_memory_bytes",
-                "Resident memory size in bytes.",
+            page.add(
+                .gauge("process_resident_memory_bytes", "Resident memory size in bytes.").announced(),
                 pages.resident * ProcessUsage.pageBytes
             )
         }
         if let count = ProcessUsage.threadCount {
-            page.gauge(
-                "process_threads",
-                "Number of OS threads; one is all that we need.",
+            page.add(
+                .gauge("process_threads", "Number of OS threads; one is all that we need.").announced(),
                 count
             )
         }

@@ -15,7 +15,7 @@ final class RequestMetrics: Measured {
         labels: "route",
         "method",
         "status"
-    )
+    ).announced(as: .sum)
     nonisolated private static let latency = Metric.histogram(
         "tickloop_http_request_duration_seconds",
         "Time from the head of a request to its answer.",

@@ -37,11 +37,7 @@ extension TaskWorker: Measured {
         sample.collect(into: &page)
         page.add(waits)
         for times in runTimes { page.add(times) }
-        page.gauge(
-            "tickloop_task_running",
-            "Tasks that this worker runs now.",
-            taskCount
-        )
+        page.add(.gauge("tickloop_task_running", "Tasks that this worker runs now.").announced(), taskCount)
         page.gauge(
             "tickloop_task_running_limit",
             "Tasks that this worker may run at once.",
