@@ -17,6 +17,8 @@ public final class BearerGuard: RequestGuard {
     private let logger: Logger
     /// Whether a token may come as the password of HTTP's own dialog.
     private let takesBasic: Bool
+    /// By reason, of which there are few.
+    private var refusals: [String: Reminder] = [:]
     /// Tokens that were verified. They are forgotten with the keys, and never count longer than they are good.
     private var remembered: [[UInt8]: TokenClaims] = [:]
 
@@ -122,9 +124,14 @@ public final class BearerGuard: RequestGuard {
 
     /// Says nothing of the reason to the client.
     private func refuse(_ context: RequestContext, _ reason: String) {
-        logger.info(
+        // Anybody can send as many bad tokens as he likes.
+        let unsaid = refusals[reason, default: Reminder()].isDue(at: Reactor.now)
+        logger.log(
+            level: unsaid == nil ? .debug : .info,
             "token refused",
-            metadata: ["reason": "\(reason)", "request_id": "\(context.identity.requestID)"]
+            metadata: [
+                "reason": "\(reason)", "request_id": "\(context.identity.requestID)", "unsaid": "\(unsaid ?? 0)",
+            ]
         )
         context.fail(.unauthenticated, fields: challenge(#"Bearer error="invalid_token""#))
     }
@@ -147,11 +154,15 @@ public final class BearerGuard: RequestGuard {
 
     /// The token of the one `Authorization` field.
     private func token(_ fields: HTTPFields) -> [UInt8]? {
-        guard let value = fields.onlyValueBytes("authorization"), value.count > 7 else { return nil }
-        let scheme = String(decoding: value.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self).lowercased()
-        if scheme == "bearer", value.count > 7 { return Array(value.dropFirst(7)) }
+        guard let value = fields.onlyValueBytes("authorization") else { return nil }
+        let name = value.prefix { $0 != UInt8(ascii: " ") }
+        // `auth-scheme 1*SP token68` (RFC 9110 §11.4).
+        let credentials = value.dropFirst(name.count).drop { $0 == UInt8(ascii: " ") }
+        guard !credentials.isEmpty else { return nil }
+        let scheme = String(decoding: name, as: UTF8.self).lowercased()
+        if scheme == "bearer" { return Array(credentials) }
         guard takesBasic, scheme == "basic" else { return nil }
-        let encoded = value.dropFirst(6).map { digit in
+        let encoded = credentials.map { digit in
             digit == UInt8(ascii: "+") ? UInt8(ascii: "-") : digit == UInt8(ascii: "/") ? UInt8(ascii: "_") : digit
         }
         guard let pair = Base64URL.decode(encoded.prefix { $0 != UInt8(ascii: "=") }),

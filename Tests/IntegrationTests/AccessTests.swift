@@ -61,6 +61,11 @@ import Testing
         try await eventually("the new keys") {
             await gateway.ask("/orders", authorization: "Bearer \(administrator)")?.status == .unauthorized
         }
+        // Each reason is said once, however often it comes.
+        try await eventually("the last refusal in the log") {
+            gateway.process.lines.contains { $0.contains("token refused") && $0.contains("unknownKey") }
+        }
+        #expect(gateway.process.lines.count { $0.contains("not one bearer token") } == 1)
         try await gateway.process.kill()
     }
 

@@ -131,7 +131,6 @@ public struct TokenKeys: Sendable {
     /// No keys, so that no token is good.
     init() { keys = [] }
 
-    /// These keys.
     init(_ keys: [TokenKey]) { self.keys = keys }
 
     /// Reads a JWKS. Keys that are of no use here are passed over.
