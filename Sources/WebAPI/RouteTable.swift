@@ -7,6 +7,8 @@ struct RouteTable {
         case route(ServedRoute, PathParameters)
         /// The path exists; it answers to other methods.
         case otherMethod(ServedResource)
+        /// `*`, which `OPTIONS` alone may ask for: the service itself (RFC 9110 §9.3.7).
+        case service
         case nothing
 
         var route: ServedRoute? {
@@ -21,13 +23,15 @@ struct RouteTable {
             switch self {
             case .route(let served, _): served.resource
             case .otherMethod(let resource): resource.number
-            case .nothing: nil
+            case .service, .nothing: nil
             }
         }
     }
 
     /// Every path that has a route; a match names one by its place here.
     let paths: [PathTemplate]
+    /// What any of them answers to.
+    let methods: [HTTPMethod]
     /// Those with paths without parameters, by the length of the path: hardly any two are equally long, so that to
     /// compare is less work than to hash.
     private var exact: [[ServedResource]] = []
@@ -36,6 +40,9 @@ struct RouteTable {
     init(_ routes: [Route]) {
         let resources = routes.resources
         paths = resources.map(\.path)
+        methods = resources.reduce(into: []) { methods, resource in
+            methods += resource.allowed.filter { !methods.contains($0) }
+        }
         for resource in resources.map(ServedResource.init) {
             guard resource.path.isExact else {
                 templates.append(resource)
@@ -51,7 +58,9 @@ struct RouteTable {
     ///
     /// A path also answers under `/v1` and with one slash at its end; beyond that it matches byte by byte.
     func find(_ method: HTTPMethod, path: Span<UInt8>) -> Match {
-        guard let (resource, parameters) = resource(at: path) else { return .nothing }
+        guard let (resource, parameters) = resource(at: path) else {
+            return path.count == 1 && path[0] == UInt8(ascii: "*") ? .service : .nothing
+        }
         // HEAD answers like GET; the server leaves the body out.
         let wanted: HTTPMethod = method == .head ? .get : method
         guard let served = resource.routes.first(where: { $0.method == wanted }) else {

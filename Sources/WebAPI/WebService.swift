@@ -127,7 +127,7 @@ public final class WebService: HTTPHandler {
         switch match {
         case .route(let served, _): admit(context, to: served.path, match, access)
         case .nothing where fallback != nil: admit(context, to: nil, match, access)
-        case .otherMethod, .nothing: serve(match, context)
+        case .otherMethod, .service, .nothing: serve(match, context)
         }
     }
 
@@ -138,7 +138,7 @@ public final class WebService: HTTPHandler {
         switch match {
         case .otherMethod(let resource): return crossOrigin.preflight(head, methods: resource.allowed)
         case .nothing where fallback != nil: return crossOrigin.preflight(head, methods: nil)
-        case .route, .nothing: return nil
+        case .route, .service, .nothing: return nil
         }
     }
 
@@ -164,6 +164,8 @@ public final class WebService: HTTPHandler {
             }
         case .otherMethod(let resource):
             context.respond(response(toMethod: context.head.method, allowed: resource.allowed))
+        case .service:
+            context.respond(response(toMethod: .options, allowed: routes.methods))
         case .nothing:
             guard let fallback else { return context.fail(.notFound) }
             fallback.handle(context) { [routes] in routes.hasPath($0) }

@@ -121,6 +121,10 @@ extension EndToEndTests {
                 #expect(options.status == 204)
                 #expect(options["allow"] == "GET, HEAD, OPTIONS")
             }
+            // RFC 9110 §9.3.7: about the service as a whole.
+            let options = try await system.ask(role, "*", "OPTIONS")
+            #expect(options.status == 204)
+            #expect(options["allow"]?.contains("POST") == true)
         }
 
         @Test(arguments: Role.allCases) @ReactorActor

@@ -31,6 +31,7 @@ import Testing
         case .route(let served, let parameters):
             ([served.path.description] + parameters.values.map { "\($0.name)=\($0.text)" }).joined(separator: " ")
         case .otherMethod(let resource): resource.allowed.map(\.rawValue).joined(separator: ", ")
+        case .service: table.methods.map(\.rawValue).joined(separator: ", ")
         case .nothing: "nothing"
         }
     }
@@ -48,7 +49,8 @@ import Testing
         ("POST", "/prices/average", "GET, HEAD, OPTIONS"),
         ("OPTIONS", "/orders", "GET, POST, HEAD, OPTIONS"),
         ("DELETE", "/orders/7", "GET, HEAD, OPTIONS"),
-        ("GET", "/", "nothing"), ("GET", "/v1", "nothing"), ("GET", "/v1/", "nothing"), ("GET", "*", "nothing"),
+        ("OPTIONS", "*", "GET, HEAD, OPTIONS, POST"),
+        ("GET", "/", "nothing"), ("GET", "/v1", "nothing"), ("GET", "/v1/", "nothing"), ("OPTIONS", "/*", "nothing"),
         ("GET", "/v1/v1/orders", "nothing"), ("GET", "/v2/orders", "nothing"), ("GET", "//orders", "nothing"),
         ("GET", "/prices//average", "nothing"), ("GET", "/prices/average//", "nothing"),
         ("GET", "/Prices/average", "nothing"), ("GET", "/prices/averages", "nothing"),

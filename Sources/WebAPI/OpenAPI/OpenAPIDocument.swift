@@ -97,7 +97,8 @@ public struct OpenAPIDocument {
     /// What holds for every answer, in CommonMark.
     private static let rules = """
         Every path also answers under `/v1`, and with a slash at its end. `HEAD` answers like `GET` without the body, \
-        `OPTIONS` answers 204 with `Allow`; a known path with another method is 405 with `Allow`, an unknown path 404.
+        `OPTIONS` answers 204 with `Allow`, and `OPTIONS *` with the methods of all paths; a known path with another \
+        method is 405 with `Allow`, an unknown path 404.
 
         Errors have one shape everywhere, `Error` below. Every answer carries `X-Request-Id`.
         """
