@@ -4,7 +4,6 @@ public struct ConfigurationProblem: Error, Hashable, Sendable {
     public enum Place: Hashable, Sendable {
         /// A file as it was named, and the line, counted from 1, if there is one to point at.
         case file(String, line: Int?)
-        /// An environment variable.
         case environment(variable: String)
     }
 

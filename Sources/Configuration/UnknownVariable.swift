@@ -2,7 +2,7 @@
 ///
 /// It is told and never refused: others set variables, too, as Kubernetes does for each service.
 public struct UnknownVariable: Sendable, Equatable, CustomStringConvertible {
-    /// The variable.
+    /// As it stands in the environment, with `TICKLOOP_` in front.
     public let name: String
     /// The one that was probably meant.
     public let nearest: String?

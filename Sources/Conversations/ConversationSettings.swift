@@ -7,7 +7,6 @@ struct ConversationSettings: Sendable {
     /// Size of all answers in Redis, in MiB.
     var cacheMiBMax = 32
 
-    /// The keys.
     static let table = ConfigurationTable("conversations", "Answers about conversations", Self()) {
         Key(
             "cache_ttl_s",

@@ -1,6 +1,6 @@
 /// A media type, as `Content-Type` says it (RFC 9110 §8.3.1): `application/json; charset=utf-8`.
 public struct MediaType: Hashable, Sendable {
-    /// One parameter.
+    /// A name and its value behind a semicolon: `charset=utf-8`.
     public struct Parameter: Hashable, Sendable {
         /// In lower-case letters.
         public let name: String

@@ -2,7 +2,7 @@
 ///
 /// One buffer, owned by ``fields``, holds everything as it came; the properties make a `String` when they are asked.
 public struct RequestHead: Sendable {
-    /// The method.
+    /// Any token, as it came: methods are case-sensitive (RFC 9110 §9.1). Not `CONNECT`, which is refused.
     public let method: HTTPMethod
     /// The version in the request line.
     public let version: HTTPVersion

@@ -9,12 +9,12 @@ extension JSONValue {
         self = try parser.document(text)
     }
 
-    /// Parses one JSON text.
+    /// Parses one JSON text in UTF-8.
     public init(parsing text: [UInt8], limits: JSONLimits) throws(JSONParseError) {
         try self.init(parsing: text.span, limits: limits)
     }
 
-    /// Parses one JSON text.
+    /// Parses one JSON text that is text already.
     public init(parsing text: String, limits: JSONLimits) throws(JSONParseError) {
         try self.init(parsing: text.utf8.span, limits: limits)
     }

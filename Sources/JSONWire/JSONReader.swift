@@ -137,7 +137,7 @@ extension JSONReader {
 // MARK: - Values
 
 extension JSONReader {
-    /// Reads a string.
+    /// Reads a string, unescaped.
     public mutating func string(_ text: Span<UInt8>) throws(JSONParseError) -> String {
         let start = position + 1
         guard let extent = try stringExtent(text) else {
@@ -178,7 +178,6 @@ extension JSONReader {
         return isTrue
     }
 
-    /// Reads `null`.
     mutating func null(_ text: Span<UInt8>) throws(JSONParseError) {
         try literal("null", text)
     }

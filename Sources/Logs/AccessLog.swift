@@ -2,11 +2,9 @@ public import Logging
 
 /// One answered request, as the access log shows it.
 public struct AccessLogEntry: Sendable {
-    /// The request method.
     var method: String
     /// The path without the query, in which there may be what nobody should read.
     var path: String
-    /// The status of the response.
     var status: Int
     /// From the first byte of the request to the last byte of the response.
     var duration: Duration

@@ -53,7 +53,6 @@ struct RelayLease {
         return succeeded
     }
 
-    /// It was renewed, or not.
     mutating func renewed(_ generation: Int, _ renewal: RelayMachine.Renewal, now: Instant) {
         guard generation == self.generation, case .held(let until, let askedAt?) = state else { return }
         switch renewal {

@@ -67,7 +67,6 @@ public struct RelayMachine {
     private var hasEnded = false
     private var own = Counters()
 
-    /// What has happened.
     var counters: Counters {
         var counters = own
         counters.leasesLost = lease.lostCount
@@ -92,10 +91,8 @@ public struct RelayMachine {
 
     // MARK: Events
 
-    /// The relay begins.
     mutating func start(now: Instant) -> [Action] { advance(now) }
 
-    /// Time has passed.
     mutating func timePassed(now: Instant) -> [Action] { advance(now) }
 
     /// Somebody says that there are messages.
@@ -185,7 +182,6 @@ public struct RelayMachine {
         return actions + advance(now)
     }
 
-    /// A look-up has its outcome.
     mutating func lookedUp(_ token: Int, _ outcome: LookUpOutcome, now: Instant) -> [Action] {
         guard var entry = held[token] else { preconditionFailure("nobody looked \(token) up") }
         var actions: [Action] = []

@@ -56,7 +56,6 @@ public struct PostgresServerError: Error, Equatable, Sendable {
 
     /// The five characters of the error code.
     public let sqlState: SQLState
-    /// How bad it is.
     let severity: Severity
     /// The violated constraint, if the error is about one; a name of the schema, never data.
     public let constraint: String?

@@ -12,7 +12,6 @@ internal import Synchronization
 public final class PostgresStatement: Sendable {
     /// The SQL text, one statement, parameters written `$1`, `$2`, ….
     public let sql: String
-    /// Whether the statement only reads.
     let isReading: Bool
     /// A small number of its own, which indexes the connections' tables.
     let number: Int

@@ -3,7 +3,6 @@ internal import Reactor
 /// One use of the simple protocol, outside pipeline mode: several statements in one text, or a `COPY … FROM STDIN`.
 @ReactorActor
 final class SimpleScript {
-    /// Where it is.
     enum Phase: Equatable {
         /// Statements in the pipeline are to be answered first.
         case queued

@@ -21,7 +21,6 @@ public struct Symbol: Hashable, Sendable, CustomStringConvertible {
         self.text = String(copying: text)
     }
 
-    /// Whether these bytes are a symbol.
     static func isValid(_ bytes: Span<UInt8>) -> Bool {
         guard (1...lengthMax).contains(bytes.count) else { return false }
         for index in bytes.indices where !isAllowed(bytes[index]) { return false }

@@ -1,8 +1,8 @@
 internal import HTTPClient
-public import HTTPWire
-public import Logging
-public import Reactor
-public import WebAPI
+internal import HTTPWire
+internal import Logging
+internal import Reactor
+internal import WebAPI
 
 /// A route with those that it leads to: by reference, as a copy would count everything that belongs to it.
 @ReactorActor
@@ -20,7 +20,7 @@ final class ProxyPath {
 
 /// Passes requests on whose path is none of the gateway's own; see README.md beside this file.
 @ReactorActor
-public final class Proxy: PathFallback {
+final class Proxy: PathFallback {
     /// How often it is looked whether the connections of former routes can be closed.
     private static let retirementInterval = Duration.seconds(1)
 
@@ -33,9 +33,9 @@ public final class Proxy: PathFallback {
     private(set) var figures: [String: ProxyFigures] = [:]
     let statistics: StatisticsRecorder?
     /// What routes with a cache share.
-    public let cache: ResponseCache
+    let cache: ResponseCache
     /// What requests meet before they are passed on; nil for nothing.
-    public var limit: (any PathLimit)?
+    var limit: (any PathLimit)?
     private let logger: Logger
 
     /// Takes the routes, of which the longest prefix wins.
@@ -43,7 +43,7 @@ public final class Proxy: PathFallback {
     /// - Parameters:
     ///   - cacheBytes: Most bytes that the routes with a cache keep together.
     ///   - statistics: Is told of each request; nil for nobody.
-    public init(
+    init(
         _ routes: [ProxyRoute],
         cacheBytes: Int = 64 * 1024 * 1024,
         statistics: StatisticsRecorder? = nil,
@@ -58,7 +58,7 @@ public final class Proxy: PathFallback {
     }
 
     /// Takes other routes for the requests that come from now on. Those on their way end as they began.
-    public func replaceRoutes(_ routes: [ProxyRoute]) {
+    func replaceRoutes(_ routes: [ProxyRoute]) {
         // What is kept was asked of others, perhaps.
         if !paths.map(\.route).elementsEqual(routes, by: { $0.asksAs($1) }) { cache.removeAll() }
         retired += paths.flatMap(\.group.upstreams)
@@ -73,7 +73,7 @@ public final class Proxy: PathFallback {
     }
 
     /// Whether a route keeps answers.
-    public var isCaching: Bool { paths.contains { $0.route.isCached } }
+    var isCaching: Bool { paths.contains { $0.route.isCached } }
 
     private func retire() {
         for upstream in retired where upstream.isUnused { upstream.client.close() }
@@ -92,7 +92,7 @@ public final class Proxy: PathFallback {
     }
 
     /// Ends whatever is under way.
-    public func close() {
+    func close() {
         retirement?.cancel()
         for upstream in retired + paths.flatMap(\.group.upstreams) {
             upstream.stopChecking()
@@ -104,10 +104,10 @@ public final class Proxy: PathFallback {
     // MARK: PathFallback
 
     /// Whether a route passes the body on.
-    public func streamsBody(of head: RequestHead) -> Bool { finder.route(head.path) != nil }
+    func streamsBody(of head: RequestHead) -> Bool { finder.route(head.path) != nil }
 
     /// Passes a request on, or answers 404 if no prefix matches.
-    public func handle(_ context: RequestContext, isOwn: (String) -> Bool) {
+    func handle(_ context: RequestContext, isOwn: (String) -> Bool) {
         let target = context.head.path
         switch finder.find(target, isOwn: isOwn) {
         case .nothing: context.fail(.notFound)

@@ -60,7 +60,6 @@ public struct RateRule: Hashable, Sendable {
     static let requestsRange = 0...10_000
     static let secondsRange = 1...86_400
 
-    /// Joins the parts.
     init(
         _ grouping: Grouping = .both,
         _ scope: Scope,
@@ -84,7 +83,6 @@ public struct RateRule: Hashable, Sendable {
     /// How much is allowed; nil for any number.
     var policy: RatePolicy? { requests > 0 ? RatePolicy(requests: requests, seconds: seconds) : nil }
 
-    /// Whether it concerns a client.
     func concerns(_ client: [UInt8]?) -> Bool {
         guard let clients else { return true }
         return client.map { clients.contains($0) } ?? false
@@ -126,7 +124,6 @@ public struct RateRule: Hashable, Sendable {
         writer.member("per_s", seconds)
     }
 
-    /// The rule as an object.
     var json: [UInt8] {
         var writer = JSONWriter(capacity: 128)
         writer.object { write(to: &$0) }

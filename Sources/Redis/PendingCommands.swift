@@ -21,7 +21,6 @@ struct PendingCommands<Waiter> {
     /// How many commands wait for a reply.
     var count: Int { entries.count }
 
-    /// A command was sent.
     mutating func sent(_ waiter: Waiter, deadline: Instant, stallsAt: Instant) {
         entries.append(Entry(waiter: waiter, deadline: deadline, stallsAt: stallsAt))
         if earliestDeadline.map({ deadline < $0 }) ?? true { earliestDeadline = deadline }

@@ -38,7 +38,6 @@ public struct RedisCommand: Sendable, Equatable {
         buffer.append(contentsOf: repeatElement(0, count: Self.headBytes))
     }
 
-    /// Makes a command of its arguments.
     init(_ arguments: [RedisArgument]) {
         self.init()
         for argument in arguments { append(argument) }
@@ -56,7 +55,7 @@ public struct RedisCommand: Sendable, Equatable {
         }
     }
 
-    /// Appends text.
+    /// Appends text as UTF-8.
     public mutating func append(_ text: String) {
         let utf8 = text.utf8
         beginArgument(lengthBytes: utf8.count)
@@ -64,7 +63,7 @@ public struct RedisCommand: Sendable, Equatable {
         endArgument()
     }
 
-    /// Appends bytes.
+    /// Appends any bytes as they are.
     public mutating func append(_ bytes: [UInt8]) {
         beginArgument(lengthBytes: bytes.count)
         buffer.append(contentsOf: bytes)

@@ -9,7 +9,6 @@ public enum RedisReply: Equatable, Sendable {
     case status(String)
     /// A whole number.
     case integer(Int64)
-    /// No value.
     case null
     /// Several replies.
     case array([RedisReply])
@@ -78,7 +77,7 @@ public enum RedisReply: Equatable, Sendable {
 /// It is lent for the duration of a callback. Being noncopyable and passed as `borrowing`, it cannot be kept longer.
 @ReactorActor
 @safe public struct RedisReplyView: ~Copyable {
-    /// What a reply is.
+    /// The types of RESP2: `bytes` is a bulk string, and `null` a bulk string or an array that is not there.
     public enum Kind: Sendable {
         case bytes, status, integer, null, array, error
     }

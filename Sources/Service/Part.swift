@@ -30,7 +30,6 @@ package struct Part<Shared>: Sendable {
     }
 }
 
-/// A part that has started.
 package struct RunningPart: Sendable {
     /// Checks a configuration that was read again, and returns what takes it.
     package typealias Reload = @ReactorActor (Configuration) throws(StartupError) -> @ReactorActor () -> Void
@@ -48,7 +47,6 @@ package struct RunningPart: Sendable {
     /// Called after the requests are drained: finishes what is in flight until the instant, then closes.
     package var stop: @ReactorActor (Instant) async -> Void
 
-    /// Describes a part.
     package init(
         routes: [Route] = [],
         adminRoutes: [Route] = [],
@@ -110,7 +108,6 @@ extension [RunningPart] {
         for change in changes { change() }
     }
 
-    /// Stops all.
     @ReactorActor
     package func stop(by deadline: Instant) async {
         for part in self { await part.stop(deadline) }

@@ -15,7 +15,6 @@ package struct GatewayShared {
     /// What all gateways share.
     package let redis: RedisClient
 
-    /// Says what is shared.
     package init(_ environment: ServiceEnvironment, api: Relay, redis: RedisClient) {
         self.environment = environment
         self.api = api
@@ -36,7 +35,6 @@ package struct APIShared {
     /// What operators have done.
     package let audit: AuditLog
 
-    /// Says what is shared.
     package init(
         _ environment: ServiceEnvironment,
         database: PostgresPool,
@@ -63,7 +61,6 @@ package struct WorkerShared {
     /// For what is kept for a while.
     package let redis: RedisClient
 
-    /// Says what is shared.
     package init(_ environment: ServiceEnvironment, database: PostgresPool, worker: TaskWorker, redis: RedisClient) {
         self.environment = environment
         self.database = database

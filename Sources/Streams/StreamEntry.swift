@@ -67,7 +67,7 @@ public struct StreamEntry: Hashable, Sendable {
     public struct Field: Hashable, Sendable {
         /// The name, invalid UTF-8 repaired.
         public let name: String
-        /// The value.
+        /// Any bytes, as they were added.
         public let value: [UInt8]
 
         /// Joins the parts.

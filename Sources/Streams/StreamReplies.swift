@@ -61,7 +61,6 @@ extension StreamDelivery {
         return list
     }
 
-    /// Reads ids.
     static func ids(_ reply: borrowing RedisReplyView) -> [StreamPosition] {
         var ids: [StreamPosition] = []
         for index in 0..<reply.count {

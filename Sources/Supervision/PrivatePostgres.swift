@@ -19,7 +19,6 @@ public struct PrivatePostgres: Sendable {
         var password: String
         /// Keeps committed data through a crash of the machine. Tests do without.
         public var isDurable = true
-        /// Connections at most.
         var maxConnections = 100
 
         /// Settings with the given password.
@@ -31,7 +30,7 @@ public struct PrivatePostgres: Sendable {
 
     /// How to reach the server.
     public let address: PostgresAddress
-    /// Where the cluster is.
+    /// The folder of the cluster: `PGDATA`.
     public let cluster: String
     /// What to run once ``prepare(onLine:onStart:)`` has returned.
     public let service: SupervisedService.Description
@@ -198,7 +197,6 @@ public struct PostgresAddress: Sendable, Equatable {
         return "postgresql://\(user)@/\(database)?host=\(percentEncoded(socketFolder))&port=\(port)"
     }
 
-    /// Where it listens.
     var endpoint: Endpoint { .tcp(host: host, port: port) }
 
     private func percentEncoded(_ path: String) -> String {

@@ -63,7 +63,6 @@ public struct PrivateRedis: Sendable {
         try Files.write(configuration, to: "\(folder)/redis.conf", mode: 0o600)
     }
 
-    /// The configuration file.
     static func configuration(folder: String, address: RedisAddress, settings: Settings) -> String {
         var lines = [
             "bind \(address.host)",

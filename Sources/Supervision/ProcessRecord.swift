@@ -11,7 +11,6 @@ public struct ProcessRecord: Equatable, Sendable {
     /// Clock ticks from boot to its start: field 22 of `/proc/PID/stat`. SeeAlso: proc(5).
     let startTicks: UInt64
 
-    /// Creates a record.
     init(name: String, pid: CInt, startTicks: UInt64) {
         self.name = name
         self.pid = pid

@@ -33,13 +33,10 @@ public final class SupervisedService {
         case started(CInt)
         /// It answers.
         case ready
-        /// The process ended.
         case ended(WaitStatus)
         /// It will be started again after the delay.
         case restarting(after: Duration)
-        /// It could not be started at all.
         case failedToStart(SupervisionError)
-        /// It printed a line.
         case line(String)
     }
 

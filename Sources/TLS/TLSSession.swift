@@ -48,7 +48,6 @@ internal import COpenSSL
     /// What made the connection useless.
     public private(set) var failure: TLSError?
 
-    /// A session of a client or of a server.
     private init(_ context: OpaquePointer, client: TLSClientContext?, host: String?, server: TLSServerContext?) {
         guard let ssl = unsafe SSL_new(context) else { preconditionFailure("OpenSSL has no memory") }
         unsafe self.ssl = ssl

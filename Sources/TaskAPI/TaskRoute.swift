@@ -13,7 +13,7 @@ public struct TaskRoute {
     /// Tells of the tasks of a queue.
     public init(_ queue: TaskQueueClient) { self.queue = queue }
 
-    /// The route.
+    /// 200 also for a task that failed, whose error is a part of the answer; 404 for one that nothing is known of.
     public var route: Route {
         Route(.get, "/tasks/{id}", Self.documentation) {
             context async throws(APIError) in

@@ -48,7 +48,6 @@ struct SpanBuffer {
     /// Whether there is enough for a request of full size.
     var hasFullBatch: Bool { spans.count >= batchLimit }
 
-    /// A span ended.
     mutating func append(_ span: SpanRecord) {
         counters.recorded += 1
         guard spans.count < limit else {
@@ -70,7 +69,7 @@ struct SpanBuffer {
     }
 
     /// What became of spans that were taken.
-    mutating func settle(exported: Int = 0, failed: Int = 0) {
+    mutating func noteOutcome(exported: Int = 0, failed: Int = 0) {
         counters.exported += exported
         counters.failed += failed
     }

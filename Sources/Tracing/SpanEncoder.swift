@@ -47,7 +47,6 @@ struct SpanEncoder {
         return writer.take()
     }
 
-    /// Adds a span.
     mutating func append(_ span: SpanRecord) {
         writer.beginObject()
         write(span.context)

@@ -47,10 +47,8 @@ final class SpanExporter {
     }
 
     var counters: TracingCounters { buffer.counters }
-    /// Spans that wait.
     var waitingCount: Int { buffer.count }
 
-    /// A span ended.
     func add(_ span: SpanRecord) {
         buffer.append(span)
         if isClosed {
@@ -107,15 +105,15 @@ final class SpanExporter {
             switch await send(request) {
             case .accepted(let rejected, let reason):
                 let rejected = min(rejected, batch.count)
-                buffer.settle(exported: batch.count - rejected, failed: rejected)
+                buffer.noteOutcome(exported: batch.count - rejected, failed: rejected)
                 return rejected == 0 ? succeeded() : failed("rejected \(rejected) spans: \(reason)")
             case .refused(let reason):
-                buffer.settle(failed: batch.count)
+                buffer.noteOutcome(failed: batch.count)
                 return failed(reason)
             case .retry(let reason, let after):
                 failed(reason)
                 guard attempt < configuration.attemptLimit, !isDraining else {
-                    return buffer.settle(failed: batch.count)
+                    return buffer.noteOutcome(failed: batch.count)
                 }
                 attempt += 1
                 buffer.willRetry()

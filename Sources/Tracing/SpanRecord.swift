@@ -45,7 +45,6 @@ extension SpanValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
 public struct SpanAttribute: Hashable, Sendable {
     /// Such as `http.route`.
     let key: String
-    /// What it is.
     let value: SpanValue
 
     /// Makes an attribute.

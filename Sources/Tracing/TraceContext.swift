@@ -12,7 +12,7 @@ public struct TraceID: Hashable, Sendable {
 ///
 /// - SeeAlso: W3C Trace Context, §3.2 "Traceparent Header".
 public struct TraceContext: Hashable, Sendable {
-    /// The trace.
+    /// The same in all spans of a trace, on every hop; not zero.
     public let traceID: TraceID
     /// 64 bits that name the hop that sends the header; not zero.
     public let spanID: UInt64

@@ -15,6 +15,5 @@ public struct TraceSampler: Hashable, Sendable {
         threshold = UInt64(share * Double(Self.bits))
     }
 
-    /// Whether to record the trace.
     func samples(_ trace: TraceID) -> Bool { trace.low % Self.bits < threshold }
 }

@@ -35,7 +35,6 @@ public struct CollectorAddress: Hashable, Sendable {
 
     /// Whether it is reached over TLS.
     public let isSecure: Bool
-    /// Where it listens.
     let endpoint: Endpoint
     /// For the `Host` field.
     let authority: String

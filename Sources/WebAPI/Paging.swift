@@ -17,7 +17,6 @@ extension Field<Int> {
 }
 
 extension Fields {
-    /// Reads ``Field/pageLimit``.
     package mutating func readPageLimit() -> Int { read(.pageLimit) ?? Field.pageLimitDefault }
 }
 

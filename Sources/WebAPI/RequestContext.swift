@@ -118,7 +118,7 @@ public final class RequestContext: HTTPAnswerFields {
     func respond(_ response: consuming HTTPResponse, tag: EntityTag?) {
         guard let service = service.take() else { return }
         finish(&response, tag)
-        settleAdmission(response.status)
+        takeBackAdmission(ifRefused: response.status)
         service.answered(self, response)
         exchange.respond(response)
     }

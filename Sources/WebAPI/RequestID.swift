@@ -12,7 +12,6 @@ public struct RequestID: Hashable, Sendable, CustomStringConvertible {
 
     private let form: Form
 
-    /// An id of 128 bits.
     init(high: UInt64, low: UInt64) { self.init(form: .bits(high: high, low: low)) }
 
     private init(form: Form) { self.form = form }

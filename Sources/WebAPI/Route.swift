@@ -64,7 +64,7 @@ public struct Route: Sendable {
 
 /// The routes of one path.
 public struct RouteResource: Sendable {
-    /// The path.
+    /// Without `/v1`, under which it is served too.
     public let path: PathTemplate
     /// Its place among the paths of the service.
     let number: Int

@@ -78,7 +78,6 @@ extension Route {
 }
 
 extension RequestContext {
-    /// Whether the route has a limit.
     var isLimited: Bool { limit?.isActive ?? false }
 
     /// Notes what a limit has said, and answers if that was no.
@@ -111,8 +110,8 @@ extension RequestContext {
         }
     }
 
-    /// The request has an answer of this status: one that is invalid after all does not count.
-    func settleAdmission(_ status: HTTPStatus) {
+    /// Counts the request no longer if the status of its answer says that it is invalid after all.
+    func takeBackAdmission(ifRefused status: HTTPStatus) {
         guard let takeBack = admission?.takeBack, status.refusesAsInvalid else { return }
         admission = nil
         takeBack()

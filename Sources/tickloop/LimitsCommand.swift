@@ -11,7 +11,6 @@ struct GatewayLimitsCommand: ParsableCommand {
     )
 }
 
-/// Which limit.
 struct LimitChoice: ParsableArguments {
     @Argument(help: "The route: a path, or \"METHOD PATH\"; /shop/ for all below, / for everything.")
     var route: String

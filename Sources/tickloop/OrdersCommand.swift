@@ -55,7 +55,6 @@ struct OrdersTool: ParsableArguments {
     }
 }
 
-/// The id of one order.
 struct OrderChoice: ParsableArguments {
     @Argument(help: "The id of the order.")
     var id: String

@@ -21,7 +21,7 @@ import Testing
         var buffer = SpanBuffer(limit: 4, batchLimit: 4)
         for number in 1...7 { buffer.append(SpanEncoderTests.span(UInt64(number))) }
         _ = buffer.takeBatch()
-        buffer.settle(exported: 3, failed: 1)
+        buffer.noteOutcome(exported: 3, failed: 1)
         for number in 8...9 { buffer.append(SpanEncoderTests.span(UInt64(number))) }
         buffer.drop()
         let counters = buffer.counters

@@ -54,7 +54,6 @@ public struct ConversationImport {
         case unreadable
         /// Somebody read the old set all the time, so that the new one could not take its place.
         case busy
-        /// The database failed.
         case database(PostgresError)
         /// The commit was sent and not answered: the set is the old one or the new one, whole.
         case outcomeUnknown
@@ -93,7 +92,9 @@ public struct ConversationImport {
         self.report = report
     }
 
-    /// Imports a folder.
+    /// Replaces all conversations by those of a folder, in one transaction; readers see the old set until it commits.
+    ///
+    /// - Parameter folder: One folder for each table, with Parquet files.
     public func run(_ folder: String) async throws(Failure) -> Summary {
         // It looks at every file before anything is locked.
         let reader = ParquetReader(options.reader, (options.relatesByOrder ? ["--relate-by-order"] : []) + [folder])

@@ -4,7 +4,6 @@ public import Reactor
 /// The sample conversations that a first start comes with.
 @ReactorActor
 public enum SampleConversations {
-    /// Conversations of the sample.
     private static let count = 240
 
     /// What came of it.

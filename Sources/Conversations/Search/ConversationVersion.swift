@@ -11,7 +11,7 @@ final class ConversationVersion {
 
     private let database: PostgresPool
     private var isUnderWay = false
-    private var boarding: [(answer: Answer, deadline: Instant)] = []
+    private var waiting: [(answer: Answer, deadline: Instant)] = []
     /// The last one that was heard of.
     private(set) var latest = "0"
 
@@ -22,23 +22,23 @@ final class ConversationVersion {
 
     func now(deadline: Instant) async throws(PostgresError) -> String {
         let answer = Answer()
-        boarding.append((answer, deadline))
-        if !isUnderWay { depart() }
+        waiting.append((answer, deadline))
+        if !isUnderWay { ask() }
         return try await answer.value
     }
 
-    private func depart() {
+    private func ask() {
         // The one that may wait longest decides: a question serves them all.
-        guard let deadline = boarding.lazy.map(\.deadline).max() else { return }
-        let passengers = boarding
-        boarding = []
+        guard let deadline = waiting.lazy.map(\.deadline).max() else { return }
+        let asking = waiting
+        waiting = []
         isUnderWay = true
         database.query(Self.statement, [], comment: nil, deadline: deadline) { [self] outcome in
             let version = outcome.map { $0.text(0, 0) ?? "" }
             if case .success(let version) = version { latest = version }
-            for passenger in passengers { passenger.answer.settle(version) }
+            for waiter in asking { waiter.answer.settle(version) }
             isUnderWay = false
-            depart()
+            ask()
         }
     }
 

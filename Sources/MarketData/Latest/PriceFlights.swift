@@ -130,7 +130,6 @@ final class PriceFlights {
     }
 }
 
-/// What came of a flight.
 enum FlightResult: Hashable, Sendable {
     case price(LatestPrice)
     /// Never a price.

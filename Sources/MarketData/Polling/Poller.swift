@@ -44,7 +44,6 @@ final class Poller {
         let provider: String?
     }
 
-    /// What the poller has done.
     private(set) var counters = Counters()
     /// How long runs took.
     let runTimes = Histogram(

@@ -71,7 +71,7 @@ final class Provider: QuoteProvider {
                 metadata: ["provider": "\(name)"]
             )
         }
-        // A probe is settled when its time is up, and then some.
+        // What came of a probe is known when its time is up, and then some.
         let probeTime = settings.timeout + .seconds(1)
         gate = ProviderGate(name, settings.budget, probeTime: probeTime, policy: policy, redis: redis)
     }

@@ -15,7 +15,6 @@ final class ProviderGate {
     struct Policy: Sendable {
         /// The first cool-down; each further one is twice as long.
         var firstCooldown = Duration.seconds(5)
-        /// The longest.
         var longestCooldown = Duration.seconds(3600)
         /// How long an unknown symbol is one.
         var unknownLifetime = Duration.seconds(3600)

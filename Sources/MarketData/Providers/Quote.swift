@@ -34,9 +34,7 @@ enum QuoteOutcome: Hashable, Sendable {
 
     /// The verdict in one word, for a metric's label.
     enum Kind: String, CaseIterable, Sendable {
-        /// A price.
         case price
-        /// No such symbol.
         case unknownSymbol = "unknown_symbol"
         /// No price now.
         case noData = "no_data"

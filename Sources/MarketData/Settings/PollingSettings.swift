@@ -5,7 +5,6 @@ struct PollingSettings: Sendable {
     /// Most jobs at once.
     var jobsMax = 1000
 
-    /// The keys.
     static let table = ConfigurationTable("polling", "Jobs that fetch prices again and again", Self()) {
         Key(
             "max_jobs",

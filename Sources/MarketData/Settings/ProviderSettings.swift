@@ -6,7 +6,6 @@ internal import Prices
 struct ProviderSettings: Hashable, Sendable {
     /// Whose format it speaks.
     var kind = ProviderKind.yahoo
-    /// Where it is.
     var baseURL = UpstreamAddress.simulator
     /// What it knows us by; nil for nothing.
     var key: String?
@@ -22,7 +21,6 @@ struct ProviderSettings: Hashable, Sendable {
     /// A provider of a kind, at the simulator.
     init(_ kind: ProviderKind = .yahoo) { self.kind = kind }
 
-    /// The keys.
     static let table = RepeatedTable.named(
         "providers",
         "A provider of prices",
@@ -63,7 +61,6 @@ struct PriceSettings: Sendable {
     /// In the order in which they are asked: the next one where the one before has no price to give.
     var providers = ["yfinance"]
 
-    /// The keys.
     static let table = ConfigurationTable("prices", "Prices as they come", Self()) {
         Key(
             "providers",
@@ -82,7 +79,6 @@ struct LatestPriceSettings: Sendable {
     /// How old a stored price may be that is given in place of a failure.
     var staleMax = Duration.seconds(3600)
 
-    /// The keys.
     static let table = ConfigurationTable("cache", "Answers that are kept to be given again", Self()) {
         Key("latest_ttl_s", \.lifetime, in: 0...86_400, "Time for which a latest price is given again; 0 for never")
         Key(
@@ -99,7 +95,6 @@ struct LatestRepetitionSettings: Sendable {
     /// How long an answer is given again without asking the internal API.
     var repetition = Duration.zero
 
-    /// The key.
     static let table = ConfigurationTable("cache", "Answers that are kept to be given again", Self()) {
         Key(
             "latest_repeat_ms",

@@ -5,7 +5,6 @@ struct RawAnswerSettings: Sendable {
     /// For how long they are kept.
     var retentionDays = 30
 
-    /// The keys.
     static let table = ConfigurationTable("prices", "Prices as they come", Self()) {
         Key(
             "raw_retention_days",

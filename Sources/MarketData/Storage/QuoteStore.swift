@@ -107,17 +107,13 @@ final class QuoteStore {
 
     private func deadlinePassed() {
         let late = waiters.filter { $0.value.deadline <= Reactor.now }
-        for number in late.keys { settle(number, .failure(.unavailable)) }
+        for number in late.keys { answer(number, .failure(.unavailable)) }
         nextDeadline = .distantFuture
         if let next = waiters.values.lazy.map(\.deadline).min() { arm(next) }
     }
 
-    private func settle(_ number: Int, _ result: Result<StoredQuote, QuoteStoreError>) {
-        let promise = waiters.removeValue(forKey: number)?.promise
-        switch result {
-        case .success(let stored): promise?.succeed(stored)
-        case .failure(let error): promise?.fail(error)
-        }
+    private func answer(_ number: Int, _ result: Result<StoredQuote, QuoteStoreError>) {
+        waiters.removeValue(forKey: number)?.promise.settle(result)
     }
 
     // MARK: Commits
@@ -168,7 +164,7 @@ final class QuoteStore {
             guard let priceID = rows.int64(row, 0), let rawResponseID = rows.int64(row, 1) else {
                 preconditionFailure("store_quotes returns two ids for each quote")
             }
-            settle(number, .success(StoredQuote(priceID: priceID, rawResponseID: rawResponseID)))
+            answer(number, .success(StoredQuote(priceID: priceID, rawResponseID: rawResponseID)))
         }
         onCommitted()
     }
@@ -181,10 +177,10 @@ final class QuoteStore {
             )
         }
         if error.isAboutValues {
-            if let (number, _) = batches.refused() { settle(number, .failure(.refused)) }
+            if let (number, _) = batches.refused() { answer(number, .failure(.refused)) }
         } else {
             batches.ended()
-            for number in numbers { settle(number, .failure(.unavailable)) }
+            for number in numbers { answer(number, .failure(.unavailable)) }
         }
     }
 }

@@ -3,7 +3,6 @@ internal import Postgres
 internal import Prices
 internal import Reactor
 
-/// A price as it was stored.
 struct StoredPrice: Hashable, Sendable {
     let symbol: Symbol
     let price: QuotePrice

@@ -5,7 +5,6 @@ package import Reactor
 
 /// Why a command did not do what it was asked.
 package enum OrderAdministrationError: Error, Equatable {
-    /// The database.
     case database(PostgresError)
     /// The exchange's ledger, in words.
     case ledger(String)
@@ -53,10 +52,8 @@ package struct OrderAdministration {
         return statement
     }
 
-    /// Whether a text is an order's id.
     nonisolated package static func isID(_ text: String) -> Bool { OrderID(text) != nil }
 
-    /// The statuses that orders have.
     nonisolated package static var statuses: [String] { Order.Status.allCases.map(\.rawValue) }
 
     func query(_ sql: String, _ parameters: [PostgresParameter] = []) async throws(OrderAdministrationError)

@@ -48,7 +48,7 @@ final class ExchangeReports {
         let stream = ReportStream(came: came, ended: ended)
         let request = get("/exchange/reports?after=\(number)")
         // Whoever follows notices silence.
-        stream.exchange = streaming.open(request, deadline: .distantFuture, receiver: stream)
+        stream.request = streaming.open(request, deadline: .distantFuture, receiver: stream)
         return stream
     }
 
@@ -90,7 +90,7 @@ final class ExchangeReports {
 /// The exchange's stream of reports, until it ends or is closed.
 @ReactorActor
 final class ReportStream: HTTPClientReceiver {
-    fileprivate var exchange: HTTPClientExchange?
+    fileprivate var request: HTTPClientExchange?
     private let came: @ReactorActor ([ReportLine]) -> Void
     private let ended: @ReactorActor () -> Void
     /// The beginning of a line.
@@ -105,11 +105,11 @@ final class ReportStream: HTTPClientReceiver {
     }
 
     /// Nobody is called back any more.
-    func close() { exchange?.cancel() }
+    func close() { request?.cancel() }
 
     /// Reads no more, or on.
     func setPaused(_ isPaused: Bool) {
-        if isPaused { exchange?.pause() } else { exchange?.resume() }
+        if isPaused { request?.pause() } else { request?.resume() }
     }
 
     func responseBegan(_ head: ResponseHead) {

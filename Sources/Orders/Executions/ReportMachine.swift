@@ -46,7 +46,6 @@ struct ReportMachine {
         case failed
     }
 
-    /// What came of storing.
     enum StoreOutcome: Hashable {
         case stored
         /// One of them can never be stored.
@@ -63,7 +62,6 @@ struct ReportMachine {
         case failed
     }
 
-    /// The bounds.
     struct Limits: Sendable {
         /// Longer than a worker stands still when all is well.
         var lease = Duration.seconds(6)
@@ -85,7 +83,6 @@ struct ReportMachine {
         var compare = (page: Duration.seconds(1), whole: Duration.seconds(10))
     }
 
-    /// What has happened.
     struct Counters: Sendable {
         @Counter("tickloop_orders_reports_total", "Reports of the exchange that were taken in.") var taken = 0
         @Counter(

@@ -59,7 +59,6 @@ enum CommitFailure: Hashable, Sendable {
 ///
 /// Of requests with the same key, the first is the only one in the commits; the others wait for what it is told.
 struct IntakeMachine: ~Copyable {
-    /// The bounds.
     struct Limits {
         /// Orders in one commit. Beyond, a larger commit takes longer and is no cheaper for each.
         var ordersPerCommitMax = 256
@@ -109,7 +108,7 @@ struct IntakeMachine: ~Copyable {
         guard let orders = commits.removeValue(forKey: number) else { preconditionFailure("no commit \(number)") }
         precondition(orders.count == verdicts.count, "a verdict for each order")
         var actions: [Action] = []
-        for (order, verdict) in zip(orders, verdicts) { settle(order, verdict, &actions) }
+        for (order, verdict) in zip(orders, verdicts) { conclude(order, verdict, &actions) }
         return actions + begin()
     }
 
@@ -129,7 +128,6 @@ struct IntakeMachine: ~Copyable {
         return actions + begin()
     }
 
-    /// Time has passed.
     mutating func deadlinesPassed(now: Instant) -> [Action] {
         var actions: [Action] = []
         let late = waiting.filter { $0.deadline <= now }
@@ -200,7 +198,7 @@ struct IntakeMachine: ~Copyable {
 
     // MARK: Answers
 
-    private mutating func settle(_ order: OfferedOrder, _ verdict: IntakeVerdict, _ actions: inout [Action]) {
+    private mutating func conclude(_ order: OfferedOrder, _ verdict: IntakeVerdict, _ actions: inout [Action]) {
         switch verdict {
         case .created:
             answer(order, .created(order.id), &actions)

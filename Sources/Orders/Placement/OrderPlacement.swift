@@ -11,7 +11,6 @@ internal import TLS
 final class OrderPlacement {
     /// What is known of the exchange.
     struct Configuration: Sendable {
-        /// Where it is.
         var base: HTTPBaseURL
         /// Whom to trust, where that is `https`.
         var tls: TLSClientContext?

@@ -9,7 +9,6 @@ public struct AverageRequest: Hashable, Sendable {
     /// The symbol whose prices are meant; nil for those of all symbols.
     public let symbol: Symbol?
 
-    /// Joins a range and a symbol.
     init(range: DateRange, symbol: Symbol? = nil) {
         self.range = range
         self.symbol = symbol

@@ -7,7 +7,6 @@ struct AverageCacheSettings: Sendable {
     /// Bytes kept.
     var bytesLimit = 16 * 1024 * 1024
 
-    /// The keys.
     static let table = ConfigurationTable("cache", "Answers that are kept to be given again", Self()) {
         Key(
             "average_ttl_ms",
@@ -24,7 +23,6 @@ struct AverageLimitSettings: Sendable {
     /// Days in one range, both ends included.
     var rangeDaysMax = 3660
 
-    /// The key.
     static let table = ConfigurationTable("limits", "What one request may ask for, and for how long", Self()) {
         Key(
             "max_range_days",

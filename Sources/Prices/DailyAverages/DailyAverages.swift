@@ -51,7 +51,6 @@ enum DailyAverages {
         return batch
     }
 
-    /// The statement that answers a request.
     static func statement(for request: AverageRequest) -> PostgresStatement {
         if request.symbol != nil { return ofOneSymbolEach }
         return request.range.daysOfWholeMonths.count < daysByMonthMin ? overAllSymbols : byMonth

@@ -73,9 +73,7 @@ public enum BadLineKind: String, CaseIterable, Sendable {
     case csv = "bad CSV"
     /// More or fewer fields than the header.
     case fieldCount = "another number of fields than the header"
-    /// Not a symbol.
     case symbol = "no symbol"
-    /// Not an instant.
     case time = "no time"
     /// An instant without a zone.
     case zone = "no time zone"

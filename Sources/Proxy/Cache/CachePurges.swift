@@ -1,4 +1,4 @@
-public import Logging
+internal import Logging
 public import Reactor
 public import Redis
 
@@ -16,7 +16,7 @@ public final class CachePurges {
     private var heard: Int?
 
     /// - Parameter redis: Its owner's; for the count.
-    public init(_ cache: ResponseCache, redis: RedisClient, logger: Logger) {
+    init(_ cache: ResponseCache, redis: RedisClient, logger: Logger) {
         self.cache = cache
         self.redis = redis
         subscriber = RedisSubscriber(redis.configuration, channels: [Self.channel], purpose: ":purges", logger: logger)
@@ -25,14 +25,14 @@ public final class CachePurges {
     }
 
     /// Begins to listen, unless it does already.
-    public func start() {
+    func start() {
         guard !isStarted else { return }
         isStarted = true
         subscriber.start()
     }
 
     /// Listens no more.
-    public func close() { subscriber.close() }
+    func close() { subscriber.close() }
 
     /// What was said while nobody listened is not known: if anything was, nothing that is kept is certain.
     private func lookBack() async {

@@ -84,7 +84,7 @@ final class CacheTask {
         guard isStored else {
             if response.status.code < 500, kept != nil { cache.invalidate(key) }
             cache.note(.passed)
-            settle(.alone)
+            land(.alone)
             return .pass(cacheStatus: status)
         }
         let answer = CachedAnswer(response, fields, to: head, requestedAt: requestedAt, receivedAt: now)
@@ -92,7 +92,7 @@ final class CacheTask {
         count(answer.length ?? 0)
         cache.note(.stored)
         // Who waits may read along where it is known that all of it will be kept.
-        if answer.length != nil { settle(.shared(answer)) }
+        if answer.length != nil { land(.shared(answer)) }
         return .fill(answer, cacheStatus: "\(status); stored")
     }
 
@@ -114,18 +114,18 @@ final class CacheTask {
         kept.freshen(fields, requestedAt: requestedAt, receivedAt: now)
         cache.keep(kept, under: key)
         cache.note(.validated)
-        settle(.shared(kept))
+        land(.shared(kept))
         return .give(kept, cacheStatus: "tickloop; fwd=stale; fwd-status=304; stored")
     }
 
     /// There is no answer, or it is an error: what is kept may do.
     func failed() -> Verdict? {
         guard let kept, CacheRules.mayServeOnError(kept.freshness, asked: asked, now: Clock.seconds) else {
-            settle(.alone)
+            land(.alone)
             return nil
         }
         cache.note(.staleOnError)
-        settle(.shared(kept))
+        land(.shared(kept))
         return .give(kept, cacheStatus: "tickloop; hit; ttl=\(kept.ttl); detail=stale-if-error")
     }
 
@@ -139,7 +139,7 @@ final class CacheTask {
         isDetached = true
         filling.detach()
         count(-countedBytes)
-        settle(.alone)
+        land(.alone)
     }
 
     /// The answer is complete, or will not be. Called once at the end, also when nothing was kept.
@@ -149,11 +149,11 @@ final class CacheTask {
             filling.end(isWhole ? .complete : .cut)
             if isWhole, !isDetached {
                 cache.keep(filling, under: key)
-                settle(.shared(filling))
+                land(.shared(filling))
             }
             filling.tellReaders()
         }
-        settle(.alone)
+        land(.alone)
     }
 
     private func count(_ bytes: Int) {
@@ -161,10 +161,10 @@ final class CacheTask {
         cache.fillingChanged(by: bytes)
     }
 
-    private func settle(_ outcome: CacheFlight.Outcome) {
+    private func land(_ outcome: CacheFlight.Outcome) {
         guard let flight = flight.take() else { return }
         cache.endFlight(key, flight)
-        flight.settle(outcome)
+        flight.land(outcome)
     }
 }
 

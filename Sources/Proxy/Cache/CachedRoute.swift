@@ -10,7 +10,6 @@ struct CachedRoute {
         case give(CachedAnswer, cacheStatus: String, refreshes: Bool)
         /// Somebody asks the same: to be told of the answer.
         case wait(CacheFlight)
-        /// Asked for.
         case ask(CacheTask)
         /// The client wants only what is kept, and nothing is.
         case fail

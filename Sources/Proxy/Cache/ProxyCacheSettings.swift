@@ -1,12 +1,11 @@
-public import Configuration
+internal import Configuration
 
 /// `[proxycache]`: what the routes of the proxy with `cache = true` keep together.
-public struct ProxyCacheSettings: Sendable {
+struct ProxyCacheSettings: Sendable {
     /// Bytes kept.
-    public var byteLimit = 64 * 1024 * 1024
+    var byteLimit = 64 * 1024 * 1024
 
-    /// The keys.
-    public static let table = ConfigurationTable(
+    static let table = ConfigurationTable(
         "proxycache",
         "Answers that routes of [[proxy]] with a cache keep together",
         Self()

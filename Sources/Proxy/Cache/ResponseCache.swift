@@ -22,17 +22,16 @@ public final class ResponseCache {
     private var counts = [Int](repeating: 0, count: CacheOutcome.allCases.count)
 
     /// - Parameter byteLimit: Most bytes that are kept.
-    public init(byteLimit: Int) {
+    init(byteLimit: Int) {
         answerBytesMax = byteLimit / 16
         store = ScanResistantStore(byteLimit: byteLimit)
     }
 
-    /// Bytes that are kept.
-    public var byteCount: Int { store.byteCount }
+    var byteCount: Int { store.byteCount }
     /// Targets of which something is kept.
-    public var count: Int { store.count }
+    var count: Int { store.count }
     /// Targets that were dropped to make room.
-    public var evictions: Int { store.evictions }
+    var evictions: Int { store.evictions }
 
     func note(_ outcome: CacheOutcome) { counts[outcome.rawValue] += 1 }
 
@@ -98,7 +97,7 @@ public final class ResponseCache {
     /// - Parameter target: `host/path?query`, without a scheme.
     /// - Returns: How many targets were forgotten.
     @discardableResult
-    public func purge(_ target: String, isPrefix: Bool) -> Int {
+    func purge(_ target: String, isPrefix: Bool) -> Int {
         guard isPrefix else { return store.remove(target) ? 1 : 0 }
         let found = store.keys.filter { $0.hasPrefix(target) }
         for key in found { store.remove(key) }
@@ -106,7 +105,7 @@ public final class ResponseCache {
     }
 
     /// Forgets everything: what other routes answer may be something else.
-    public func removeAll() { store.removeAll() }
+    func removeAll() { store.removeAll() }
 }
 
 /// What became of a request on a route with a cache; for metrics and `Cache-Status`.
@@ -151,14 +150,14 @@ final class CacheFlight {
     }
 
     private var waiting: [(Outcome) -> Void] = []
-    private var isSettled = false
+    private var hasLanded = false
 
-    /// Calls once.
+    /// Calls once, when it lands.
     func wait(_ then: @escaping @ReactorActor (Outcome) -> Void) { waiting.append(then) }
 
-    func settle(_ outcome: Outcome) {
-        guard !isSettled else { return }
-        isSettled = true
+    func land(_ outcome: Outcome) {
+        guard !hasLanded else { return }
+        hasLanded = true
         var told: [(Outcome) -> Void] = []
         swap(&told, &waiting)
         for waiter in told { waiter(outcome) }

@@ -90,7 +90,6 @@ struct ScanResistantStore<Value> {
         return true
     }
 
-    /// Removes everything.
     mutating func removeAll() {
         let evictions = evictions
         self = Self(byteLimit: byteLimit)

@@ -30,7 +30,7 @@ final class ProxiedRequest: HTTPClientReceiver {
     private var isDelivered = false
     private let startedAt: Instant
     private let framing: BodyFraming
-    /// What the client would rather speak; nil once that is settled.
+    /// What the client would rather speak; nil once that is decided.
     private var upgrade: String?
     private var tunnel: Tunnel?
     private var exchange: HTTPClientExchange?

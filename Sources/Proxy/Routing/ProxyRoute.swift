@@ -1,19 +1,18 @@
 internal import HTTPWire
 internal import Reactor
-public import TLS
+internal import TLS
 internal import WebAPI
 
 /// Where requests go whose path begins with a prefix.
 public struct ProxyRoute: Sendable {
     /// One of those that answer.
-    public struct Target: Hashable, Sendable {
-        /// Where it is.
-        public let url: UpstreamURL
+    struct Target: Hashable, Sendable {
+        let url: UpstreamURL
         /// How much of the requests it gets, beside the others.
-        public let weight: Int
+        let weight: Int
 
         /// - Parameter weight: At least 1.
-        public init(_ url: UpstreamURL, weight: Int = 1) {
+        init(_ url: UpstreamURL, weight: Int = 1) {
             precondition(weight > 0, "who gets nothing is no target")
             self.url = url
             self.weight = weight
@@ -21,35 +20,35 @@ public struct ProxyRoute: Sendable {
     }
 
     /// With which a path begins; `/` for every path.
-    public var prefix: String
+    var prefix: String
     /// Who answers.
-    public var targets: [Target]
+    var targets: [Target]
     /// What stands in the place of the prefix; empty for the prefix itself.
-    public var rewrite = ""
+    var rewrite = ""
     /// Whether `Host` says what the client said.
-    public var keepsHost = false
+    var keepsHost = false
     /// Whether upstreams get the token with which a client has come in.
-    public var passesToken = false
+    var passesToken = false
     /// Whether answers are kept and given again, as the upstream's `Cache-Control` says.
-    public var isCached = false
+    var isCached = false
     /// From the request's last byte to the head of the answer; then 504.
-    public var timeout = Duration.seconds(30)
+    var timeout = Duration.seconds(30)
     /// Without progress of a body, either way; then the answer is cut.
-    public var idleTimeout = Duration.seconds(60)
+    var idleTimeout = Duration.seconds(60)
     /// Without a byte in either direction of a connection that speaks another protocol; then it is closed.
-    public var tunnelTimeout = Duration.seconds(300)
+    var tunnelTimeout = Duration.seconds(300)
     /// How long one attempt to connect may take.
-    public var connectTimeout = Duration.seconds(1)
+    var connectTimeout = Duration.seconds(1)
 
     /// Whom `https` upstreams are proven by.
-    public var tls: TLSClientContext?
+    var tls: TLSClientContext?
     /// What upstreams are asked now and then, to learn whether they answer; nil for nothing.
-    public var checkPath: String?
+    var checkPath: String?
     /// How often.
-    public var checkInterval = Duration.seconds(5)
+    var checkInterval = Duration.seconds(5)
 
     /// A route with the default times.
-    public init(prefix: String, targets: [Target]) {
+    init(prefix: String, targets: [Target]) {
         precondition(prefix.hasPrefix("/"), "a prefix begins with a slash")
         precondition(!targets.isEmpty, "somebody answers")
         self.prefix = prefix

@@ -6,7 +6,7 @@ public import Service
 /// `[[proxy]]`: where requests go whose path is none of the gateway's own.
 public struct ProxySettings: Sendable {
     /// Whose name the upstream is asked under.
-    public enum Host: String, CaseIterable, Sendable {
+    enum Host: String, CaseIterable, Sendable {
         /// The one in the upstream's URL.
         case replace
         /// The one that the client said.
@@ -16,21 +16,21 @@ public struct ProxySettings: Sendable {
     /// With what the path begins.
     public var prefix = "/categories/"
     /// Who answers.
-    public var upstreams = ["simulator"]
+    var upstreams = ["simulator"]
     /// From the end of a request to the head of its answer.
-    public var timeout = Duration.seconds(30)
+    var timeout = Duration.seconds(30)
     /// For one attempt to connect.
-    public var connectTimeout = Duration.seconds(1)
+    var connectTimeout = Duration.seconds(1)
     /// Without progress of a body.
-    public var idleTimeout = Duration.seconds(60)
+    var idleTimeout = Duration.seconds(60)
     /// Without a byte on a connection that speaks another protocol.
-    public var tunnelTimeout = Duration.seconds(300)
+    var tunnelTimeout = Duration.seconds(300)
     /// What `Host` says.
-    public var host = Host.replace
+    var host = Host.replace
     /// What stands in the place of the prefix; empty for the prefix itself.
-    public var rewrite = ""
+    var rewrite = ""
     /// What becomes of the token with which a client has come in.
-    public enum Authorization: String, CaseIterable, Sendable {
+    enum Authorization: String, CaseIterable, Sendable {
         /// It ends here.
         case drop
         /// Upstreams get it.
@@ -38,15 +38,15 @@ public struct ProxySettings: Sendable {
     }
 
     /// What upstreams get of it.
-    public var authorization = Authorization.drop
+    var authorization = Authorization.drop
     /// Whether answers are kept.
-    public var isCached = false
+    var isCached = false
     /// File of the authorities that `https` upstreams are proven by; empty for those of the system.
-    public var trust = ""
+    var trust = ""
     /// What upstreams are asked now and then; empty for nothing.
-    public var check = ""
+    var check = ""
     /// How often.
-    public var checkInterval = Duration.seconds(5)
+    var checkInterval = Duration.seconds(5)
 
     /// The rows.
     public static let table = RepeatedTable.listed(

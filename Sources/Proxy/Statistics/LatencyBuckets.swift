@@ -2,7 +2,6 @@
 ///
 /// The middle of a bucket is at most 1/32 of a duration away from it.
 enum LatencyBuckets {
-    /// The bucket of a duration.
     static func bucket(ofMicroseconds duration: Int) -> Int {
         let duration = max(0, duration)
         guard duration >= 16 else { return duration }

@@ -1,6 +1,6 @@
 internal import HTTPClient
 internal import HTTPWire
-package import Metrics
+internal import Metrics
 internal import Reactor
 
 /// What became of the requests of one route.
@@ -94,7 +94,7 @@ extension Proxy: Measured {
         labels: "outcome"
     )
 
-    package func collect(into page: inout MetricsPage) {
+    func collect(into page: inout MetricsPage) {
         for (route, figures) in figures.sorted(by: { $0.key < $1.key }) {
             page.labelled("route", route) { figures.collect(into: &$0) }
         }

@@ -1,15 +1,15 @@
 internal import Basics
 internal import JSONWire
-public import Logging
-public import Reactor
-public import TaskQueue
+internal import Logging
+internal import Reactor
+internal import TaskQueue
 
 /// Gathers what was carried, and hands it to the workers in batches, so that no request waits for it.
 ///
 /// Bounded: what finds no room is counted as dropped. While the queue takes nothing, batches are kept and tried again;
 /// one whose fate is unknown goes again under its id, by which it is taken once.
 @ReactorActor
-public final class StatisticsRecorder {
+final class StatisticsRecorder {
     private struct Batch {
         let arguments: String
         let requests: Int
@@ -27,9 +27,9 @@ public final class StatisticsRecorder {
     private static let waitingBytesMax = 8 * 1024 * 1024
 
     /// Requests that were taken.
-    public private(set) var recorded = 0
+    private(set) var recorded = 0
     /// Requests that found no room.
-    public private(set) var dropped = 0
+    private(set) var dropped = 0
 
     private let queue: TaskQueueClient
     private let logger: Logger
@@ -43,7 +43,7 @@ public final class StatisticsRecorder {
     private var emptied: [Promise<Void, Never>] = []
 
     /// Makes a recorder that submits to `queue`, which stays its owner's.
-    public init(_ queue: TaskQueueClient, logger: Logger) {
+    init(_ queue: TaskQueueClient, logger: Logger) {
         self.queue = queue
         self.logger = logger
         timer = Timer { [unowned self] in seal() }
@@ -65,7 +65,7 @@ public final class StatisticsRecorder {
     }
 
     /// Waits until everything is with the queue, or until the deadline.
-    public func drain(until deadline: Instant) async {
+    func drain(until deadline: Instant) async {
         seal()
         guard isSending else { return close() }
         let promise = Promise<Void, Never>()

@@ -1,16 +1,16 @@
 internal import HTTPServer
 internal import JSONWire
-public import Postgres
-public import Reactor
-public import WebAPI
+internal import Postgres
+internal import Reactor
+internal import WebAPI
 
 /// `GET /api/statistics/` and what is below it, on the gateway and on the internal API.
 @ReactorActor
-public enum StatisticsRoutes {
+enum StatisticsRoutes {
     private static let additions = RouteAdditions(errors: [.unavailable, .upstreamTimeout])
 
     /// The routes of the internal API.
-    public static func answered(by database: PostgresPool) -> [Route] {
+    static func answered(by database: PostgresPool) -> [Route] {
         let reader = StatisticsReader(database)
         return [
             StatisticsQuestion.operation.answered(adding: additions) { question, context async throws(APIError) in
@@ -32,7 +32,7 @@ public enum StatisticsRoutes {
     }
 
     /// The routes of the gateway.
-    public static func relayed(by api: Relay) -> [Route] {
+    static func relayed(by api: Relay) -> [Route] {
         [
             StatisticsQuestion.operation.relayed(by: api), SummaryQuestion.operation.relayed(by: api),
             SeriesQuestion.operation.relayed(by: api), RoutesQuestion.operation.relayed(by: api),

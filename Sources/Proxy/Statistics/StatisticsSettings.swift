@@ -1,12 +1,11 @@
-public import Configuration
+internal import Configuration
 
 /// `[statistics]`: what the proxy carried.
-public struct StatisticsSettings: Sendable {
+struct StatisticsSettings: Sendable {
     /// How long it is known.
-    public var retentionDays = 30
+    var retentionDays = 30
 
-    /// The keys.
-    public static let table = ConfigurationTable("statistics", "What the proxy carried", Self()) {
+    static let table = ConfigurationTable("statistics", "What the proxy carried", Self()) {
         Key("retention_days", \.retentionDays, in: 1...3650, "Days for which requests of the proxy are kept")
     }
 }

@@ -1,16 +1,15 @@
 internal import JSONWire
-public import Logging
-public import Postgres
-public import Reactor
-public import TaskQueue
+internal import Logging
+internal import Postgres
+internal import Reactor
+internal import TaskQueue
 
 /// The task `proxy.statistics`: a batch of requests that a gateway carried, on its way into the database.
-public enum StatisticsTask {
+enum StatisticsTask {
     /// The task's name in the queue.
-    public static let name = "proxy.statistics"
+    static let name = "proxy.statistics"
 }
 
-/// One request that was carried.
 struct CarriedRequest {
     /// When it came, since 1970.
     let unixTime: Duration
@@ -46,7 +45,7 @@ struct CarriedRequest {
 
 /// Writes batches into the database. A batch that comes again changes nothing.
 @ReactorActor
-public final class StatisticsTaskHandler: TaskHandler {
+final class StatisticsTaskHandler: TaskHandler {
     private static let timeout = Duration.seconds(20)
     private static let statement = PostgresStatement("select record_proxied($1::jsonb)")
     private static let failure = TaskFailure(
@@ -61,13 +60,13 @@ public final class StatisticsTaskHandler: TaskHandler {
     private var failures = Reminder()
 
     /// Makes a handler that writes to `database`.
-    public init(_ database: PostgresPool, logger: Logger) {
+    init(_ database: PostgresPool, logger: Logger) {
         self.database = database
         self.logger = logger
     }
 
     /// Stores each batch in a transaction of its own, one after the other, so that others get their turn.
-    public func start(_ batch: [TaskContext]) {
+    func start(_ batch: [TaskContext]) {
         Reactor.spawn { [self] in
             for task in batch { task.finish(await store(task)) }
         }

@@ -1,11 +1,11 @@
-public import Logging
-public import Postgres
-public import Reactor
+internal import Logging
+internal import Postgres
+internal import Reactor
 
 /// Drops statistics that are older than they are kept, folds the paths that are asked for least, and prepares
 /// tomorrow's partition. Several processes may do it.
 @ReactorActor
-public final class StatisticsUpkeep {
+final class StatisticsUpkeep {
     private static let interval = Duration.seconds(600)
     private static let timeout = Duration.seconds(60)
     private static let forget = PostgresStatement("select forget_proxied($1::integer)")
@@ -22,7 +22,7 @@ public final class StatisticsUpkeep {
     /// Begins after some minutes.
     ///
     /// - Parameter days: How many are kept.
-    public init(_ database: PostgresPool, keepingDays days: Int, logger: Logger) {
+    init(_ database: PostgresPool, keepingDays days: Int, logger: Logger) {
         self.database = database
         self.days = days
         self.logger = logger
@@ -31,7 +31,7 @@ public final class StatisticsUpkeep {
     }
 
     /// Begins nothing new.
-    public func stop() { timer?.cancel() }
+    func stop() { timer?.cancel() }
 
     private func look() {
         // Each in a transaction of its own, so that none holds what it has locked while another one works.

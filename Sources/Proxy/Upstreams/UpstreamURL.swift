@@ -1,25 +1,24 @@
 internal import HTTPWire
-public import Reactor
+internal import Reactor
 
 /// The base URL of an upstream, as `http://host:port/base`, or the same with `https`.
-public struct UpstreamURL: Hashable, Sendable, CustomStringConvertible {
+struct UpstreamURL: Hashable, Sendable, CustomStringConvertible {
     /// Whether it is `https`.
-    public let isSecure: Bool
-    /// Where it is.
-    public let endpoint: Endpoint
+    let isSecure: Bool
+    let endpoint: Endpoint
     /// `host` or `host:port`, as it stands in the URL: what `Host` says.
-    public let authority: String
+    let authority: String
     /// What stands before the client's path; empty for nothing, and without a slash at its end.
-    public let basePath: String
+    let basePath: String
     /// The URL without its path.
     let origin: String
 
     /// Why a text is no such URL.
-    public enum ParseError: Error, Hashable, Sendable, CustomStringConvertible {
+    enum ParseError: Error, Hashable, Sendable, CustomStringConvertible {
         case notHTTP, invalidHost, invalidPath, invalidWeight
 
         /// What was expected instead.
-        public var description: String {
+        var description: String {
             switch self {
             case .notHTTP: "an upstream is a URL that begins with http:// or https://"
             case .invalidHost: "the URL of an upstream has a host, perhaps a port, and no user"
@@ -29,8 +28,7 @@ public struct UpstreamURL: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Parses a URL.
-    public init(parsing text: String) throws(ParseError) {
+    init(parsing text: String) throws(ParseError) {
         guard let scheme = ["http://", "https://"].first(where: { text.hasPrefix($0) }) else { throw .notHTTP }
         isSecure = scheme == "https://"
         let rest = text.dropFirst(scheme.count)
@@ -50,7 +48,7 @@ public struct UpstreamURL: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The URL as it was given, without a slash at its end.
-    public var description: String { "\(origin)\(basePath)" }
+    var description: String { "\(origin)\(basePath)" }
 
     private static func isPlain(_ byte: UInt8) -> Bool {
         switch byte {

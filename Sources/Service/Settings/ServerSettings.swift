@@ -121,12 +121,10 @@ extension Key {
         self.init(name, field, form: "HOST:PORT or unix:/PATH", meaning) { try? Endpoint(parsing: $0) }
     }
 
-    /// An address.
     init(_ name: String, _ field: Field<ServiceAddress>, _ meaning: String) {
         self.init(name, field, form: ServiceAddress.form, meaning) { ServiceAddress(parsing: $0) }
     }
 
-    /// Addresses.
     init(_ name: String, _ field: Field<[ServiceAddress]>, count: ClosedRange<Int>, _ meaning: String) {
         self.init(name, field, count: count, form: ServiceAddress.form, meaning) { ServiceAddress(parsing: $0) }
     }

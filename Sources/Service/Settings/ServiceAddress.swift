@@ -5,7 +5,7 @@ public struct ServiceAddress: Hashable, Sendable, CustomStringConvertible {
     /// What an address looks like, to complete "must be …"; https:// may stand before either.
     static let form = "[https://]HOST:PORT or unix:/PATH"
 
-    /// Where.
+    /// A host with a port, or the path of a Unix-domain socket.
     public let endpoint: Endpoint
     /// Whether over TLS.
     public let isSecure: Bool

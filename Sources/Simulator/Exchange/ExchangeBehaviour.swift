@@ -24,7 +24,6 @@ struct ExchangeBehaviour: Hashable, Sendable {
     /// Where the ledger is kept; nil for nowhere.
     var ledger: String?
 
-    /// The keys.
     static let table = ConfigurationTable("exchange", "The exchange that is simulated", Self()) {
         Key("failure_rate", \.failureRate, in: 0...1, "Share of calls that are refused at once")
         Key("latency_ms", \.latency, in: 0...600_000, "Time that the other calls take")

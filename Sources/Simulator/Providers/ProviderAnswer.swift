@@ -1,18 +1,15 @@
 /// What a simulated provider does with a question.
 enum ProviderReply: Hashable, Sendable {
-    /// It answers.
     case answer(status: UInt16, type: String?, fields: [String: String] = [:], body: [UInt8])
     /// It does not answer.
     case hang
     /// It begins an answer and cuts the connection.
     case cut
 
-    /// An answer in JSON.
     static func json(_ text: String, status: UInt16 = 200, fields: [String: String] = [:]) -> ProviderReply {
         .answer(status: status, type: "application/json; charset=utf-8", fields: fields, body: Array(text.utf8))
     }
 
-    /// An answer in plain text.
     static func text(_ text: String, status: UInt16, fields: [String: String] = [:]) -> ProviderReply {
         .answer(status: status, type: "text/plain", fields: fields, body: Array(text.utf8))
     }

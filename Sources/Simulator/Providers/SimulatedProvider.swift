@@ -12,7 +12,6 @@ final class SimulatedProvider {
     nonisolated static let symbolsMax = 10_000
     nonisolated static let latencyMax = 600_000
 
-    /// How it behaves.
     struct Behaviour: Hashable, Sendable {
         /// The answer to every symbol that is not named.
         var answer = "price"

@@ -70,7 +70,7 @@ public struct QueuedTask: Sendable, Equatable {
         case delayed(dueIn: Duration)
     }
 
-    /// The task.
+    /// As its submitter was told it; the same in each retry.
     public let id: TaskID
     /// The name of its handler.
     public let name: String
@@ -162,7 +162,7 @@ public struct DeadLetter: Sendable, Equatable {
 
 /// Which dead letters are meant: those that fit everything that is said here.
 public struct DeadLetterFilter: Sendable, Equatable {
-    /// The task.
+    /// The id of the one task that is meant.
     public var id: TaskID?
     /// The name of the task's handler.
     public var name: String?
@@ -184,7 +184,7 @@ public struct DeadLetterFilter: Sendable, Equatable {
 
 /// All that a queue knows of one task.
 public struct TaskRecord: Sendable, Equatable {
-    /// The task.
+    /// As its submitter was told it; the same in each retry.
     public let id: TaskID
     /// What is kept for those who ask for its result; nil if nobody is to.
     public let status: TaskStatus?

@@ -16,7 +16,7 @@ public struct TaskStatus: Sendable, Equatable {
         case expired
     }
 
-    /// The task.
+    /// As its submitter was told it; the same in each retry.
     public let id: TaskID
     /// The name of its handler.
     public let name: String

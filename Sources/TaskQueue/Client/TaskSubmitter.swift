@@ -28,7 +28,6 @@ final class TaskSubmitter {
     /// Called with each task and where in the stream it is.
     var onSent: (Item, Result<StreamPosition, TaskQueueError>) -> Void = { _, _ in }
 
-    /// Tasks sent.
     private(set) var sentCount = 0
     /// Whether no answer is due.
     var isIdle: Bool { unansweredCalls == 0 }

@@ -30,7 +30,6 @@ extension Tracer {
 }
 
 extension TraceSpan {
-    /// Ends the span of a run.
     func end(with result: TaskResult) {
         if case .failure(let failure) = result { fail(failure.code, failure.message) }
         end()

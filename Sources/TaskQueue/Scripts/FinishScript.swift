@@ -136,7 +136,6 @@ enum FinishScript {
         let nextDue: Duration?
     }
 
-    /// Runs the script.
     @ReactorActor
     static func run(
         _ endings: some Collection<Ending>,

@@ -4,7 +4,6 @@ internal import Reactor
 struct RemoteClock {
     private var heard: (milliseconds: UInt64, at: Instant)?
 
-    /// It shows this now.
     mutating func shows(_ milliseconds: UInt64, at now: Instant) { heard = (milliseconds, now) }
 
     /// When it showed a time; `now` for one that is still to come, and before it was ever heard.

@@ -7,7 +7,6 @@ public struct RetryPolicy: Sendable, Equatable {
     /// How often a task is run at most, crashes of workers included; at least 1.
     public var attemptLimit: Int
 
-    /// Describes a policy.
     init(
         firstDelay: Duration = .milliseconds(100),
         delayCap: Duration = .seconds(60),

@@ -29,7 +29,6 @@ final class TaskFinisher {
         self.logger = logger
     }
 
-    /// Adds the end of a task.
     func add(_ ending: FinishScript.Ending) {
         waiting.append(ending)
         flush.schedule()

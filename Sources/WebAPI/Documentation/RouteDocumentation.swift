@@ -184,7 +184,7 @@ public struct RouteAnswer: Sendable {
         public let example: JSONValue?
     }
 
-    /// The status.
+    /// The status that callers tell the answer by.
     public let status: HTTPStatus
     /// When it comes, in CommonMark.
     public let meaning: String
@@ -235,13 +235,13 @@ public struct RouteAnswer: Sendable {
 
 /// A header field of an answer.
 public struct AnswerField: Sendable {
-    /// The name.
+    /// As it is written in an answer: `Retry-After`.
     public let name: String
     /// What it says, in CommonMark.
     public let meaning: String
     /// What its value looks like.
     public let schema: Schema
-    /// A value.
+    /// A value that an answer may have; the OpenAPI document shows it.
     public let example: JSONValue
     /// Whether each of these answers carries it.
     public let isAlwaysThere: Bool

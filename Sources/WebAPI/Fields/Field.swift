@@ -8,7 +8,7 @@ public import JSONWire
 public struct Field<Value: Sendable>: Sendable {
     /// What callers may know.
     public let documentation: RouteParameter
-    /// What its values are.
+    /// Which texts or JSON values are right, and what they become.
     public let rule: FieldRule<Value>
 
     /// As it stands in the request.
@@ -42,7 +42,7 @@ public struct Field<Value: Sendable>: Sendable {
         Field(name, .path, rule, meaning, true, example)
     }
 
-    /// A header field.
+    /// A header field of the request; its name in any case.
     public static func header(
         _ name: String,
         _ rule: FieldRule<Value>,

@@ -6,7 +6,6 @@ import Supervision
 import TaskQueue
 import Worker
 
-/// `tickloop up`.
 struct UpCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up",

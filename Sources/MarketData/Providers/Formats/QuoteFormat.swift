@@ -27,7 +27,6 @@ struct ProviderQuestion: Equatable, Sendable {
     var fields: [String: String] = [:]
 }
 
-/// What a provider answered.
 struct ProviderAnswer: Sendable {
     let status: HTTPStatus
     let fields: HTTPFields
