@@ -35,7 +35,8 @@ enum JSONNumber {
         return position
     }
 
-    /// The value of a number, as ``end(in:from:)`` delimits it; nil if it has a fraction or an exponent, or does not fit.
+    /// The value of a number, as ``end(in:from:)`` delimits it; nil if it has a fraction or an exponent, or is beyond
+    /// `Int`.
     static func integer(_ text: Span<UInt8>) -> Int? {
         let isNegative = text[0] == UInt8(ascii: "-")
         var value = 0
