@@ -1,35 +1,9 @@
+internal import Basics
+
 // Searching, checking and copying bytes in bulk, without memory that is not safe.
 //
-// Eight bytes at a time, as one word. Heads are too short for vector instructions: what is left over at their ends
-// would cost most. Here the last word may overlap with the one before.
-
-/// Eight bytes as one number, and questions about all of them (Hacker's Delight §6–1). An answer has the highest bit of
-/// a byte set for which it is yes; of the bytes above the lowest such one, nothing is known.
-struct EightBytes {
-    private static let lowBits: UInt64 = 0x0101_0101_0101_0101
-    private static let highBits: UInt64 = 0x8080_8080_8080_8080
-
-    private let word: UInt64
-
-    @inline(__always)
-    init(_ word: UInt64) { self.word = word }
-
-    /// Which are `byte`.
-    @inline(__always)
-    func equal(to byte: UInt8) -> UInt64 { EightBytes(word ^ (UInt64(byte) &* Self.lowBits)).less(than: 1) }
-
-    /// Which are less than `bound`, at most 128.
-    @inline(__always)
-    func less(than bound: UInt8) -> UInt64 { (word &- UInt64(bound) &* Self.lowBits) & ~word & Self.highBits }
-
-    /// Which are 127 or more.
-    @inline(__always)
-    var beyondVisible: UInt64 { (word | (word &+ Self.lowBits)) & Self.highBits }
-
-    /// The same with bits set in each.
-    @inline(__always)
-    func with(_ bits: UInt8) -> EightBytes { EightBytes(word | UInt64(bits) &* Self.lowBits) }
-}
+// Heads are too short for vector instructions: what is left over at their ends would cost most. With eight bytes at a
+// time, the last word may overlap with the one before.
 
 extension Span where Element == UInt8 {
     /// The position of the first `byte` at or after `start`, or nil.
@@ -49,15 +23,6 @@ extension Span where Element == UInt8 {
             position += 8
         }
         return nil
-    }
-
-    /// The eight bytes at `position`, the first one lowest; the compiler makes one load of it.
-    @inline(__always)
-    private func eight(at position: Int) -> EightBytes {
-        let bytes = extracting(position..<position + 8)
-        let low = UInt64(bytes[0]) | UInt64(bytes[1]) << 8 | UInt64(bytes[2]) << 16 | UInt64(bytes[3]) << 24
-        let high = UInt64(bytes[4]) | UInt64(bytes[5]) << 8 | UInt64(bytes[6]) << 16 | UInt64(bytes[7]) << 24
-        return EightBytes(low | high << 32)
     }
 
     /// Whether no eight bytes are at fault and no single one is: the eight are asked first, and the single ones where

@@ -1,3 +1,5 @@
+internal import Basics
+
 /// The names that members of an object may have, which are told apart by their bytes: no text is made of a name.
 public struct JSONNames<Name: CaseIterable & RawRepresentable & Sendable>: Sendable where Name.RawValue == String {
     fileprivate let all: [Name]
@@ -45,45 +47,54 @@ public struct JSONMembers<Name: CaseIterable & RawRepresentable & Sendable>: Sen
     }
 }
 
-/// Names by their number.
-struct JSONNameTable: Sendable {
+/// Names by their number. By reference, as a copy would count its arrays with each member.
+final class JSONNameTable: Sendable {
     /// The names one after the other, each between its quotation marks.
-    private var bytes: [UInt8] = []
-    /// Where each name ends in `bytes`, behind its quotation mark; the first one begins at 0.
-    private var ends: [Int] = []
+    private let bytes: [UInt8]
+    /// Where each name begins in `bytes`, at its first quotation mark, and where the last one ends.
+    private let starts: [Int]
 
     init(_ names: [String]) {
         precondition(names.count <= 64, "JSONMembers has a bit for each of 64 names")
-        for name in names {
-            bytes.append(UInt8(ascii: "\""))
-            bytes.append(contentsOf: name.utf8)
-            bytes.append(UInt8(ascii: "\""))
-            ends.append(bytes.count)
-        }
+        let quoted = names.map { "\"\($0)\"".utf8 }
+        bytes = Array(quoted.joined())
+        starts = quoted.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
     }
 
     /// Where the name at `position`, a quotation mark, ends if it is this one.
     func end(of index: Int, in text: Span<UInt8>, at position: Int) -> Int? {
-        guard index < ends.count else { return nil }
-        let start = index == 0 ? 0 : ends[index - 1]
-        let count = ends[index] - start
-        guard count <= text.count - position else { return nil }
-        for offset in 0..<count where text[position + offset] != bytes[start + offset] { return nil }
-        return position + count
+        guard index < starts.count - 1 else { return nil }
+        let bytes = bytes
+        let names = bytes.span
+        let name = names.extracting(starts[index]..<starts[index + 1])
+        guard name.count <= text.count - position else { return nil }
+        return text.extracting(position..<position + name.count).isEqual(to: name) ? position + name.count : nil
     }
 
     /// The number of a name, which is without quotation marks here.
     func index(of name: Span<UInt8>) -> Int? {
-        var start = 0
-        for (index, end) in ends.enumerated() {
-            if end - start - 2 == name.count, has(name, at: start + 1) { return index }
-            start = end
+        let bytes = bytes
+        let names = bytes.span
+        for index in 0..<(starts.count - 1) {
+            let other = names.extracting(starts[index] + 1..<starts[index + 1] - 1)
+            if other.count == name.count, name.isEqual(to: other) { return index }
         }
         return nil
     }
+}
 
-    private func has(_ name: Span<UInt8>, at start: Int) -> Bool {
-        for index in name.indices where name[index] != bytes[start + index] { return false }
+extension Span<UInt8> {
+    /// Whether the same bytes are in another span of the same length.
+    func isEqual(to other: Span<UInt8>) -> Bool {
+        var index = 0
+        while count - index >= 8 {
+            guard eight(at: index).word == other.eight(at: index).word else { return false }
+            index += 8
+        }
+        while index < count {
+            guard self[index] == other[index] else { return false }
+            index += 1
+        }
         return true
     }
 }

@@ -215,17 +215,20 @@ extension JSONReader {
 
 extension JSONReader {
     /// The next byte.
+    @inline(__always)
     func peek(_ text: Span<UInt8>) throws(JSONParseError) -> UInt8 {
         guard position < text.count else { throw JSONParseError(.endsEarly, at: position) }
         return text[position]
     }
 
     /// Checks the next byte and leaves it.
+    @inline(__always)
     private func expect(_ byte: UInt8, _ text: Span<UInt8>) throws(JSONParseError) {
         let found = try peek(text)
         guard found == byte else { throw JSONParseError(.unexpectedByte(found), at: position) }
     }
 
+    @inline(__always)
     private mutating func skipWhitespace(_ text: Span<UInt8>) {
         while position < text.count {
             switch text[position] {
@@ -289,6 +292,16 @@ extension JSONReader {
     /// Stops before the next quotation mark or backslash, and returns which.
     private mutating func skipPlain(_ text: Span<UInt8>) throws(JSONParseError) -> UInt8 {
         var index = position
+        while text.count - index >= 8 {
+            let eight = text.eight(at: index)
+            let stops =
+                eight.equal(to: UInt8(ascii: "\"")) | eight.equal(to: UInt8(ascii: "\\")) | eight.less(than: 0x20)
+            if stops != 0 {
+                index += stops.trailingZeroBitCount / 8
+                break
+            }
+            index += 8
+        }
         while index < text.count {
             let byte = text[index]
             if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") {

@@ -127,6 +127,6 @@ public struct JSONObject: Hashable, Sendable {
 extension String {
     /// Equality of the encoded text rather than of the characters it shows.
     func hasSameBytes(as other: String) -> Bool {
-        utf8.elementsEqual(other.utf8)
+        utf8.count == other.utf8.count && utf8.span.isEqual(to: other.utf8.span)
     }
 }
