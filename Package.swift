@@ -113,8 +113,9 @@ let package = Package(
         module("JSONWire", ["Basics"]),
 
         // I/O
-        module("HTTPServer", ["Reactor", "TLS", "HTTPWire", "Metrics"]),
-        module("HTTPClient", ["Reactor", "TLS", "HTTPWire", "Metrics", deque]),
+        module("HTTPBodies", ["Reactor", "HTTPWire"]),
+        module("HTTPServer", ["Reactor", "TLS", "HTTPWire", "HTTPBodies", "Metrics"]),
+        module("HTTPClient", ["Reactor", "TLS", "HTTPWire", "HTTPBodies", "Metrics", deque]),
         module("Postgres", ["Basics", "Reactor", "CPostgres", "Metrics", deque, logging]),
         module("Redis", ["Reactor", "CHiredis", "Metrics", deque, logging]),
 
@@ -130,8 +131,8 @@ let package = Package(
         module(
             "WebAPI",
             [
-                "Basics", "Reactor", "HTTPWire", "HTTPServer", "HTTPClient", "JSONWire", "Tracing", "Metrics", "Gzip",
-                deque, logging,
+                "Basics", "Reactor", "HTTPWire", "HTTPBodies", "HTTPServer", "HTTPClient", "JSONWire", "Tracing",
+                "Metrics", "Gzip", deque, logging,
             ]
         ),
         module(
@@ -185,8 +186,8 @@ let package = Package(
             "Orders",
             [
                 "Admin",
-                "Basics", "Reactor", "TLS", "Postgres", "Redis", "Metrics", "HTTPServer", "HTTPClient", "HTTPWire",
-                "JSONWire", "WebAPI", "Outbox", "Configuration", "Service", logging,
+                "Basics", "Reactor", "TLS", "Postgres", "Redis", "Metrics", "HTTPBodies", "HTTPServer", "HTTPClient",
+                "HTTPWire", "JSONWire", "WebAPI", "Outbox", "Configuration", "Service", logging,
             ]
         ),
         module(
@@ -209,8 +210,8 @@ let package = Package(
         module(
             "Proxy",
             [
-                "Basics", "Reactor", "TLS", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI", "Tracing",
-                "Metrics", "TaskQueue", "Postgres", "Redis", "Configuration", "Service", logging,
+                "Basics", "Reactor", "TLS", "HTTPBodies", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI",
+                "Tracing", "Metrics", "TaskQueue", "Postgres", "Redis", "Configuration", "Service", logging,
             ],
             embedded: ["statistics.html", "statistics.css", "statistics.js"].map { "Statistics/Page/\($0)" }
         ),
@@ -257,7 +258,9 @@ let package = Package(
         .target(name: "WrongClock", path: "Tests/WrongClock"),
         .target(
             name: "TestSupport",
-            dependencies: ["Reactor", "Supervision", "Postgres", "HTTPServer", "HTTPWire", "JSONWire", logging],
+            dependencies: [
+                "Reactor", "Supervision", "Postgres", "HTTPBodies", "HTTPServer", "HTTPWire", "JSONWire", logging,
+            ],
             path: "Tests/TestSupport",
             swiftSettings: strict
         ),
@@ -282,9 +285,13 @@ let package = Package(
         tests(of: "JSONWire"),
         tests(of: "HTTPWire"),
         tests(of: "Gzip"),
-        tests(of: "TLS", ["Reactor", "HTTPClient", "HTTPServer", "HTTPWire", "Supervision", "TestSupport"]),
-        tests(of: "HTTPServer", ["TestSupport", "HTTPWire"]),
-        tests(of: "HTTPClient", ["Reactor", "Metrics", "TestSupport", "HTTPWire"]),
+        tests(
+            of: "TLS",
+            ["Reactor", "HTTPBodies", "HTTPClient", "HTTPServer", "HTTPWire", "Supervision", "TestSupport"]
+        ),
+        tests(of: "HTTPBodies", ["Reactor", "HTTPWire", "TestSupport"]),
+        tests(of: "HTTPServer", ["TestSupport", "HTTPBodies", "HTTPWire"]),
+        tests(of: "HTTPClient", ["Reactor", "Metrics", "TestSupport", "HTTPBodies", "HTTPWire"]),
         tests(
             of: "Proxy",
             [

@@ -1,3 +1,4 @@
+internal import HTTPBodies
 internal import HTTPWire
 internal import Reactor
 
@@ -47,7 +48,6 @@ final class ClientConnection {
         exchange.place = .on(self)
         parser.expectResponse(to: exchange.method, mayUpgrade: exchange.asksForUpgrade)
         write()
-        if exchange.isPaused { watch() }
     }
 }
 
@@ -108,11 +108,11 @@ extension ClientConnection {
         }
         var unread = bytes
         do {
-            // The receiver may have cancelled at each of the calls.
+            // The sender may have cancelled at each of the calls.
             while self.exchange === exchange {
                 let (action, consumed) = try parser.step(unread)
                 switch action {
-                case .needMoreBytes: return
+                case .needMoreBytes: return exchange.readEnded()
                 case .deliverInterim(let head): exchange.receivedInterim(head)
                 case .deliverHead(let head):
                     keepsAlive = head.keepsAlive
@@ -158,6 +158,22 @@ extension ClientConnection {
         // An upstream that answers before it has read the request would take the rest of it for the next one.
         let isRequestSent = exchange.isRequestComplete && exchange.unsentBytes == 0
         client.responseEnded(self, exchange, isReusable: keepsAlive && isRequestSent && !hasUnreadBytes)
+    }
+}
+
+// MARK: - Bodies
+
+extension ClientConnection: HTTPBodySource {
+    func bodyIsAwaited(_: HTTPBody) {}
+
+    func bodyWasTaken(_ body: HTTPBody) {
+        guard let exchange, exchange.rest === body else { return }
+        exchange.bodyWasTaken()
+    }
+
+    func bodyIsUnwanted(_ body: HTTPBody) {
+        guard let exchange, exchange.rest === body else { return }
+        exchange.cancel()
     }
 }
 

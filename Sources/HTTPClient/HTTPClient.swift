@@ -76,23 +76,26 @@ public final class HTTPClient {
         deadline: Instant,
         then done: @escaping @ReactorActor (Result<HTTPClientResponse, HTTPClientError>) -> Void
     ) -> HTTPClientExchange {
-        admit(request, isComplete: true, deadline, .whole(done))
+        admit(request, deadline, silence: nil, isOpened: false, done)
     }
 
-    /// Sends a request and takes the response piece by piece.
+    /// Sends a request and takes its response when that has begun; the rest is then read as its body.
     ///
     /// - Parameters:
-    ///   - isComplete: Whether `request` holds the whole body; if not, the rest is given to
-    ///     ``HTTPClientExchange/write(_:)``, and the request is not sent again once a byte of it was sent.
-    ///   - deadline: When the response must be complete; see ``HTTPClientExchange/moveDeadline(to:)``.
-    ///   - receiver: Kept until the response has ended.
+    ///   - deadline: When the response must have begun. It is put off while the request's own body is waited for.
+    ///   - silence: How long nothing may move once the response has begun, while somebody reads it: a body that makes
+    ///     progress may take as long as it needs. nil: all of it must be there by `deadline`.
+    ///   - begun: Called on the loop, never before this call returns, and not after ``HTTPClientExchange/cancel()``:
+    ///     exactly once, after the interim responses if those are wanted. ``HTTPClientError/cancelled`` if the
+    ///     request's own body broke off.
+    @discardableResult
     public func open(
         _ request: HTTPClientRequest,
-        isComplete: Bool = true,
         deadline: Instant,
-        receiver: any HTTPClientReceiver
+        silence: Duration?,
+        then begun: @escaping @ReactorActor (Result<HTTPClientResponse, HTTPClientError>) -> Void
     ) -> HTTPClientExchange {
-        admit(request, isComplete: isComplete, deadline, .pieces(receiver))
+        admit(request, deadline, silence: silence, isOpened: true, begun)
     }
 
     /// Sends a request and waits for its response. Cancelling the task is ``HTTPClientExchange/cancel()``.
@@ -148,9 +151,10 @@ public final class HTTPClient {
 extension HTTPClient {
     private func admit(
         _ request: HTTPClientRequest,
-        isComplete: Bool,
         _ deadline: Instant,
-        _ audience: HTTPClientExchange.Audience
+        silence: Duration?,
+        isOpened: Bool,
+        _ done: @escaping @ReactorActor (Result<HTTPClientResponse, HTTPClientError>) -> Void
     ) -> HTTPClientExchange {
         statistics.requests += 1
         let now = Reactor.now
@@ -170,11 +174,12 @@ extension HTTPClient {
         }
         let exchange = HTTPClientExchange(
             request,
-            isComplete: isComplete,
             deadline: deadline,
+            silence: silence,
+            isOpened: isOpened,
             isProbe: isProbe,
             client: self,
-            audience: audience
+            done
         )
         if let refusal { fail(exchange, refusal) } else { dispatch(exchange, now) }
         return exchange
@@ -224,7 +229,7 @@ extension HTTPClient {
         notices?.schedule()
     }
 
-    /// Tells the sender at the end of the turn that there is room for more of its request.
+    /// Asks for more of a request's body at the end of the turn.
     func bodyWanted(_ exchange: HTTPClientExchange) {
         bodiesWanted.append(exchange)
         notices?.schedule()
@@ -236,7 +241,7 @@ extension HTTPClient {
         swap(&failed, &failures)
         swap(&wanted, &bodiesWanted)
         for (exchange, error) in failed { exchange.fail(error) }
-        for exchange in wanted { exchange.wantBody() }
+        for exchange in wanted { exchange.pull() }
     }
 
     func deadlineMoved(_ connection: ClientConnection, _ exchange: HTTPClientExchange) {

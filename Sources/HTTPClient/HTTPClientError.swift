@@ -1,3 +1,4 @@
+public import HTTPBodies
 public import HTTPWire
 public import Reactor
 public import TLS
@@ -79,6 +80,32 @@ public enum HTTPClientError: Error, Hashable, Sendable {
         case .connectionLost(let mayHaveBeenProcessed): mayHaveBeenProcessed
         case .timedOut(let phase): phase.mayHaveBeenProcessed
         case .malformedResponse, .responseTooLarge, .cancelled: true
+        }
+    }
+}
+
+extension HTTPClientError {
+    /// What it means for a response that its body did not come to its end.
+    public init(_ error: HTTPBodyError) {
+        switch error {
+        case .tooLarge: self = .responseTooLarge
+        case .malformed(let error): self = .malformedResponse(error)
+        case .timedOut: self = .timedOut(.responseBody)
+        case .cut: self = .connectionLost(mayHaveBeenProcessed: true)
+        case .unwanted: self = .cancelled
+        }
+    }
+}
+
+extension HTTPBodyError {
+    /// What becomes of the body of a response that had begun.
+    init(_ error: HTTPClientError, limits: HTTPLimits) {
+        switch error {
+        case .responseTooLarge: self = .tooLarge(limitBytes: limits.bodyBytes)
+        case .malformedResponse(let error): self = .malformed(error)
+        case .timedOut: self = .timedOut
+        case .connectionLost, .unreachable, .overloaded, .circuitOpen: self = .cut
+        case .cancelled: self = .unwanted
         }
     }
 }

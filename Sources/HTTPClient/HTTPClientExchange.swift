@@ -1,4 +1,5 @@
-public import HTTPWire
+public import HTTPBodies
+internal import HTTPWire
 public import Reactor
 
 /// One request on its way, and what has come back.
@@ -12,27 +13,26 @@ public final class HTTPClientExchange {
         case ended
     }
 
-    /// Who is told, and how.
-    enum Audience {
-        case whole(@ReactorActor (Result<HTTPClientResponse, HTTPClientError>) -> Void)
-        case pieces(any HTTPClientReceiver)
-        case nobody
-    }
+    /// How long an upstream may think about `Expect: 100-continue`; then it gets the body (RFC 9110 §10.1.1).
+    private static let continueTimeout = Duration.seconds(1)
+    /// While nobody has taken what one read brought, no more is read.
+    private static let windowBytes = 1
 
     let method: HTTPMethod
     let isIdempotent: Bool
     let isProbe: Bool
     let asksForUpgrade: Bool
     /// What stood behind the last chunk of the response, once it has ended; nil for nothing.
-    public internal(set) var trailers: HTTPFields?
+    var trailers: HTTPFields?
     var place = Place.nowhere
-    var deadline: Instant
+    /// When the upstream must have made its next move.
+    private(set) var deadline: Instant
     /// When it was given to a connection.
     var sentAt = Instant.origin
     /// Whether it was sent once more already; once is all.
     var isRetried = false
 
-    /// The request from its first byte; of a streamed one, what was written since the kernel took everything.
+    /// The request from its first byte; of one with a body that is read, what the kernel has not taken in full.
     private(set) var output: [UInt8]
     /// How many bytes of `output` the kernel has taken.
     private(set) var sentBytes = 0
@@ -42,98 +42,112 @@ public final class HTTPClientExchange {
     private(set) var isRequestComplete: Bool
     /// Whether `output` has held the whole request all the time, so that it can be sent again from its start.
     private let isReplayable: Bool
-    private(set) var isPaused = false
+    /// What is still to come of the request.
+    private var outgoing: HTTPBody?
+    private let isChunked: Bool
+    private var isPulling = false
+    private var awaitsContinue: Bool
+    private var continueTimer: Timer?
+    /// How long the upstream has for the beginning of its response.
+    private let patience: Duration
 
     /// Held until the end, so that a client that nobody else keeps still finishes what it began.
     private var client: HTTPClient?
-    private var audience: Audience
+    /// nil once it was told.
+    private var done: (@ReactorActor (Result<HTTPClientResponse, HTTPClientError>) -> Void)?
+    /// Whether the sender is told when the response begins, not when it is complete.
+    private let isOpened: Bool
+    private let wantsInterim: Bool
+    private var silence: Duration?
     private var head: ResponseHead?
+    /// What has come of the body, of an opened response in the read that is going on.
     private var body: [UInt8] = []
+    /// The body of an opened response that was told of.
+    private(set) var rest: HTTPBody?
+    /// Whether no more of the response is read, because nobody takes it: so the upstream stops sending when the
+    /// kernel's buffers are full.
+    private(set) var isPaused = false
 
     init(
         _ request: HTTPClientRequest,
-        isComplete: Bool,
         deadline: Instant,
+        silence: Duration?,
+        isOpened: Bool,
         isProbe: Bool,
         client: HTTPClient,
-        audience: Audience
+        _ done: @escaping @ReactorActor (Result<HTTPClientResponse, HTTPClientError>) -> Void
     ) {
         method = request.method
         isIdempotent = request.isIdempotent
         asksForUpgrade = request.asksForUpgrade
         output = request.bytes
-        isRequestComplete = isComplete
-        isReplayable = isComplete
+        outgoing = request.body
+        isChunked = request.isChunked
+        awaitsContinue = request.expectsContinue
+        wantsInterim = request.wantsInterim
+        isRequestComplete = request.body == nil
+        isReplayable = request.body == nil && !request.asksForUpgrade
+        patience = request.body == nil ? .zero : deadline - Reactor.now
         self.deadline = deadline
+        self.silence = silence
+        self.isOpened = isOpened
         self.isProbe = isProbe
         self.client = client
-        self.audience = audience
+        self.done = done
     }
 
     /// Ends it, because nobody wants the response any more; without effect once it has ended.
     ///
-    /// Nobody is called back. The connection is closed, because that is the only way to stop a response; what the
-    /// upstream does with a request that it has received is up to it.
+    /// Nobody is called back but who reads the body, with ``HTTPBodyError/unwanted``. The connection is closed, because
+    /// that is the only way to stop a response; what the upstream does with a request that it has received is up to it.
     public func cancel() {
         guard let client = client.take() else { return }
-        audience = .nobody
         client.cancelled(self)
+        let (_, rest) = end()
+        rest?.fail(.unwanted)
+    }
+
+    /// Behind a 101: tells the upstream what `input` says, in the protocol that both sides speak now. When `input`
+    /// ends, so does the exchange.
+    ///
+    /// - Parameter silence: How long neither side may say anything.
+    public func tunnel(_ input: HTTPBody, silence: Duration) {
+        precondition(asksForUpgrade, "what follows the request would be taken for HTTP")
+        guard client != nil else { return }
+        outgoing = input
+        isRequestComplete = false
+        self.silence = silence
+        expect(within: silence)
+        client?.bodyWanted(self)
+    }
+
+    private func end() -> (
+        done: (@ReactorActor (Result<HTTPClientResponse, HTTPClientError>) -> Void)?, rest: HTTPBody?
+    ) {
+        defer { (done, rest, outgoing, continueTimer) = (nil, nil, nil, nil) }
         place = .ended
-    }
-}
-
-// MARK: - Streaming
-
-extension HTTPClientExchange {
-    /// Adds to the body of a request that was opened incomplete. What was written and not sent is kept in memory: once
-    /// ``unsentBytes`` is as large as the caller can afford, it waits for ``HTTPClientReceiver/requestBodyWanted()``.
-    ///
-    /// Without effect once the response has ended, which may be before the request has.
-    ///
-    /// - Parameter bytes: With the framing that the request's head announces.
-    public func write(_ bytes: Span<UInt8>) {
-        precondition(!isRequestComplete, "the request is complete")
-        output.append(copying: bytes)
-        flush()
+        client = nil
+        return (done, rest)
     }
 
-    /// Says that the request is complete.
-    public func finishRequest() {
-        isRequestComplete = true
-        flush()
-    }
+    // MARK: Time
 
-    /// Bytes of the request that the kernel has not taken yet.
-    public var unsentBytes: Int { output.count - sentBytes }
-
-    /// Reads no more of the response, so that the upstream stops sending when the kernel's buffers are full.
-    public func pause() { setPaused(true) }
-
-    /// Reads on.
-    public func resume() { setPaused(false) }
-
-    /// Moves the deadline: a body that makes progress may take as long as it needs. Before the head of the response it
-    /// also stands in for ``HTTPClientConfiguration/responseHeadTimeout``.
-    public func moveDeadline(to deadline: Instant) {
+    private func expect(by deadline: Instant) {
         self.deadline = deadline
         if case .on(let connection) = place { client?.deadlineMoved(connection, self) }
     }
 
-    private func setPaused(_ isPaused: Bool) {
-        self.isPaused = isPaused
-        if case .on(let connection) = place { connection.watch() }
-    }
-
-    private func flush() {
-        if case .on(let connection) = place { connection.write() }
-    }
+    private func expect(within limit: Duration) { expect(by: Reactor.now + limit) }
 }
 
-// MARK: - From the connection and the client
+// MARK: - The request
 
 extension HTTPClientExchange {
     /// Whether it may go out on another connection after this one ended without an answer.
     var mayBeSentAgain: Bool { !isRetried && (isReplayable && isIdempotent || !hasSentBytes) }
+
+    /// Bytes of the request that the kernel has not taken yet.
+    var unsentBytes: Int { output.count - sentBytes }
 
     func rewind() { sentBytes = 0 }
 
@@ -143,54 +157,158 @@ extension HTTPClientExchange {
         guard sentBytes == output.count, !isReplayable else { return }
         output.removeAll(keepingCapacity: true)
         sentBytes = 0
-        if !isRequestComplete { client?.bodyWanted(self) }
+        if outgoing != nil { client?.bodyWanted(self) }
     }
 
-    /// Tells that there is room for more of the request, if there still is.
-    func wantBody() {
-        guard !isRequestComplete, unsentBytes == 0, case .pieces(let receiver) = audience else { return }
-        receiver.requestBodyWanted()
+    /// Reads on in the request's body, if the upstream has taken everything before.
+    func pull() {
+        guard let outgoing, !isPulling, unsentBytes == 0 else { return }
+        guard !awaitsContinue else { return waitForContinue() }
+        isPulling = true
+        // How fast the sender is, is not the upstream's fault. In a tunnel both are silent then.
+        if !asksForUpgrade { expect(by: .distantFuture) }
+        outgoing.read { [self] result in
+            isPulling = false
+            // Without it the exchange has ended.
+            guard self.outgoing != nil else { return }
+            switch result {
+            case .success(let piece?): give(piece)
+            case .success(nil): requestEnded(trailers: outgoing.trailers)
+            case .failure(let error): requestBroke(error)
+            }
+        }
     }
 
+    private func give(_ piece: [UInt8]) {
+        expect(within: silence ?? patience)
+        if isChunked {
+            ChunkedEncoder.appendChunk(piece.span, to: &output)
+        } else if output.isEmpty {
+            output = piece
+        } else {
+            output += piece
+        }
+        flush()
+    }
+
+    private func requestEnded(trailers: HTTPFields?) {
+        guard !asksForUpgrade else {
+            // Nobody can tell one end to go on without the other in a protocol that is not known here.
+            rest?.finish()
+            return cancel()
+        }
+        outgoing = nil
+        isRequestComplete = true
+        expect(within: rest == nil ? patience : silence ?? patience)
+        if isChunked { ChunkedEncoder.appendEnd(trailers: trailers, to: &output) }
+        flush()
+    }
+
+    private func requestBroke(_ error: HTTPBodyError) {
+        // After an early answer the rest does not matter; that of the answer still comes.
+        if error == .unwanted, !asksForUpgrade {
+            outgoing = nil
+            return expect(within: silence ?? patience)
+        }
+        let done = done
+        cancel()
+        done?(.failure(.cancelled))
+    }
+
+    private func flush() {
+        if case .on(let connection) = place { connection.write() }
+    }
+
+    private func waitForContinue() {
+        guard continueTimer == nil, head == nil else { return }
+        // Unowned: dropped at the end.
+        let timer = Timer { [unowned self] in goOn() }
+        timer.schedule(after: Self.continueTimeout)
+        continueTimer = timer
+    }
+
+    private func goOn() {
+        awaitsContinue = false
+        continueTimer = nil
+        pull()
+    }
+}
+
+// MARK: - The response
+
+extension HTTPClientExchange {
     func receivedInterim(_ head: ResponseHead) {
-        if case .pieces(let receiver) = audience { receiver.interimResponseReceived(head) }
+        guard head.status != .continue else { return goOn() }
+        if wantsInterim { done?(.success(HTTPClientResponse(head))) }
     }
 
     func received(_ head: ResponseHead) {
-        if case .pieces(let receiver) = audience { receiver.responseBegan(head) } else { self.head = head }
+        self.head = head
+        continueTimer = nil
     }
 
-    func received(_ bytes: Span<UInt8>) {
-        if case .pieces(let receiver) = audience {
-            receiver.responseBodyReceived(bytes)
-        } else {
-            body.append(copying: bytes)
+    func received(_ bytes: Span<UInt8>) { body.append(copying: bytes) }
+
+    /// Everything was taken out of what was read at once, and the response goes on.
+    func readEnded() {
+        guard isOpened, case .on(let connection) = place else { return }
+        if let rest {
+            if !body.isEmpty { rest.receive(takeBody()) }
+        } else if let head {
+            begin(head, connection)
         }
+        // Without it the sender has cancelled.
+        guard let rest else { return }
+        guard rest.isFull else {
+            if let silence { expect(within: silence) }
+            return
+        }
+        isPaused = true
+        // The upstream is not to blame for a reader that does not read.
+        if silence != nil { expect(by: .distantFuture) }
+        connection.watch()
+    }
+
+    private func begin(_ head: ResponseHead, _ connection: ClientConnection) {
+        let length: Int? = if case .length(let count) = head.framing { count } else { nil }
+        let rest = HTTPBody(declaredLength: length, windowBytes: Self.windowBytes, source: connection)
+        self.rest = rest
+        if !body.isEmpty { rest.receive(takeBody()) }
+        done.take()?(.success(HTTPClientResponse(head, rest: rest)))
+    }
+
+    private func takeBody() -> [UInt8] {
+        var taken: [UInt8] = []
+        swap(&taken, &body)
+        return taken
+    }
+
+    /// There is room for more of the response.
+    func bodyWasTaken() {
+        guard isPaused, case .on(let connection) = place else { return }
+        isPaused = false
+        if let silence { expect(within: silence) }
+        connection.watch()
     }
 
     /// The response is complete.
     func succeed() {
-        switch end() {
-        case .whole(let done):
-            guard let head = head.take() else { preconditionFailure("a response has a head") }
-            done(.success(HTTPClientResponse(head: head, body: body)))
-        case .pieces(let receiver): receiver.responseEnded(nil)
-        case .nobody: break
+        let (done, rest) = end()
+        if let rest {
+            if !body.isEmpty { rest.receive(takeBody()) }
+            return rest.finish(trailers: trailers)
+        }
+        guard let head = head.take() else { preconditionFailure("a response has a head") }
+        if isOpened, head.framing == .chunked || head.framing == .untilClose {
+            done?(.success(HTTPClientResponse(head, rest: HTTPBody(takeBody(), trailers: trailers))))
+        } else {
+            done?(.success(HTTPClientResponse(head, body: takeBody())))
         }
     }
 
     func fail(_ error: HTTPClientError) {
-        switch end() {
-        case .whole(let done): done(.failure(error))
-        case .pieces(let receiver): receiver.responseEnded(error)
-        case .nobody: break
-        }
-    }
-
-    private func end() -> Audience {
-        defer { audience = .nobody }
-        place = .ended
-        client = nil
-        return audience
+        let limits = client?.configuration.responseLimits ?? HTTPLimits()
+        let (done, rest) = end()
+        if let rest { rest.fail(HTTPBodyError(error, limits: limits)) } else { done?(.failure(error)) }
     }
 }

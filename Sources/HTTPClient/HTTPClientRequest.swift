@@ -1,4 +1,6 @@
+public import HTTPBodies
 public import HTTPWire
+internal import Reactor
 
 /// A request, ready for the wire.
 ///
@@ -12,8 +14,17 @@ public struct HTTPClientRequest: Sendable {
     /// Whether sending it twice has the effect of sending it once. Such a request is sent once more when its connection
     /// ends before any byte of the response.
     public var isIdempotent: Bool
+    /// What follows behind ``bytes``, of a request that is opened: read when the upstream has taken what came before,
+    /// and dropped once it has answered in full. Such a request is not sent again once a byte of it was sent.
+    public var body: HTTPBody?
+    /// Whether ``bytes`` announce chunks: those are made of ``body``.
+    public var isChunked = false
+    /// Whether ``bytes`` expect `100 Continue`: ``body`` waits for it, but no longer than a second.
+    public var expectsContinue = false
+    /// Whether other interim responses (1xx) are told of, too.
+    public var wantsInterim = false
     /// Whether ``bytes`` ask for another protocol. If the upstream agrees with a 101, the body of its response is what
-    /// it says in that protocol, until the connection ends, and what is written to the exchange is what it is told.
+    /// it says in that protocol, until the connection ends; see ``HTTPClientExchange/tunnel(_:silence:)``.
     public var asksForUpgrade = false
     /// Whether it is sent though the circuit is open, because its sender has nobody else to ask.
     public var insists = false
@@ -57,12 +68,24 @@ public struct HTTPClientRequest: Sendable {
     }
 }
 
-/// A response, complete.
+/// A response, complete or begun.
 public struct HTTPClientResponse: Sendable {
     /// Status line and fields.
     public let head: ResponseHead
-    /// The body without its framing.
+    /// The body without its framing, if all of it is there; else it is ``rest``.
     public let body: [UInt8]
+    /// The body of a response that was opened and did not come in one piece, or has no length and so perhaps trailers:
+    /// all of it, from its first byte. nil if ``body`` is that.
+    public let rest: HTTPBody?
+
+    init(_ head: ResponseHead, body: [UInt8] = [], rest: HTTPBody? = nil) {
+        self.head = head
+        self.body = body
+        self.rest = rest
+    }
+
+    /// The body, for who reads it piece by piece however it comes.
+    @ReactorActor public var pulled: HTTPBody { rest ?? HTTPBody(body) }
 
     /// The status.
     public var status: HTTPStatus { head.status }

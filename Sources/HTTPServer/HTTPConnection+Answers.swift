@@ -1,3 +1,4 @@
+internal import HTTPBodies
 internal import HTTPWire
 internal import Reactor
 
@@ -121,12 +122,12 @@ extension HTTPConnection {
 
     private func finish(_ exchange: HTTPExchange, keepsAlive: Bool) {
         exchanges.removeFirst()
-        tunnel.take()?.fail(.answered)
+        tunnel.take()?.fail(.unwanted)
         if !keepsAlive { endAfterOutput(lingers: lingers(after: exchange)) }
         exchange.detach()
         server.finished(exchange)
         // Last, because it may call the handler. What is left of the body is read and dropped.
-        exchange.request.body.fail(.answered)
+        exchange.request.body.fail(.unwanted)
     }
 
     /// - Parameter exchange: nil for the answer to what never became a request.
@@ -178,7 +179,7 @@ extension HTTPConnection {
     private func canDropRest(of exchange: HTTPExchange) -> Bool {
         let body = exchange.request.body
         // A client that waits for 100 Continue may now send the body or the next request: who knows which.
-        guard !body.isUnasked else { return false }
+        guard !(exchange.request.head.expectsContinue && body.isUnasked) else { return false }
         guard let length = body.declaredLength else { return true }
         return length - body.receivedBytes <= Self.droppedLimitBytes
     }

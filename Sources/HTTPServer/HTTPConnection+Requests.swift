@@ -1,3 +1,4 @@
+internal import HTTPBodies
 internal import HTTPWire
 internal import Reactor
 
@@ -84,11 +85,6 @@ extension HTTPConnection {
     private func expectBody(of exchange: HTTPExchange) {
         receiving = exchange
         bodyPace = Pace()
-        let body = exchange.request.body
-        // Unowned: the body drops both when it ends, is dropped, or the connection closes.
-        body.onTaken = { [unowned self] in mark() }
-        guard exchange.request.head.expectsContinue else { return }
-        body.requestContinue = { [unowned self, unowned exchange] in sendContinue(exchange) }
     }
 
     private func arrived(_ body: Span<UInt8>) {
@@ -103,8 +99,7 @@ extension HTTPConnection {
         guard let exchange = receiving else { return }
         receiving = nil
         if !exchange.request.head.keepsAlive { ignoresInput = true }
-        exchange.request.body.trailers = parser.trailers
-        exchange.request.body.finish()
+        exchange.request.body.finish(trailers: parser.trailers)
     }
 
     /// The client has finished sending. It may still read, so answers that come soon are sent.
@@ -114,7 +109,7 @@ extension HTTPConnection {
         ignoresInput = true
         let body = receiving?.request.body
         receiving = nil
-        body?.fail(.clientGone)
+        body?.fail(.cut)
         tunnel?.finish()
         if exchanges.isEmpty, held == nil { return endAfterOutput(lingers: false) }
         progressed(.answer)
@@ -122,9 +117,8 @@ extension HTTPConnection {
     }
 
     /// What follows is not HTTP: it goes to the answer of `exchange`, which has begun.
-    func beginTunnel(_ exchange: HTTPExchange) -> HTTPRequestBody {
-        let tunnel = HTTPRequestBody(ofTunnelWithWindowBytes: configuration.bodyWindowBytes)
-        tunnel.onTaken = { [unowned self] in mark() }
+    func beginTunnel(_ exchange: HTTPExchange) -> HTTPBody {
+        let tunnel = HTTPBody(declaredLength: nil, windowBytes: configuration.bodyWindowBytes, source: self)
         self.tunnel = tunnel
         if hasEnded { tunnel.finish() }
         mark()

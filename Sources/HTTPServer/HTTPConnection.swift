@@ -1,3 +1,4 @@
+internal import HTTPBodies
 internal import HTTPWire
 internal import Reactor
 
@@ -57,7 +58,7 @@ final class HTTPConnection {
     /// The one among the requests whose body is still arriving; its answer may be complete already.
     var receiving: HTTPExchange?
     /// Takes what the client sends once another protocol is spoken.
-    var tunnel: HTTPRequestBody?
+    var tunnel: HTTPBody?
     /// A request that waits for earlier ones, because it or one of them is not safe to run beside others.
     var held: RequestHead?
     /// The last word on this connection, sent when the requests before it are answered.
@@ -404,8 +405,8 @@ final class HTTPConnection {
         countBytes()
         for exchange in abandoned { server.abandoned(exchange) }
         server.closed(self)
-        body?.fail(.clientGone)
-        tunnel.take()?.fail(.clientGone)
+        body?.fail(.cut)
+        tunnel.take()?.fail(.cut)
         for exchange in abandoned {
             exchange.clientLeft()
             exchange.detach()

@@ -1,3 +1,4 @@
+public import HTTPBodies
 public import HTTPWire
 public import Reactor
 
@@ -54,10 +55,7 @@ public final class HTTPExchange {
 
     init(_ head: consuming RequestHead, on connection: HTTPConnection) {
         let framing = head.framing
-        let body =
-            framing.hasBytes
-            ? HTTPRequestBody(framing, windowBytes: connection.configuration.bodyWindowBytes) : .empty
-        request = HTTPRequest(head: head, body: body)
+        request = HTTPRequest(head: head, body: framing.hasBytes ? connection.body(framing) : .empty)
         self.connection = connection
     }
 
@@ -153,7 +151,7 @@ public final class HTTPExchange {
     ///
     /// - Returns: What the client says, to its end, and the writer of what it is told; nil if there is an answer
     ///   already, or the connection is closed.
-    public func startTunnel(fields: HTTPFields) -> (input: HTTPRequestBody, output: HTTPResponseWriter)? {
+    public func startTunnel(fields: HTTPFields) -> (input: HTTPBody, output: HTTPResponseWriter)? {
         guard isUnanswered, let connection else { return nil }
         precondition(holdsInput, "what follows the request has been taken for HTTP")
         let output = startResponse(.switchingProtocols, fields: fields, length: nil, isOpenEnded: true)

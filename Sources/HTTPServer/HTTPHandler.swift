@@ -6,7 +6,7 @@ public import Reactor
 public protocol HTTPHandler: AnyObject {
     /// Takes a request; its answer is given to `exchange`, now or later.
     ///
-    /// Called when the head is complete; the body may still be on its way, see ``HTTPRequestBody``. Requests of one
+    /// Called when the head is complete; the body may still be on its way, see ``HTTPRequest/body``. Requests of one
     /// connection are handed over as they come, several at a time if all their methods are safe, and answered in order.
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange)
 

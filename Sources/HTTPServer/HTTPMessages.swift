@@ -1,3 +1,4 @@
+public import HTTPBodies
 public import HTTPWire
 public import Reactor
 
@@ -7,7 +8,7 @@ public struct HTTPRequest {
     /// Request line and fields.
     public let head: RequestHead
     /// The body, which may still be arriving.
-    public let body: HTTPRequestBody
+    public let body: HTTPBody
 }
 
 /// A response, as a handler gives it.

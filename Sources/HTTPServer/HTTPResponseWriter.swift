@@ -1,3 +1,4 @@
+public import HTTPBodies
 public import HTTPWire
 public import Reactor
 
@@ -40,6 +41,8 @@ public final class HTTPResponseWriter {
     private var queued: [UInt8] = []
     private var onRoom: (() -> Void)?
     private var onDrain: (() -> Void)?
+    /// What is being written, to be cancelled when the client leaves.
+    private var passed: HTTPBody?
 
     private init() {
         response = HTTPResponse(.ok)
@@ -87,12 +90,7 @@ public final class HTTPResponseWriter {
 
     /// Sends `bytes` after what was written before, at the end of this turn of the loop.
     public func write(_ bytes: Span<UInt8>) {
-        guard !isClosed, hasBody, !bytes.isEmpty else { return }
-        if let remainingBytes {
-            // More than was announced would be read as the next response.
-            guard bytes.count <= remainingBytes else { return abort() }
-            self.remainingBytes = remainingBytes - bytes.count
-        }
+        guard takes(bytes.count) else { return }
         append { [framing] buffer in
             if framing == .chunked {
                 ChunkedEncoder.appendChunk(bytes, to: &buffer)
@@ -100,6 +98,26 @@ public final class HTTPResponseWriter {
                 buffer.append(copying: bytes)
             }
         }
+    }
+
+    /// The same for bytes of one's own, which need not be copied if they are many.
+    private func pass(_ piece: [UInt8]) {
+        guard case .started = state, framing != .chunked else { return write(piece.span) }
+        guard takes(piece.count) else { return }
+        connection?.append(piece)
+    }
+
+    /// Whether so many bytes are to be sent.
+    private func takes(_ count: Int) -> Bool {
+        guard !isClosed, hasBody, count > 0 else { return false }
+        guard let remainingBytes else { return true }
+        // More than was announced would be read as the next response.
+        guard count <= remainingBytes else {
+            abort()
+            return false
+        }
+        self.remainingBytes = remainingBytes - count
+        return true
     }
 
     /// Calls `then` once there is room, or the response is closed: look at ``isClosed``. May call before this returns.
@@ -173,6 +191,43 @@ public final class HTTPResponseWriter {
         callback?()
     }
 
+    // MARK: Passing on
+
+    /// Writes what comes of `body`, at the pace of the client, and completes the response with its end and trailers.
+    /// Where the body breaks off, so does the response. A client that leaves cancels the body.
+    ///
+    /// - Parameter ended: Called once, with why the body was not written to its end; nil if it was. May be called
+    ///   before this returns.
+    public func write(_ body: HTTPBody, then ended: @escaping @ReactorActor (HTTPBodyError?) -> Void) {
+        guard !isClosed else {
+            body.cancel()
+            return ended(.unwanted)
+        }
+        passed = body
+        body.read { [self] result in
+            switch result {
+            case .success(let piece?):
+                pass(piece)
+                if hasRoom { write(body, then: ended) } else { whenRoom { [self] in write(body, then: ended) } }
+            case .success(nil):
+                passed = nil
+                finish(trailers: body.trailers)
+                ended(nil)
+            case .failure(let error):
+                passed = nil
+                abort()
+                ended(error)
+            }
+        }
+    }
+
+    /// The same for who waits for the end.
+    public func write(_ body: HTTPBody) async throws(HTTPBodyError) {
+        let promise = Promise<Void, HTTPBodyError>()
+        write(body) { promise.settle($0.map { .failure($0) } ?? .success(())) }
+        try await promise.value
+    }
+
     // MARK: The connection's side
 
     /// The memory of what was written while earlier answers are not complete.
@@ -216,5 +271,6 @@ public final class HTTPResponseWriter {
         onDrain = nil
         if !isClosed { state = .aborted }
         runOnRoom()
+        passed.take()?.cancel()
     }
 }

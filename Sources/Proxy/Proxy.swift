@@ -209,8 +209,15 @@ final class Proxy: PathFallback {
         var bytes: [UInt8] = []
         ForwardedHead.append(context, path, to: upstream, framing: .none, task: task, &bytes)
         let request = HTTPClientRequest(.get, bytes: bytes)
-        let refresh = CacheRefresh(task, idleTimeout: path.route.idleTimeout) { [cache] in cache.endRefresh(key) }
-        return { refresh.start(request, on: upstream.client, deadline: Reactor.now + path.route.timeout) }
+        return { [cache] in
+            upstream.client.open(
+                request,
+                deadline: Reactor.now + path.route.timeout,
+                silence: path.route.idleTimeout
+            ) { result in
+                task.refresh(with: result) { cache.endRefresh(key) }
+            }
+        }
     }
 
     private static let notCached = APIError(.upstreamTimeout, "Nothing is kept that would answer this request.")

@@ -1,3 +1,4 @@
+public import HTTPBodies
 public import HTTPServer
 public import HTTPWire
 public import Reactor
@@ -104,7 +105,7 @@ public final class RequestContext: HTTPAnswerFields {
                 then()
             case .failure(.tooLarge(let limitBytes)):
                 fail(APIError(.payloadTooLarge, "The body may have at most \(limitBytes) bytes."))
-            case .failure(.malformed), .failure(.timedOut), .failure(.clientGone), .failure(.answered):
+            case .failure(.malformed), .failure(.timedOut), .failure(.cut), .failure(.unwanted):
                 // The server has answered, or nobody is there any more; this one only ends the request's count.
                 fail(.requestTimeout)
             }
@@ -118,7 +119,8 @@ public final class RequestContext: HTTPAnswerFields {
     func respond(_ response: consuming HTTPResponse, tag: EntityTag?) {
         guard let service = service.take() else { return }
         finish(&response, tag)
-        takeBackAdmission(ifRefused: response.status)
+        // Whether an upstream finds a request valid is its own matter.
+        if resource != nil { takeBackAdmission(ifRefused: response.status) }
         service.answered(self, response)
         exchange.respond(response)
     }
@@ -206,7 +208,7 @@ public final class RequestContext: HTTPAnswerFields {
     public func holdInput() { exchange.holdInput() }
 
     /// Answers 101; see `HTTPExchange.startTunnel`.
-    public func startTunnel(fields: HTTPFields) -> (input: HTTPRequestBody, output: HTTPResponseWriter)? {
+    public func startTunnel(fields: HTTPFields) -> (input: HTTPBody, output: HTTPResponseWriter)? {
         if let service = service.take() { service.answered(self, HTTPResponse(.switchingProtocols, fields: fields)) }
         let ends = exchange.startTunnel(fields: fields)
         if let ends { _ = endedAtExpiry(ends.output) }

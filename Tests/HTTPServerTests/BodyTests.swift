@@ -1,3 +1,4 @@
+import HTTPBodies
 import HTTPServer
 import HTTPWire
 import Reactor
@@ -146,7 +147,7 @@ import Testing
             try await eventually("the request") { server.server.counters.requests == 1 }
             client.close()
             try await eventually("the failure") { !outcomes.isEmpty }
-            #expect(outcomes == [.failure(.clientGone)])
+            #expect(outcomes == [.failure(.cut)])
         }
     }
 

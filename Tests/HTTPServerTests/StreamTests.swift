@@ -1,3 +1,4 @@
+import HTTPBodies
 import HTTPServer
 import HTTPWire
 import Reactor
@@ -140,6 +141,61 @@ import Testing
             try await eventually("the failure") { failure is HTTPClientGone }
             try await eventually("the end of the connection") { server.server.counters.openConnections == 0 }
         }
+    }
+
+    @Test @ReactorActor func `a body is passed on with its trailers, and cut where it breaks off`() async throws {
+        for (failure, end) in [(HTTPBodyError?.none, "0\r\nX-Sum: 1\r\n\r\n"), (.cut, "")] {
+            let source = Upstream()
+            var outcomes: [HTTPBodyError?] = []
+            try await withServer(handling: { _, exchange in
+                exchange.startResponse(.ok, fields: [:], length: nil).write(source.body) { outcomes.append($0) }
+            }) { server in
+                let client = try await server.connect()
+                client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                _ = try await client.take(through: "\r\n\r\n")
+                source.body.receive(Array("one".utf8))
+                #expect(try await client.take(through: "one\r\n") == "3\r\none\r\n")
+                if let failure { source.body.fail(failure) } else { source.body.finish(trailers: ["X-Sum": "1"]) }
+                #expect(outcomes == [failure])
+                let rest = failure == nil ? try await client.take(through: "\r\n\r\n") : try await client.takeAll()
+                #expect(rest == end)
+            }
+        }
+    }
+
+    @Test(arguments: [0, 1_000_000]) @ReactorActor
+    func `a client that leaves cancels the body that it is given, also while it does not read`(bytes: Int) async throws
+    {
+        let source = Upstream()
+        var outcomes: [HTTPBodyError?] = []
+        try await withServer(handling: { _, exchange in
+            exchange.startResponse(.ok, fields: [:], length: nil).write(source.body) { outcomes.append($0) }
+        }) { server in
+            let client = try await server.connect()
+            client.setReading(false)
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            try await eventually("a reader") { source.isAwaited }
+            // Until the writer has no room: then nobody reads the body.
+            while bytes > 0, !source.body.isFull {
+                source.body.receive([UInt8](repeating: 0x78, count: bytes))
+                await Reactor.yield()
+            }
+            client.close()
+            try await eventually("the cancellation") { source.isUnwanted }
+            #expect(outcomes == [.unwanted])
+        }
+    }
+
+    /// Whose body a test passes on.
+    @ReactorActor
+    private final class Upstream: HTTPBodySource {
+        private(set) var isAwaited = false
+        private(set) var isUnwanted = false
+        private(set) lazy var body = HTTPBody(declaredLength: nil, windowBytes: 1, source: self)
+
+        func bodyIsAwaited(_: HTTPBody) { isAwaited = true }
+        func bodyWasTaken(_: HTTPBody) {}
+        func bodyIsUnwanted(_: HTTPBody) { isUnwanted = true }
     }
 
     @Test @ReactorActor func `streams that are ready early wait for the answers before them`() async throws {

@@ -1,3 +1,4 @@
+import HTTPBodies
 import HTTPServer
 import HTTPWire
 import Reactor

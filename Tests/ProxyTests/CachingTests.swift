@@ -168,6 +168,7 @@ import Testing
             #expect(first.status == 200)
             #expect(first.body == "old")
             proxy.upstream.close()
+            server.close()
             client.send(Self.get + "\r\n")
             let second = try await client.takeResponse()
             #expect(second.body == "old")

@@ -1,3 +1,4 @@
+import HTTPBodies
 import HTTPClient
 import HTTPServer
 import HTTPWire

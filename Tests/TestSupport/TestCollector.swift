@@ -1,3 +1,4 @@
+internal import HTTPBodies
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire

@@ -1,3 +1,4 @@
+internal import HTTPBodies
 internal import HTTPClient
 internal import HTTPWire
 internal import JSONWire
@@ -48,7 +49,7 @@ final class ExchangeReports {
         let stream = ReportStream(came: came, ended: ended)
         let request = get("/exchange/reports?after=\(number)")
         // Whoever follows notices silence.
-        stream.request = streaming.open(request, deadline: .distantFuture, receiver: stream)
+        stream.request = streaming.open(request, deadline: .distantFuture, silence: nil) { stream.answered($0) }
         return stream
     }
 
@@ -89,8 +90,11 @@ final class ExchangeReports {
 
 /// The exchange's stream of reports, until it ends or is closed.
 @ReactorActor
-final class ReportStream: HTTPClientReceiver {
+final class ReportStream {
     fileprivate var request: HTTPClientExchange?
+    private var body: HTTPBody?
+    private var isPaused = false
+    private var isReading = false
     private let came: @ReactorActor ([ReportLine]) -> Void
     private let ended: @ReactorActor () -> Void
     /// The beginning of a line.
@@ -105,21 +109,44 @@ final class ReportStream: HTTPClientReceiver {
     }
 
     /// Nobody is called back any more.
-    func close() { request?.cancel() }
+    func close() {
+        body = nil
+        request?.cancel()
+    }
 
     /// Reads no more, or on.
     func setPaused(_ isPaused: Bool) {
-        if isPaused { request?.pause() } else { request?.resume() }
+        self.isPaused = isPaused
+        read()
     }
 
-    func responseBegan(_ head: ResponseHead) {
-        guard head.status != .ok else { return }
-        close()
-        ended()
+    fileprivate func answered(_ result: Result<HTTPClientResponse, HTTPClientError>) {
+        guard case .success(let response) = result, response.status == .ok else {
+            close()
+            return ended()
+        }
+        body = response.pulled
+        read()
     }
 
-    func responseBodyReceived(_ bytes: Span<UInt8>) {
-        rest.append(copying: bytes)
+    private func read() {
+        guard let body, !isReading, !isPaused else { return }
+        isReading = true
+        body.read { [self] result in
+            isReading = false
+            // Without it the stream was closed.
+            guard self.body != nil else { return }
+            guard case .success(let piece?) = result else {
+                close()
+                return ended()
+            }
+            take(piece)
+            read()
+        }
+    }
+
+    private func take(_ piece: [UInt8]) {
+        rest += piece
         guard let end = rest.lastIndex(of: UInt8(ascii: "\n")) else {
             if rest.count > ReportLine.bytesMax { endAsUnreadable() }
             return
@@ -128,10 +155,6 @@ final class ReportStream: HTTPClientReceiver {
         rest.removeSubrange(...end)
         came(lines)
     }
-
-    func responseEnded(_ failure: HTTPClientError?) { ended() }
-
-    func requestBodyWanted() {}
 
     private func endAsUnreadable() {
         close()

@@ -1,3 +1,4 @@
+internal import HTTPBodies
 internal import HTTPClient
 internal import HTTPWire
 internal import Reactor
@@ -27,9 +28,13 @@ final class CacheTask {
     private let reason: String
     private let requestedAt = Clock.seconds
     private var flight: CacheFlight?
-    private(set) var filling: CachedAnswer?
+    private var filling: CachedAnswer?
+    /// Where ``filling`` comes from.
+    private var source: HTTPBody?
     /// Whether ``filling`` has grown too large: it is passed to its one reader only.
-    private(set) var isDetached = false
+    private var isDetached = false
+    /// Whether somebody reads ``filling`` who would also read what is not kept.
+    private var hasReader = true
     /// Of ``filling``, what the cache counts.
     private var countedBytes = 0
 
@@ -129,8 +134,62 @@ final class CacheTask {
         return .give(kept, cacheStatus: "tickloop; hit; ttl=\(kept.ttl); detail=stale-if-error")
     }
 
-    /// A piece of the body.
-    func append(_ bytes: Span<UInt8>) {
+    /// Takes the body of the answer: at the upstream's pace, whoever reads it, because what is kept is small; what is
+    /// not kept at the pace of its reader.
+    ///
+    /// - Parameter onEnd: Called once, when nothing more of it is taken; may be called before this returns.
+    func fill(from source: HTTPBody, onEnd: @escaping @ReactorActor () -> Void = {}) {
+        self.source = source
+        source.read { [self] result in
+            switch result {
+            case .success(let piece?):
+                append(piece.span)
+                guard let filling, isDetached else { return fill(from: source, onEnd: onEnd) }
+                guard hasReader else { return stop(onEnd) }
+                if !filling.whenRoom({ [self] in fill(from: source, onEnd: onEnd) }) {
+                    fill(from: source, onEnd: onEnd)
+                }
+            case .success(nil):
+                ended(isWhole: true)
+                onEnd()
+            case .failure:
+                ended(isWhole: false)
+                onEnd()
+            }
+        }
+    }
+
+    private func stop(_ onEnd: @ReactorActor () -> Void) {
+        source?.cancel()
+        ended(isWhole: false)
+        onEnd()
+    }
+
+    /// Takes the answer to a request that was made for the cache alone.
+    func refresh(
+        with result: Result<HTTPClientResponse, HTTPClientError>,
+        onEnd: @escaping @ReactorActor () -> Void
+    ) {
+        hasReader = false
+        // An error changes nothing: what is kept is served until it is too old.
+        if case .success(let response) = result, !CacheRules.isError(response.status) {
+            let fields = response.fields.endToEnd(announcesTrailers: false) { FieldNames.isForProxy($0) }
+            if case .fill = began(response.head, fields) { return fill(from: response.pulled, onEnd: onEnd) }
+        }
+        if case .success(let response) = result { response.rest?.cancel() }
+        ended(isWhole: false)
+        onEnd()
+    }
+
+    /// Nobody reads ``filling`` any more but who may find it kept.
+    func readerLeft() {
+        hasReader = false
+        guard isDetached else { return }
+        source?.cancel()
+        ended(isWhole: false)
+    }
+
+    private func append(_ bytes: Span<UInt8>) {
         guard let filling else { return }
         filling.append(bytes)
         guard filling.length == nil, !isDetached else { return }
@@ -142,8 +201,9 @@ final class CacheTask {
         land(.alone)
     }
 
-    /// The answer is complete, or will not be. Called once at the end, also when nothing was kept.
+    /// The answer is complete, or will not be. Called at the end, also when nothing was kept.
     func ended(isWhole: Bool) {
+        source = nil
         if let filling = filling.take() {
             count(-countedBytes)
             filling.end(isWhole ? .complete : .cut)

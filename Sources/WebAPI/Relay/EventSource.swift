@@ -1,5 +1,6 @@
-public import HTTPClient
-public import HTTPWire
+internal import HTTPBodies
+internal import HTTPClient
+internal import HTTPWire
 public import Reactor
 
 /// A stream of events of the next hop that is kept open: when it ends, it is asked for again, from the last event on.
@@ -24,6 +25,7 @@ public final class EventSource {
     private var reader = ServerSentEventReader()
     private var lastID = ""
     private var exchange: HTTPClientExchange?
+    private var body: HTTPBody?
     private var isWanted = false
     /// The token of the client that it is asked for, and until when that is good.
     private var lent: (token: [UInt8], expiresAt: Instant)?
@@ -50,6 +52,7 @@ public final class EventSource {
         isOpen = false
         timer?.cancel()
         lastID = ""
+        body = nil
         exchange.take()?.cancel()
     }
 
@@ -74,49 +77,65 @@ public final class EventSource {
         if !lastID.isEmpty { fields.append("Last-Event-ID", lastID) }
         if let lent { fields.append("Authorization", bytes: lent.token) }
         let request = HTTPClientRequest(.get, target: target, authority: relay.authority, fields: fields)
-        exchange = relay.streams.open(request, deadline: Reactor.now + Self.patience, receiver: self)
+        exchange = relay.streams.open(
+            request,
+            deadline: Reactor.now + Self.patience,
+            silence: Self.silenceMax
+        ) { [self] result in
+            switch result {
+            case .success(let response): answered(response)
+            case .failure: ended()
+            }
+        }
     }
 
-    private func ended() {
-        exchange = nil
-        isOpen = false
-        if isWanted { timer?.schedule(after: backoff.next()) }
-    }
-}
-
-extension EventSource: HTTPClientReceiver {
     /// The stream begins, if it is one.
-    public func responseBegan(_ head: ResponseHead) {
+    private func answered(_ response: HTTPClientResponse) {
+        let head = response.head
         guard head.status == .ok, RelayedRoute.isOf(RelayedRoute.eventStream, head) else {
-            exchange.take()?.cancel()
             ended()
             guard head.status == .unauthorized || head.status == .forbidden, lent.take() != nil else { return }
             return onRefused()
         }
         isOpen = true
-        exchange?.moveDeadline(to: Reactor.now + Self.silenceMax)
+        let body = response.pulled
+        self.body = body
+        read(body)
     }
 
-    /// Events, or parts of them.
-    public func responseBodyReceived(_ bytes: Span<UInt8>) {
-        exchange?.moveDeadline(to: Reactor.now + Self.silenceMax)
+    private func read(_ body: HTTPBody) {
+        body.read { [self] result in
+            // Otherwise nobody wants this one any more.
+            guard self.body === body else { return }
+            guard case .success(let piece?) = result, take(piece) else { return ended() }
+            read(body)
+        }
+    }
+
+    /// Tells of events, of which the first and the last may be parts.
+    ///
+    /// - Returns: Whether it can go on.
+    private func take(_ piece: [UInt8]) -> Bool {
         backoff.reset()
         var events: [ReceivedEvent] = []
+        var isReadable = true
         do throws(ServerSentEventReader.TooLong) {
-            try reader.read(bytes) { events.append($0) }
+            try reader.read(piece.span) { events.append($0) }
         } catch {
-            exchange.take()?.cancel()
-            ended()
+            isReadable = false
         }
         for event in events {
             if !event.id.isEmpty { lastID = event.id }
             onEvent(event)
         }
+        return isReadable
     }
 
     /// It has ended, in order or not.
-    public func responseEnded(_ failure: HTTPClientError?) { ended() }
-
-    /// A request without a body.
-    public func requestBodyWanted() {}
+    private func ended() {
+        body = nil
+        exchange.take()?.cancel()
+        isOpen = false
+        if isWanted { timer?.schedule(after: backoff.next()) }
+    }
 }

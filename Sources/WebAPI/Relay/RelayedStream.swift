@@ -1,3 +1,4 @@
+internal import HTTPBodies
 internal import HTTPClient
 internal import HTTPServer
 internal import HTTPWire
@@ -7,7 +8,7 @@ internal import Reactor
 ///
 /// Either side ends it: the client by leaving, the next hop by ending its answer, or by silence.
 @ReactorActor
-final class RelayedStream: HTTPClientReceiver {
+final class RelayedStream {
     /// Longest silence; the next hop says something every 15 s.
     private static let silenceMax = Duration.seconds(45)
     /// Longest answer that is no stream, such as an error.
@@ -17,14 +18,6 @@ final class RelayedStream: HTTPClientReceiver {
     private let route: RelayedRoute
     private let askedAt = Reactor.now
     private var exchange: HTTPClientExchange?
-    private var head: ResponseHead?
-    private var isStream = false
-    /// Whether the client has not taken what came.
-    private var isHeldBack = false
-    /// What came before the client's writer was there, or belongs to an answer that is no stream.
-    private var kept: [UInt8] = []
-    private var writer: HTTPResponseWriter?
-    private let ended = Promise<Void, HTTPClientError>()
 
     init(_ context: RequestContext, _ route: RelayedRoute) {
         self.context = context
@@ -32,90 +25,45 @@ final class RelayedStream: HTTPClientReceiver {
     }
 
     func start(_ request: HTTPClientRequest, _ client: HTTPClient) {
-        exchange = client.open(request, deadline: context.deadline, receiver: self)
-        context.onClientGone = { [self] in abandon() }
+        exchange = client.open(request, deadline: context.deadline, silence: Self.silenceMax) { [self] result in
+            switch result {
+            case .success(let response): answered(response)
+            case .failure(let error): fail(error)
+            }
+        }
+        context.onClientGone = { [self] in
+            context.abandon()
+            exchange?.cancel()
+        }
     }
 
-    func responseBegan(_ head: ResponseHead) {
-        self.head = head
-        guard head.status == .ok, RelayedRoute.isOf(RelayedRoute.eventStream, head) else { return }
-        isStream = true
+    private func answered(_ response: HTTPClientResponse) {
+        let head = response.head
+        guard head.status == .ok, RelayedRoute.isOf(RelayedRoute.eventStream, head) else {
+            return response.pulled.collect(limitBytes: Self.wholeBytesMax) { [self] result in
+                switch result {
+                case .success(let body):
+                    context.onClientGone = nil
+                    route.answer(context, head, body, askedAt: askedAt)
+                case .failure(let error): fail(HTTPClientError(error))
+                }
+            }
+        }
+        let body = response.pulled
         guard context.head.method != .head else {
             context.respond(route.response(head, .omitted(length: nil)))
-            return abandon()
+            return body.cancel()
         }
-        // Read on when there is somewhere to write to.
-        exchange?.pause()
-        exchange?.moveDeadline(to: Reactor.now + Self.silenceMax)
-        let body = HTTPResponse.Body.openEnded { [self] writer in try await pass(to: writer) }
-        context.respond(route.response(head, body))
-    }
-
-    func responseBodyReceived(_ bytes: Span<UInt8>) {
-        guard isStream else {
-            guard kept.count + bytes.count <= Self.wholeBytesMax else { return end(.responseTooLarge) }
-            return kept.append(copying: bytes)
+        // A failure cuts the client's connection, so that it asks again. So does the end of this process, in order.
+        let pass = HTTPResponse.Body.openEnded { writer in
+            writer.whenDraining { writer.finish() }
+            try await writer.write(body)
         }
-        exchange?.moveDeadline(to: Reactor.now + Self.silenceMax)
-        guard let writer else { return kept.append(copying: bytes) }
-        writer.write(bytes)
-        waitForRoom(writer)
+        context.respond(route.response(head, pass))
     }
 
-    func responseEnded(_ failure: HTTPClientError?) {
-        exchange = nil
-        if isStream {
-            if let failure { ended.fail(failure) } else { ended.succeed(()) }
-        } else {
-            context.onClientGone = nil
-            if let failure { return route.fail(context, .noAnswer(failure)) }
-            if let head { route.answer(context, head, kept, askedAt: askedAt) }
-        }
-    }
-
-    func requestBodyWanted() {}
-
-    /// Writes what comes, until either side ends. A failure cuts the client's connection, so that it asks again.
-    private func pass(to writer: HTTPResponseWriter) async throws {
-        self.writer = writer
-        let before = kept
-        kept = []
-        writer.write(before.span)
-        exchange?.resume()
-        waitForRoom(writer)
-        writer.whenDraining { [self] in drain() }
-        try await ended.value
-    }
-
-    private func waitForRoom(_ writer: HTTPResponseWriter) {
-        // Other pieces may follow in what was read at once.
-        guard !writer.hasRoom, !isHeldBack else { return }
-        isHeldBack = true
-        exchange?.pause()
-        writer.whenRoom { [self] in
-            isHeldBack = false
-            if writer.isClosed { abandon() } else { exchange?.resume() }
-        }
-    }
-
-    /// This process ends: so does the stream, in order, and the client asks again elsewhere.
-    private func drain() {
-        ended.succeed(())
-        end(.cancelled)
-    }
-
-    /// The client has left.
-    private func abandon() { end(.cancelled) }
-
-    private func end(_ error: HTTPClientError) {
-        guard let exchange = exchange.take() else { return }
-        exchange.cancel()
-        if isStream {
-            ended.fail(error)
-        } else if error == .cancelled {
-            context.abandon()
-        } else {
-            route.fail(context, .noAnswer(error))
-        }
+    private func fail(_ error: HTTPClientError) {
+        context.onClientGone = nil
+        route.fail(context, .noAnswer(error))
     }
 }
