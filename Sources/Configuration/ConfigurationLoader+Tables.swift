@@ -116,11 +116,37 @@ extension ConfigurationLoader {
                 rows[table.name]?[index] = row
             }
         }
+        noteRowsThatAreNotThere(environment)
         for (table, name, path) in incomplete {
             guard let row = rows[table]?.first(where: { $0.name == name }) else { continue }
             guard case .file(let file, let line) = row.source else { continue }
             let place = ConfigurationProblem.Place.file(file, line: line)
             problems.append(ConfigurationProblem(place: place, key: "\(row.title).\(path)", complaint: "is required"))
+        }
+    }
+}
+
+extension ConfigurationLoader {
+    /// The environment changes rows and makes none, so a variable of a row that is not there would do nothing.
+    private mutating func noteRowsThatAreNotThere(_ environment: [String: String]) {
+        var known = Set(schema.entries.map(\.variable))
+        for table in schema.tables {
+            for row in rows[table.name, default: []] {
+                known.formUnion(table.entries.map { table.variablePrefix(ofRow: row.name) + $0.variableSuffix })
+            }
+        }
+        let others = environment.keys.filter { $0.hasPrefix("TICKLOOP_") && !known.contains($0) }.sorted()
+        for table in schema.tables {
+            for variable in others {
+                guard let (row, entry) = table.place(of: variable) else { continue }
+                problems.append(
+                    ConfigurationProblem(
+                        place: .environment(variable: variable),
+                        key: "\(table.title(ofRow: row)).\(entry.path)",
+                        complaint: "is of a row that is not there, and the environment adds none"
+                    )
+                )
+            }
         }
     }
 }

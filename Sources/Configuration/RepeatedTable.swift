@@ -15,7 +15,7 @@
 /// A file that has the table at all says which rows there are; one that has none leaves those of `defaults`. What a row
 /// does not say is as in the default row of the same name, and else at the default of the key. In the environment
 /// the name, or the number of the row from 1, stands between table and key: `TICKLOOP_PROVIDERS_YFINANCE_BASE_URL`,
-/// `TICKLOOP_PROXY_1_PREFIX`; it changes rows and makes none.
+/// `TICKLOOP_PROXY_1_PREFIX`; it changes rows and makes none, so that a variable of a row that is not there is a fault.
 public struct RepeatedTable<Row: Sendable>: Sendable {
     /// What a schema has to know of it.
     public let section: RepeatedSection
@@ -175,6 +175,20 @@ public struct RepeatedSection: Sendable {
         "TICKLOOP_\(name)_\(row)_".uppercased().map { $0 == "." || $0 == "-" ? "_" : $0 }.reduce(into: "") {
             $0.append($1)
         }
+    }
+
+    /// The row and the key that a variable names, whether or not there is such a row; nil if it names none.
+    func place(of variable: String) -> (row: String, entry: ConfigurationEntry)? {
+        let start = variablePrefix(ofRow: "").dropLast()
+        guard variable.hasPrefix(start) else { return nil }
+        let rest = variable.dropFirst(start.count)
+        // The longest: CONNECT_TIMEOUT_MS is no TIMEOUT_MS of a row with a longer name.
+        let fitting = entries.filter { rest.hasSuffix("_\($0.variableSuffix)") }
+        guard let entry = fitting.max(by: { $0.variableSuffix.utf8.count < $1.variableSuffix.utf8.count }) else {
+            return nil
+        }
+        let row = rest.dropLast(entry.variableSuffix.count + 1).lowercased()
+        return (style == .named ? Self.isName(row) : Int(row) != nil) ? (row, entry) : nil
     }
 
     /// The values of a row of which nothing is said.

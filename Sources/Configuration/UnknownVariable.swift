@@ -42,15 +42,6 @@ extension ConfigurationSchema {
             }
     }
 
-    /// Whether a variable is one of a row of a table that repeats, whatever the row is called.
-    fileprivate func mayBeOfRow(_ variable: String) -> Bool {
-        tables.contains { table in
-            let prefix = table.variablePrefix(ofRow: "")
-            return table.entries.contains { entry in
-                // `TICKLOOP_PROVIDERS__` without a name, which has at least one letter.
-                variable.hasPrefix(prefix.dropLast()) && variable.hasSuffix("_\(entry.variableSuffix)")
-                    && variable.utf8.count >= prefix.utf8.count + 1 + entry.variableSuffix.utf8.count
-            }
-        }
-    }
+    /// Whether a variable is one of a row of a table that repeats; whether the row is there, its service says.
+    fileprivate func mayBeOfRow(_ variable: String) -> Bool { tables.contains { $0.place(of: variable) != nil } }
 }

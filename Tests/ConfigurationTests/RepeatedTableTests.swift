@@ -120,7 +120,7 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
             environment: [
                 "TICKLOOP_PROVIDERS_ONE_API_KEY": "hidden", "TICKLOOP_PROVIDERS_TWO_B_BUDGET_PER_DAY": "9",
                 "TICKLOOP_PROVIDERS_ONE_SYMBOLS": #"{ "A" = "B" }"#, "TICKLOOP_PROXY_1_PREFIX": "/e",
-                "TICKLOOP_PROXY_2_RETRIES": "1", "TICKLOOP_PROXY_9_RETRIES": "nobody's",
+                "TICKLOOP_PROXY_2_RETRIES": "1",
             ]
         )
         #expect(configuration[Sample.providers].map { $0.values.key } == ["hidden", ""])
@@ -172,6 +172,24 @@ private func problems(_ text: String, environment: [String: String] = [:]) -> [S
         )
         let secret = "much-too-long-to-be-a-key"
         #expect(!problems("", environment: ["TICKLOOP_PROVIDERS_ONE_API_KEY": secret]).joined().contains("long-to"))
+    }
+
+    @Test func `a variable of a row that is not there is a fault, and what only looks like one is not`() {
+        let environment = [
+            "TICKLOOP_PROXY_3_RETRIES": "1", "TICKLOOP_PROVIDERS_NEW_BUDGET_PER_DAY": "1",
+            "TICKLOOP_LIMITS_RATE_7_REQUESTS": "1", "TICKLOOP_PROXY_X_RETRIES": "1", "TICKLOOP_PROXY_RETRIES": "1",
+            "TICKLOOP_PROVIDERS_ONE_MORE_API_KEY": "x", "TICKLOOP_PROXY_3_PORT_80_TCP": "tcp://10.0.0.1:80",
+            "TICKLOOP_PROVIDERS_ONE_BUDGET_PER_DAY": "1",
+        ]
+        let complaint = "is of a row that is not there, and the environment adds none"
+        #expect(
+            Set(problems("", environment: environment)) == [
+                "TICKLOOP_PROVIDERS_NEW_BUDGET_PER_DAY: providers.new.budget.per_day \(complaint)",
+                "TICKLOOP_PROVIDERS_ONE_MORE_API_KEY: providers.one_more.api_key \(complaint)",
+                "TICKLOOP_PROXY_3_RETRIES: proxy[3].retries \(complaint)",
+                "TICKLOOP_LIMITS_RATE_7_REQUESTS: limits.rate[7].requests \(complaint)",
+            ]
+        )
     }
 
     @Test func `a row can say what is wrong with several keys together`() throws {
