@@ -39,9 +39,16 @@ extension Role {
         redis.start()
         let parts = try [RunningPart](starting: parts, with: GatewayShared(environment, api: api, redis: redis))
         let routes = parts.routes
-        let rules = try rateRules(configuration, routes)
+        let reach = rateReach(routes, configuration)
+        let rules = try rateRules(configuration, reach)
         let limits = RateLimits(rules, redis: redis, trusted: configuration[TrustedProxies.table].ranges)
-        let follower = RateRulesFollower(limits, configured: rules, redis: redis, logger: environment.logger)
+        let follower = RateRulesFollower(
+            limits,
+            configured: rules,
+            within: reach,
+            redis: redis,
+            logger: environment.logger
+        )
         follower.start()
         parts.fallback?.limit = limits
         environment.metrics.register(limits)
@@ -54,9 +61,10 @@ extension Role {
             readiness: [ReadinessCheck(.api) { await api.isReady(deadline: $0) }],
             reservedDescriptors: client.connections,
             reload: { configuration throws(StartupError) in
-                let rules = try rateRules(configuration, routes)
+                let reach = rateReach(routes, configuration)
+                let rules = try rateRules(configuration, reach)
                 try parts.reload(configuration)
-                follower.configure(rules)
+                follower.configure(rules, within: reach)
             },
             stop: { deadline in
                 await parts.stop(by: deadline)
@@ -67,15 +75,18 @@ extension Role {
         )
     }
 
+    /// What a limit can be about.
+    private static func rateReach(_ routes: [Route], _ configuration: Configuration) -> RateReach {
+        RateReach(routes, passingOn: configuration[ProxySettings.table].map(\.values.prefix))
+    }
+
     /// The limits that the configuration sets.
-    @ReactorActor
     private static func rateRules(
         _ configuration: Configuration,
-        _ routes: [Route]
+        _ reach: RateReach
     ) throws(StartupError) -> [RateRule] {
-        let prefixes = configuration[ProxySettings.table].map(\.values.prefix)
         do throws(ConfigurationProblem) {
-            return try RateLimitSettings.rules(configuration, routes: routes, prefixes: prefixes)
+            return try RateLimitSettings.rules(configuration, within: reach)
         } catch {
             throw StartupError("\(error)")
         }

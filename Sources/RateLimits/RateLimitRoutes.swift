@@ -24,6 +24,8 @@ public enum RateLimitRoutes {
                 return HTTPResponse(json: writer.take())
             },
             set.performed(as: "limits.set", in: audit, on: { $0.name }) { rule async throws(APIError) in
+                let reach = try await brokered { () async throws(RedisError) in try await rules.reach() }
+                guard reach?.meets(rule.scope) ?? true else { throw unmet }
                 guard try await brokered({ () async throws(RedisError) in try await rules.set(rule) }) else {
                     throw tooMany
                 }
@@ -54,6 +56,9 @@ public enum RateLimitRoutes {
         .validationFailed,
         "At most \(RateRules.countMax) limits can be changed or added; take another one back."
     )
+    private static let unmet = APIError([
+        FieldFault(.content, field: "route", message: "route must be one of the gateways' routes, or what they pass on")
+    ])
     private static let unchanged = APIError(.notFound, "No such limit was changed or added.")
 
     // MARK: Questions
@@ -135,7 +140,7 @@ public enum RateLimitRoutes {
                 examples: [["route": "/prices/latest", "requests": 10]]
             ),
             answers: [.json(.ok, "The limit.", .anything, example: nil)],
-            errors: [tooMany] + APIError.ofBroker
+            errors: [tooMany, unmet] + APIError.ofBroker
         )
     ) { request throws(APIError) in
         var fields = try Fields(request)

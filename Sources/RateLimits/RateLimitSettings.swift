@@ -1,5 +1,4 @@
 public import Configuration
-public import WebAPI
 
 /// `[[limits.rate]]`: how often clients may ask.
 public struct RateLimitSettings: Sendable {
@@ -48,14 +47,11 @@ public struct RateLimitSettings: Sendable {
 
     /// What a configuration says.
     ///
-    /// - Parameters:
-    ///   - routes: Those of the service.
-    ///   - prefixes: With which paths begin that it passes on.
+    /// - Parameter reach: What the service answers to.
     /// - Throws: What is wrong with a limit.
     public static func rules(
         _ configuration: Configuration,
-        routes: [Route],
-        prefixes: [String]
+        within reach: RateReach
     ) throws(ConfigurationProblem) -> [RateRule] {
         var rules: [RateRule] = []
         for row in configuration[table] {
@@ -63,8 +59,7 @@ public struct RateLimitSettings: Sendable {
             guard let scope = RateRule.Scope(values.route) else {
                 throw row.problem(with: "route", "must be \(RateRule.Scope.form)")
             }
-            let isThere = scope.isPrefix || routes.contains { scope.covers($0) }
-            guard isThere || prefixes.contains(where: { scope.path.hasPrefix($0) }) else {
+            guard reach.meets(scope) else {
                 throw row.problem(with: "route", "is \"\(values.route)\", which is no route of this service")
             }
             let rule = RateRule(

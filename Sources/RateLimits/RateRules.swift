@@ -11,6 +11,7 @@ public struct RateRules {
     nonisolated static let channel = "tickloop:limits"
     private static let changes = "tickloop:limits"
     private static let configured = "tickloop:limits:configured"
+    private static let reach = "tickloop:limits:reach"
 
     /// A rule with where it comes from.
     struct Stated: Sendable {
@@ -65,13 +66,22 @@ public struct RateRules {
         ) == .integer(1)
     }
 
-    /// Tells what a gateway's file says.
-    func tell(configured rules: [RateRule]) async throws(RedisError) {
+    /// What gateways answer to, as the last one of them told; nil before the first.
+    func reach() async throws(RedisError) -> RateReach? {
+        try await redis.command(["GET", .string(Self.reach)]).text.flatMap { text in
+            try? JSONValue(parsing: text, limits: JSONLimits(bytes: 256 * 1024))
+        }.flatMap { RateReach($0) }
+    }
+
+    /// Tells what a gateway's file says, and what the gateway answers to.
+    func tell(configured rules: [RateRule], within reach: RateReach) async throws(RedisError) {
         var writer = JSONWriter(capacity: 128 * rules.count)
         writer.array { writer in
             for rule in rules { writer.object { rule.write(to: &$0) } }
         }
-        _ = try await redis.command(["SET", .string(Self.configured), .bytes(writer.take())])
+        _ = try await redis.command([
+            "MSET", .string(Self.configured), .bytes(writer.take()), .string(Self.reach), .bytes(reach.json),
+        ])
     }
 
     private static func rules(_ text: String?) -> [RateRule] {

@@ -14,16 +14,25 @@ public final class RateRulesFollower {
     private let subscriber: RedisSubscriber
     private let logger: Logger
     private var configured: [RateRule]
+    private var reach: RateReach
     private var changes: [RateRule] = []
     private var lookout: Lookout?
     private var retry: Timer?
 
     /// - Parameters:
     ///   - configured: What the file says.
+    ///   - reach: What the gateway answers to.
     ///   - redis: Its owner's.
-    public init(_ limits: RateLimits, configured: [RateRule], redis: RedisClient, logger: Logger) {
+    public init(
+        _ limits: RateLimits,
+        configured: [RateRule],
+        within reach: RateReach,
+        redis: RedisClient,
+        logger: Logger
+    ) {
         self.limits = limits
         self.configured = configured
+        self.reach = reach
         self.logger = logger
         store = RateRules(redis: redis)
         subscriber = RedisSubscriber(
@@ -48,8 +57,9 @@ public final class RateRulesFollower {
     }
 
     /// Takes what the file says now.
-    public func configure(_ rules: [RateRule]) {
+    public func configure(_ rules: [RateRule], within reach: RateReach) {
         configured = rules
+        self.reach = reach
         limits.replace(configured.changed(by: changes))
         look()
     }
@@ -59,7 +69,7 @@ public final class RateRulesFollower {
     private func readOn() async {
         retry?.cancel()
         do {
-            try await store.tell(configured: configured)
+            try await store.tell(configured: configured, within: reach)
             let found = try await store.changes()
             guard found != changes else { return }
             changes = found

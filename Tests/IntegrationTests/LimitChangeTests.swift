@@ -182,6 +182,11 @@ import Testing
         let details = try JSONValue(parsing: faulty.body, limits: JSONLimits(bytes: 1 << 20))["details"]?.array ?? []
         #expect(details.map { $0["field"]?.string } == ["by", "route", "address", "requests", "per_s", "x"])
         #expect(try await processes.change("PUT", "/admin/limits", "{").status == 400)
+        for route in ["/prices/latests", "POST /prices/latest", "/v1/orders", "/orders/7", "/shop/", "PUT /prices/"] {
+            let unmet = try await processes.change("PUT", "/admin/limits", #"{"route":"\#(route)","requests":1}"#)
+            #expect(unmet.status == 422, "\(route)")
+            #expect(unmet.body.contains(#""field":"route""#), "\(unmet.body)")
+        }
         #expect(try await processes.change("DELETE", "/admin/limits?route=x&z=1").status == 400)
 
         let admin = processes.admin

@@ -11,6 +11,27 @@ import Testing
 /// Puts the loop on a thread of its own before the first test that needs it.
 let loop: Void = Reactor.runInBackground()
 
+@Suite struct RateReachTests {
+    @Test(
+        arguments: [
+            ("/prices/latest", true), ("GET /prices/latest", true), ("POST /prices/latest", false), ("/prices/", true),
+            ("POST /prices/", true), ("PUT /prices/", false), ("/", true), ("/orders/{id}", true), ("/orders/7", false),
+            ("/prices", false), ("/shop/", true), ("/shop/a/", true), ("/shop/a/b", true), ("PUT /shop/a/b", true),
+            ("/sh/", false), ("/shops/", false),
+        ] as [(String, Bool)]
+    )
+    func `a limit is about a route, or about what is passed on`(scope: String, isMet: Bool) throws {
+        let reach = try #require(
+            RateReach([
+                "routes": ["GET /prices/latest", "POST /prices/poll", "GET /orders/{id}"], "prefixes": ["/shop/a/"],
+            ])
+        )
+        #expect(reach.meets(try #require(RateRule.Scope(scope))) == isMet)
+        let told = try JSONValue(parsing: reach.json, limits: JSONLimits(bytes: 1000))
+        #expect(RateReach(told) == reach)
+    }
+}
+
 @Suite struct ClientAddressTests {
     struct Case: Sendable {
         let peer: String
