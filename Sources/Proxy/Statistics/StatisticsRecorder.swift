@@ -1,5 +1,4 @@
 internal import Basics
-internal import JSONWire
 internal import Logging
 internal import Reactor
 internal import TaskQueue
@@ -10,7 +9,8 @@ internal import TaskQueue
 /// one whose fate is unknown goes again under its id, by which it is taken once.
 @ReactorActor
 final class StatisticsRecorder {
-    private struct Batch {
+    /// A batch that is whole.
+    private struct Sealed {
         let arguments: String
         let requests: Int
     }
@@ -20,10 +20,12 @@ final class StatisticsRecorder {
     /// After which a batch that was not taken is tried again.
     private static let pause = Duration.milliseconds(500)
     /// Requests of one batch at most.
-    private static let batchRequestsMax = 500
+    ///
+    /// Many: a batch costs PostgreSQL a commit and a change of some hundred sums, however many requests are in it.
+    private static let batchRequestsMax = 4000
     /// Bytes of one batch at most, beyond the last request.
     private static let batchBytesMax = 256 * 1024
-    /// Bytes that wait at most, all batches together: some 60,000 requests.
+    /// Bytes that wait at most, all batches together: some 100,000 requests.
     private static let waitingBytesMax = 8 * 1024 * 1024
 
     /// Requests that were taken.
@@ -33,9 +35,8 @@ final class StatisticsRecorder {
 
     private let queue: TaskQueueClient
     private let logger: Logger
-    private var rows = JSONWriter()
-    private var rowCount = 0
-    private var waiting: [Batch] = []
+    private var batch = StatisticsBatch()
+    private var waiting: [Sealed] = []
     private var waitingBytes = 0
     private var isSending = false
     private var isClosed = false
@@ -50,18 +51,14 @@ final class StatisticsRecorder {
     }
 
     func record(_ request: CarriedRequest) {
-        guard waitingBytes + rows.bytes.count < Self.waitingBytesMax, !isClosed else {
+        guard waitingBytes + batch.byteCount < Self.waitingBytesMax, !isClosed else {
             dropped += 1
             return
         }
         recorded += 1
-        if rowCount == 0 {
-            rows.beginArray()
-            timer?.schedule(after: Self.interval)
-        }
-        request.append(to: &rows)
-        rowCount += 1
-        if rowCount == Self.batchRequestsMax || rows.bytes.count >= Self.batchBytesMax { seal() }
+        if batch.requestCount == 0 { timer?.schedule(after: Self.interval) }
+        batch.append(request)
+        if batch.requestCount == Self.batchRequestsMax || batch.byteCount >= Self.batchBytesMax { seal() }
     }
 
     /// Waits until everything is with the queue, or until the deadline.
@@ -87,20 +84,13 @@ final class StatisticsRecorder {
     /// Ends the batch that is being gathered.
     private func seal() {
         timer?.cancel()
-        guard rowCount > 0 else { return }
-        rows.endArray()
-        let encoded = rows.take()
+        guard batch.requestCount > 0 else { return }
         var generator = SystemRandomNumberGenerator()
         let id = Hexadecimal.text(generator.next()) + Hexadecimal.text(generator.next())
-        var writer = JSONWriter(capacity: encoded.count + 64)
-        writer.object { writer in
-            writer.member("batch", id)
-            writer.key("rows")
-            writer.raw(encoded)
-        }
-        waiting.append(Batch(arguments: String(decoding: writer.bytes, as: UTF8.self), requests: rowCount))
-        waitingBytes += writer.bytes.count
-        rowCount = 0
+        let requests = batch.requestCount
+        let arguments = String(decoding: batch.take(id: id), as: UTF8.self)
+        waiting.append(Sealed(arguments: arguments, requests: requests))
+        waitingBytes += arguments.utf8.count
         if !isSending {
             isSending = true
             Reactor.spawn { [self] in await send() }

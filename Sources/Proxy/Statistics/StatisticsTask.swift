@@ -1,4 +1,3 @@
-internal import JSONWire
 internal import Logging
 internal import Postgres
 internal import Reactor
@@ -10,44 +9,11 @@ enum StatisticsTask {
     static let name = "proxy.statistics"
 }
 
-struct CarriedRequest {
-    /// When it came, since 1970.
-    let unixTime: Duration
-    /// The prefix of its route, and scheme and authority of its upstream; see ``source(route:origin:)``.
-    let source: [UInt8]
-    /// The path that the upstream was asked for, without the query.
-    let path: String
-    let status: Int
-    let duration: Duration
-
-    /// The members that are the same for all requests to an upstream of a route.
-    static func source(route: String, origin: String) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.object { writer in
-            writer.member("r", route)
-            writer.member("o", origin)
-        }
-        return Array(writer.bytes.dropFirst().dropLast())
-    }
-
-    func append(to writer: inout JSONWriter) {
-        let microseconds = Int(duration / .microseconds(1))
-        writer.object { writer in
-            writer.raw(source.span)
-            writer.member("t", Int(unixTime / .milliseconds(1)))
-            writer.member("p", path)
-            writer.member("s", status)
-            writer.member("m", microseconds)
-            writer.member("b", LatencyBuckets.bucket(ofMicroseconds: microseconds))
-        }
-    }
-}
-
 /// Writes batches into the database. A batch that comes again changes nothing.
 @ReactorActor
 final class StatisticsTaskHandler: TaskHandler {
     private static let timeout = Duration.seconds(20)
-    private static let statement = PostgresStatement("select record_proxied($1::jsonb)")
+    private static let statement = PostgresStatement("select record_proxied_batch($1::json)")
     private static let failure = TaskFailure(
         .unavailable,
         code: "UNAVAILABLE",

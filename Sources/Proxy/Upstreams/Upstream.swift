@@ -12,8 +12,8 @@ final class Upstream {
 
     let url: UpstreamURL
     let client: HTTPClient
-    /// What statistics say of who was asked, as members of an object in JSON.
-    let source: [UInt8]
+    /// What statistics say of who was asked.
+    let source: CarriedSource
     private let weight: Int
     private var check: UpstreamCheck?
     /// Whether the last checks were answered.
@@ -24,7 +24,7 @@ final class Upstream {
     init(_ target: ProxyRoute.Target, of route: ProxyRoute) {
         url = target.url
         weight = target.weight
-        source = CarriedRequest.source(route: route.prefix, origin: target.url.origin)
+        source = CarriedSource(route: route.prefix, origin: target.url.origin)
         var configuration = HTTPClientConfiguration()
         configuration.tls = target.url.isSecure ? route.tls : nil
         configuration.connectTimeout = route.connectTimeout

@@ -1,0 +1,98 @@
+import Postgres
+import Reactor
+import TestSupport
+import Testing
+
+@testable import Proxy
+
+/// What a batch holds, on a real PostgreSQL, row by row.
+@Suite struct StatisticsBatchTests {
+    init() { loop }
+
+    private static let rows = """
+        select extract(epoch from created_at) * 1000 || ' ' || route || ' ' || origin || ' ' || path || ' '
+            || status_code || ' ' || microseconds || ' ' || bucket
+        from proxied_requests order by id
+        """
+
+    private static let requests = [
+        // Two days, paths with what JSON and arrays quote, and one request of nearly an hour.
+        CarriedRequest(unixTime: .milliseconds(1_600_000_000_123), "/", "http://a:1", "/", 200, .microseconds(7)),
+        CarriedRequest(unixTime: .milliseconds(1_600_000_000_123), "/r/", "http://b", #"/"{,}\n'"#, 404, .zero),
+        CarriedRequest(unixTime: .milliseconds(1_600_100_000_999), "/", "http://a:1", "/é/NULL", 503, .seconds(3000)),
+        CarriedRequest(unixTime: .milliseconds(1_600_000_000_124), "/", "http://c", "/%2F", 101, .milliseconds(1)),
+    ]
+
+    @Test @ReactorActor func `every request of a batch becomes its row, and the next batch begins empty`() async throws
+    {
+        let database = try await TestDatabase()
+        var batch = StatisticsBatch()
+        for (number, requests) in [Self.requests, [Self.requests[2]], []].enumerated() {
+            for request in requests { batch.append(request) }
+            #expect(batch.requestCount == requests.count)
+            let text = String(decoding: batch.take(id: "0000000000000000000000000000000\(number)"), as: UTF8.self)
+            #expect(batch.requestCount == 0)
+            #expect(batch.byteCount == 0)
+            try await database.execute("select record_proxied_batch($batch$\(text)$batch$)")
+        }
+        let expected = (Self.requests + [Self.requests[2]]).map { request in
+            let microseconds = Int(request.duration / .microseconds(1))
+            return "\(Int(request.unixTime / .milliseconds(1))).000000 \(request.source.route) "
+                + "\(request.source.origin) \(request.path) \(request.status) \(microseconds) "
+                + "\(LatencyBuckets.bucket(ofMicroseconds: microseconds))"
+        }
+        #expect(try await database.rows(Self.rows) == expected)
+        let sums =
+            "select width, sum(requests), sum(microseconds), max(longest) from proxied_sums group by 1 order by 1"
+        let totals = "5|6000001007|3000000000"
+        #expect(
+            try await database.rows(sums) == ["00:01:00|\(totals)", "01:00:00|\(totals)", "1 day|\(totals)"]
+        )
+    }
+
+    @Test @ReactorActor func `requests as objects, which an older gateway sends, are taken too, and once`() async throws
+    {
+        let database = try await TestDatabase()
+        let object = #"{"t":1600000000123,"r":"/r/","o":"http://o","p":"/p","s":200,"m":7,"b":7}"#
+        for way in ["record_proxied", "record_proxied_batch"] {
+            let batch = """
+                {"batch":"00000000000000000000000000000abc","rows":[\(object),\(object.replacing("/p", with: "/q"))]}
+                """
+            let isNew = try await database.rows("select \(way)('\(batch)')")
+            #expect(isNew == [way == "record_proxied" ? "t" : "f"])
+        }
+        #expect(
+            try await database.rows(Self.rows) == [
+                "1600000000123.000000 /r/ http://o /p 200 7 7", "1600000000123.000000 /r/ http://o /q 200 7 7",
+            ]
+        )
+    }
+
+    @Test @ReactorActor func `the bytes of a batch are told as it grows`() {
+        var batch = StatisticsBatch()
+        for request in Self.requests { batch.append(request) }
+        let told = batch.byteCount
+        let bytes = batch.take(id: "").count
+        // What is not told is the same for every batch: names and brackets.
+        #expect(bytes - told == batch.take(id: "").count)
+    }
+}
+
+extension CarriedRequest {
+    fileprivate init(
+        unixTime: Duration,
+        _ route: String,
+        _ origin: String,
+        _ path: String,
+        _ status: Int,
+        _ duration: Duration
+    ) {
+        self.init(
+            unixTime: unixTime,
+            source: CarriedSource(route: route, origin: origin),
+            path: path,
+            status: status,
+            duration: duration
+        )
+    }
+}
