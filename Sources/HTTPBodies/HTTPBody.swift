@@ -140,13 +140,6 @@ extension HTTPBody {
         return try outcome.get()
     }
 
-    /// The whole body; see ``collect(limitBytes:then:)``.
-    public func collect(limitBytes: Int) async throws(HTTPBodyError) -> [UInt8] {
-        let promise = Promise<[UInt8], HTTPBodyError>()
-        collect(limitBytes: limitBytes) { promise.settle($0) }
-        return try await promise.value
-    }
-
     /// Ends it, because nobody wants the rest; whoever waits for it is told ``HTTPBodyError/unwanted``.
     public func cancel() {
         guard case .arriving = state else {

@@ -44,7 +44,6 @@ public final class HTTPClientExchange {
     private let isReplayable: Bool
     /// What is still to come of the request.
     private var outgoing: HTTPBody?
-    private let isChunked: Bool
     private var isPulling = false
     private var awaitsContinue: Bool
     private var continueTimer: Timer?
@@ -82,7 +81,6 @@ public final class HTTPClientExchange {
         asksForUpgrade = request.asksForUpgrade
         output = request.bytes
         outgoing = request.body
-        isChunked = request.isChunked
         awaitsContinue = request.expectsContinue
         wantsInterim = request.wantsInterim
         isRequestComplete = request.body == nil
@@ -179,9 +177,11 @@ extension HTTPClientExchange {
         }
     }
 
+    private var isInChunks: Bool { !asksForUpgrade && outgoing?.declaredLength == nil }
+
     private func give(_ piece: [UInt8]) {
         expect(within: silence ?? patience)
-        if isChunked {
+        if isInChunks {
             ChunkedEncoder.appendChunk(piece.span, to: &output)
         } else if output.isEmpty {
             output = piece
@@ -197,10 +197,10 @@ extension HTTPClientExchange {
             rest?.finish()
             return cancel()
         }
+        if isInChunks { ChunkedEncoder.appendEnd(trailers: trailers, to: &output) }
         outgoing = nil
         isRequestComplete = true
         expect(within: rest == nil ? patience : silence ?? patience)
-        if isChunked { ChunkedEncoder.appendEnd(trailers: trailers, to: &output) }
         flush()
     }
 

@@ -15,10 +15,9 @@ public struct HTTPClientRequest: Sendable {
     /// ends before any byte of the response.
     public var isIdempotent: Bool
     /// What follows behind ``bytes``, of a request that is opened: read when the upstream has taken what came before,
-    /// and dropped once it has answered in full. Such a request is not sent again once a byte of it was sent.
+    /// and dropped once it has answered in full. Such a request is not sent again once a byte of it was sent. A body
+    /// without a declared length is sent in chunks.
     public var body: HTTPBody?
-    /// Whether ``bytes`` announce chunks: those are made of ``body``.
-    public var isChunked = false
     /// Whether ``bytes`` expect `100 Continue`: ``body`` waits for it, but no longer than a second.
     public var expectsContinue = false
     /// Whether other interim responses (1xx) are told of, too.

@@ -198,7 +198,7 @@ public final class HTTPResponseWriter {
     ///
     /// - Parameter ended: Called once, with why the body was not written to its end; nil if it was. May be called
     ///   before this returns.
-    public func write(_ body: HTTPBody, then ended: @escaping @ReactorActor (HTTPBodyError?) -> Void) {
+    public func write(_ body: HTTPBody, then ended: @escaping @ReactorActor (HTTPBodyError?) -> Void = { _ in }) {
         guard !isClosed else {
             body.cancel()
             return ended(.unwanted)
@@ -219,13 +219,6 @@ public final class HTTPResponseWriter {
                 ended(error)
             }
         }
-    }
-
-    /// The same for who waits for the end.
-    public func write(_ body: HTTPBody) async throws(HTTPBodyError) {
-        let promise = Promise<Void, HTTPBodyError>()
-        write(body) { promise.settle($0.map { .failure($0) } ?? .success(())) }
-        try await promise.value
     }
 
     // MARK: The connection's side

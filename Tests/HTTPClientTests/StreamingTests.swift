@@ -55,7 +55,11 @@ private final class Recorder {
 @ReactorActor
 private final class Sender: HTTPBodySource {
     private(set) var wishes = 0
-    private(set) lazy var body = HTTPBody(declaredLength: nil, windowBytes: 1, source: self)
+    private(set) lazy var body = HTTPBody(declaredLength: length, windowBytes: 1, source: self)
+    private let length: Int?
+
+    /// - Parameter length: nil for chunks.
+    init(length: Int? = nil) { self.length = length }
 
     func bodyIsAwaited(_: HTTPBody) { wishes += 1 }
     func bodyWasTaken(_: HTTPBody) {}
@@ -82,7 +86,6 @@ private final class Sender: HTTPBodySource {
         recorder.reads = reads
         var request = HTTPClientRequest(method, bytes: Array(bytes.utf8))
         request.body = body
-        request.isChunked = bytes.contains("chunked")
         change(&request)
         recorder.exchange = client.open(request, deadline: Reactor.now + longTime, silence: silence) {
             recorder.told($0)
@@ -143,7 +146,7 @@ private final class Sender: HTTPBodySource {
         let upstream = try ScriptedUpstream(at: .loopback) { peer, request in peer.send(ok(request)) }
         let client = HTTPClient(of: upstream.endpoint)
         let head = "POST /up HTTP/1.1\r\nHost: test\r\nContent-Length: 6\r\n\r\n"
-        let sender = Sender()
+        let sender = Sender(length: 6)
         let recorder = open(client, .post, bytes: head, body: sender.body)
         #expect(sender.wishes == 0)
         try await eventually("room") { sender.wishes == 1 }
@@ -201,7 +204,7 @@ private final class Sender: HTTPBodySource {
     @Test @ReactorActor func `an expectation holds the body until the upstream bids for it`() async throws {
         let upstream = try ScriptedUpstream(at: .loopback) { _, _ in }
         let client = HTTPClient(of: upstream.endpoint)
-        let sender = Sender()
+        let sender = Sender(length: 2)
         let head = "PUT / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
         let recorder = open(client, .put, bytes: head, body: sender.body) {
             $0.expectsContinue = true

@@ -18,6 +18,8 @@ final class ProxiedRequest {
     private let context: RequestContext
     private let path: ProxyPath
     private(set) var upstream: Upstream
+    /// A body that was read before the request was sent.
+    private var wholeBody: [UInt8] = []
     private var hasFailedOver = false
     private let onEnd: @ReactorActor (ProxiedRequest, ProxiedOutcome) -> Void
     /// What its answer means for the cache; nil on a route without one.
@@ -53,18 +55,19 @@ final class ProxiedRequest {
         if case .length(let count) = head.framing, count > 0, count <= Self.wholeBytesMax, !head.expectsContinue {
             context.request.body.collect(limitBytes: count) { [self] result in
                 switch result {
-                case .success(let body): open(wholeBody: body)
+                case .success(let body):
+                    wholeBody = body
+                    open()
                 // The server has answered, or nobody is there any more.
                 case .failure: abandon()
                 }
             }
         } else {
-            open(wholeBody: [])
+            open()
         }
     }
 
-    /// - Parameter wholeBody: A body that was read before the request is sent.
-    private func open(wholeBody: [UInt8]) {
+    private func open() {
         let head = context.head
         var bytes: [UInt8] = []
         // With what the allocator and the array note beside it, still of a size that is at hand.
@@ -86,7 +89,6 @@ final class ProxiedRequest {
             isIdempotent: upgrade == nil && method.isIdempotent || head.fields.contains("idempotency-key")
         )
         if head.framing.hasBytes, wholeBody.isEmpty { request.body = context.request.body }
-        request.isChunked = head.framing == .chunked
         request.expectsContinue = head.expectsContinue
         request.wantsInterim = true
         request.asksForUpgrade = upgrade != nil
@@ -98,7 +100,7 @@ final class ProxiedRequest {
         ) { [self] result in
             switch result {
             case .success(let response): answered(response)
-            case .failure(let failure): failed(failure, wholeBody: wholeBody)
+            case .failure(let failure): failed(failure)
             }
         }
     }
@@ -183,10 +185,10 @@ final class ProxiedRequest {
         }
     }
 
-    private func failed(_ failure: HTTPClientError, wholeBody: [UInt8]) {
+    private func failed(_ failure: HTTPClientError) {
         // The server has answered, or nobody is there any more.
         if failure == .cancelled, context.request.body.failure != nil { return abandon() }
-        if !failure.mayHaveBeenProcessed, failOver(wholeBody) { return }
+        if !failure.mayHaveBeenProcessed, failOver() { return }
         if case .give(let answer, let cacheStatus)? = task?.failed() {
             deliver(answer, cacheStatus)
         } else {
@@ -197,13 +199,13 @@ final class ProxiedRequest {
     }
 
     /// Asks another upstream, because the first got nothing of the request.
-    private func failOver(_ wholeBody: [UInt8]) -> Bool {
+    private func failOver() -> Bool {
         guard !hasFailedOver, context.isUnanswered else { return false }
         hasFailedOver = true
         let other = path.group.choose(except: upstream)
         guard other !== upstream else { return false }
         upstream = other
-        open(wholeBody: wholeBody)
+        open()
         return true
     }
 

@@ -54,12 +54,11 @@ final class RelayedStream {
             context.respond(route.response(head, .omitted(length: nil)))
             return body.cancel()
         }
-        // A failure cuts the client's connection, so that it asks again. So does the end of this process, in order.
-        let pass = HTTPResponse.Body.openEnded { writer in
-            writer.whenDraining { writer.finish() }
-            try await writer.write(body)
-        }
-        context.respond(route.response(head, pass))
+        let fields = route.response(head, .empty).fields
+        let writer = context.startResponse(.ok, fields: fields, length: nil, isOpenEnded: true)
+        // A failure cuts the client's connection, so that it asks again; the end of this process ends it in order.
+        writer.whenDraining { writer.finish() }
+        writer.write(body)
     }
 
     private func fail(_ error: HTTPClientError) {
