@@ -29,6 +29,12 @@ def build(product, package=ROOT):
     return Path(folder) / product
 
 
+def configuration_of(program, role):
+    """The file of a role in the checkout that a program was built in: another build may know other keys."""
+    files = [folder / "etc" / f"{role}.toml" for folder in Path(program).parents] if program else []
+    return next((file for file in files if file.exists()), None)
+
+
 class System:
     """Gateway, internal API, workers, PostgreSQL and Redis of one program; stopped when `scope` is left."""
 
@@ -104,7 +110,7 @@ class System:
         """
         pid = self.pids(role)[0]
         arguments = [os.fsdecode(word) for word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]]
-        if config:
+        if config or (config := configuration_of(program, role)):
             arguments = [self.program, role, "--config", config]
         environment = self._environment_of(pid)
         environment["TICKLOOP_SERVER_LISTEN"] = ",".join([f"127.0.0.1:{port}", *also_listen])
