@@ -173,9 +173,6 @@ extension HTTPBody {
         if case .whole = reader { false } else { buffer.count >= windowBytes }
     }
 
-    /// Whether nobody has waited for it, and nothing has come.
-    public var isUnasked: Bool { !isAwaited && receivedBytes == 0 }
-
     /// The memory that what was not taken takes up.
     public var heldBytes: Int { buffer.capacity }
 

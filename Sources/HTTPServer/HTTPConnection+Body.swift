@@ -4,15 +4,15 @@ internal import HTTPWire
 // What those do who read what comes over the connection, decides how much of it is read.
 
 extension HTTPConnection: HTTPBodySource {
-    /// A body that the client is about to send.
+    /// What the client is about to send.
     func body(_ framing: BodyFraming) -> HTTPBody {
         let length: Int? = if case .length(let count) = framing { count } else { nil }
-        return HTTPBody(declaredLength: length, windowBytes: configuration.bodyWindowBytes, source: self)
+        return HTTPBody(declaredLength: length, windowBytes: server.configuration.bodyWindowBytes, source: self)
     }
 
     func bodyIsAwaited(_ body: HTTPBody) {
-        guard let receiving, receiving.request.body === body, receiving.request.head.expectsContinue else { return }
-        sendContinue(receiving)
+        guard let receiver = machine.receiver, receiver.request.body === body else { return }
+        if machine.wantsBody(receiver) { append { HeadWriter.appendContinue(to: &$0) } }
     }
 
     func bodyWasTaken(_: HTTPBody) { mark() }

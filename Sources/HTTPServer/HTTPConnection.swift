@@ -4,111 +4,39 @@ internal import Reactor
 
 /// One connection of a client: bytes in, requests to the handler, answers in order, bytes out.
 ///
-///     open ──last answer given──▶ closing ──output sent──▶ lingering ──client closes or time is up──▶ closed
-///
-/// Callbacks only change state and mark the connection; ``turnEnds()`` then sends, resumes reading and sets watchers
-/// and deadline from the state, in one place. Only a callback of the loop can close the connection, never a call from
-/// a handler, so a handler that is being called need not fear for the connection beneath it.
+/// It has the socket, its watcher and the timer, and does what ``HTTPServerMachine`` decides. Callbacks only tell the
+/// machine what happened and mark the connection; ``turnEnds()`` then sends, resumes reading and sets watchers and
+/// deadline, in one place. Only a callback of the loop can close the connection, never a call from a handler, so a
+/// handler that is being called need not fear for the connection beneath it.
 @ReactorActor
 final class HTTPConnection {
-    enum Phase {
-        case open
-        /// No more requests; after the output is sent, the connection closes, or lingers first.
-        case closing(lingers: Bool)
-        /// Everything is sent and the client was told so; what it still sends is dropped, within bounds.
-        case lingering
-        case closed
-    }
-
-    /// What the connection waits for, and so which timeout applies.
-    enum Wait {
-        /// The first byte of a request.
-        case request
-        /// The rest of a head.
-        case head
-        /// More of a body.
-        case body
-        /// The handler.
-        case answer
-        /// The client, which must read what was sent.
-        case write
-        /// The client's close.
-        case linger
-    }
-
-    /// Bytes dropped while lingering, or of a body that nobody wants, before the connection is cut: more than any
-    /// client has in flight that has not yet seen the answer.
-    static let droppedLimitBytes = 256 * 1024
-
-    /// Bytes sent in one turn before other connections get theirs: some 100 µs of copying in the kernel.
-    private static let turnBudgetBytes = 256 * 1024
-
     let server: HTTPServer
-    let configuration: HTTPServerConfiguration
-    /// Whether it is beyond the limit, and only learns so.
-    let isRefused: Bool
+    var machine: HTTPServerMachine<HTTPExchange>
     private var stream: ByteStream
     private var watcher: IOWatcher?
     private var timer: Timer?
-
-    var phase = Phase.open
-    var parser: RequestParser
-    /// Requests that are not answered in full, in order.
-    var exchanges: [HTTPExchange] = []
-    /// The one among the requests whose body is still arriving; its answer may be complete already.
-    var receiving: HTTPExchange?
-    /// Takes what the client sends once another protocol is spoken.
-    var tunnel: HTTPBody?
-    /// A request that waits for earlier ones, because it or one of them is not safe to run beside others.
-    var held: RequestHead?
-    /// The last word on this connection, sent when the requests before it are answered.
-    var refusal: HTTPResponse?
-    /// Bytes that were read and wait for room in the pipeline.
-    var unparsed: [UInt8] = []
-    /// Whether the client has finished sending.
-    var hasEnded = false
-    /// Whether nothing that is read means anything any more.
-    var ignoresInput = false
-    /// Whether bytes of the read that is being parsed are left.
-    var hasMoreInput = false
-    private var droppedBytes = 0
-
     private var output = OutputQueue()
-    private var isOutputBlocked = false
-    /// Whether the last attempt to send left something.
-    private var isOutputLeft = false
     /// What ``HTTPServer/heldBytes`` knows of.
     private var countedBytes = 0
-    private var turn = Reactor.now
-    private var sentThisTurnBytes = 0
-
-    private var wait = Wait.request
-    private var waitStart = Reactor.now
-    /// Whether not even the first byte of a request has come.
-    private var isFresh = true
-    /// How fast the body comes that is received.
-    var bodyPace = Pace()
-    /// How fast output goes that the socket had no room for.
-    private var outputPace = Pace()
     private var isMarked = false
 
     init(_ stream: consuming ByteStream, server: HTTPServer, isRefused: Bool) {
         let number = stream.number
         self.stream = stream
         self.server = server
-        self.isRefused = isRefused
-        configuration = server.configuration
-        parser = RequestParser(limits: configuration.limits)
-        parser.isBodyUnlimited = { [unowned server] head in server.streamsBody(of: head) }
+        machine = HTTPServerMachine(
+            server.configuration,
+            isRefused: isRefused,
+            isDraining: server.isDraining,
+            now: Reactor.now
+        ) { [unowned server] head in server.streamsBody(of: head) }
         // Unowned: both are dropped in `close`, before this object can go.
         watcher = IOWatcher(descriptor: number, for: .read) { [unowned self] in becameReady($0) }
         timer = Timer { [unowned self] in timePassed() }
         armTimer()
     }
 
-    var isClosed: Bool {
-        if case .closed = phase { true } else { false }
-    }
+    private var isClosed: Bool { machine.isClosed }
 
     var peerAddress: SocketAddress? { stream.peerAddress }
 
@@ -124,7 +52,7 @@ final class HTTPConnection {
     // MARK: Events
 
     private func becameReady(_ readiness: Readiness) {
-        if readiness.contains(.write) { isOutputBlocked = false }
+        if readiness.contains(.write) { output.becameReady() }
         if readiness.contains(.read) { receive() }
         mark()
     }
@@ -132,14 +60,7 @@ final class HTTPConnection {
     /// One read a turn: the loop asks again if there is more, after the other connections had theirs.
     private func receive() {
         switch server.readBuffer.read(from: stream) {
-        case .bytes(let count):
-            if ignoresInput {
-                drop(count)
-            } else {
-                server.readBuffer.withBytes(count) { take($0) }
-            }
-            // No event would come to say so.
-            if stream.hasEnded, !hasEnded { inputEnded() }
+        case .bytes(let count): server.readBuffer.withBytes(count) { take($0) }
         case .wouldBlock: break
         case .endOfStream: inputEnded()
         case .failed:
@@ -148,37 +69,27 @@ final class HTTPConnection {
         }
     }
 
-    private func drop(_ count: Int) {
-        droppedBytes += count
-        if droppedBytes > Self.droppedLimitBytes { close() }
+    private func inputEnded() {
+        // What came before is handed over first; the end is still there then.
+        guard !machine.isBehind, !machine.isInputEnded else { return }
+        let receiver = machine.receiver
+        if machine.inputEnded() { close() } else { receiver?.inputEnded() }
     }
 
     /// Does what this turn caused. Every change of state ends here, by way of ``mark()``.
     func turnEnds() {
         isMarked = false
         guard !isClosed else { return }
-        resumeParsing()
-        let wasPaused = isPaused
+        resume()
+        // No event would come to say so.
+        if stream.hasEnded { inputEnded() }
+        let wasPaused = machine.isStepDue() && machine.isPaused(window: window)
         flush()
-        if giveUpSocket() { return }
+        guard !isClosed, !giveUpSocket() else { return }
         settle()
         // What was waiting for room in the output has it now, and no event would come to say so.
-        if wasPaused, !isPaused { mark() }
+        if wasPaused, !machine.isPaused(window: window) { mark() }
         countBytes()
-    }
-
-    /// The memory that waits here for the client: for it to read, or to send the rest.
-    private var heldBytes: Int {
-        guard !isClosed else { return 0 }
-        let ofExchanges = exchanges.reduce(0) { $0 + $1.heldBytes }
-        return output.heldBytes + stream.unsentBytes + unparsed.capacity + parser.heldBytes + ofExchanges
-    }
-
-    private func countBytes() {
-        let bytes = heldBytes
-        guard bytes != countedBytes else { return }
-        server.heldBytes += bytes - countedBytes
-        countedBytes = bytes
     }
 
     /// Has ``turnEnds()`` called at the end of this turn.
@@ -188,13 +99,86 @@ final class HTTPConnection {
         server.mark(self)
     }
 
+    /// The memory that waits here for the client: for it to read, or to send the rest.
+    private var heldBytes: Int {
+        guard !isClosed else { return 0 }
+        var bytes = output.heldBytes + stream.unsentBytes + machine.heldBytes
+        for request in machine.requests { bytes += request.exchange.heldBytes }
+        return bytes
+    }
+
+    private func countBytes() {
+        let bytes = heldBytes
+        guard bytes != countedBytes else { return }
+        server.heldBytes += bytes - countedBytes
+        countedBytes = bytes
+    }
+
+    // MARK: Input
+
+    /// How many requests may be in flight before no more is parsed; none while there is no room for what they cause.
+    private var window: Int {
+        if !hasRoom || machine.receiver?.input.isFull ?? false { return 0 }
+        return output.isLate ? 1 : server.configuration.pipelineLimit
+    }
+
+    /// Goes on with what had to wait.
+    private func resume() {
+        if let head = machine.takeHeld() { begin(head) }
+        guard machine.isStepDue(), !machine.isPaused(window: window) else { return }
+        let bytes = machine.takeUnparsed()
+        take(bytes.span)
+    }
+
+    private func take(_ bytes: Span<UInt8>) {
+        let now = Reactor.now
+        var position = 0
+        while machine.isStepDue(unreadBytes: bytes.count - position) {
+            let unread = bytes.extracting(position...)
+            let (action, consumed) = machine.step(unread, window: window, now: now)
+            position += consumed
+            switch consume action {
+            case .wait: return
+            case .begin(let head): begin(head)
+            case .deliver(let range, let exchange): exchange.input.receive(unread.extracting(range))
+            case .complete(let exchange): exchange.request.body.finish(trailers: machine.trailers)
+            case .refuse(let reason, let exchange): refuse(reason, exchange)
+            case .close: return close()
+            }
+        }
+    }
+
+    private func begin(_ head: consuming RequestHead) {
+        let terms = RequestTerms(head)
+        let exchange = HTTPExchange(head, on: self)
+        machine.began(exchange, terms, now: Reactor.now)
+        server.opened(exchange)
+        if machine.isRefused || !server.admits(exchange) {
+            exchange.respond(server.refusal(.overloaded))
+        } else {
+            server.handle(exchange)
+        }
+    }
+
+    /// Answers `reason` in place of the handler of the request that was being read, and closes.
+    private func refuse(_ reason: HTTPRefusal, _ exchange: HTTPExchange?) {
+        // Its handler learns of it after the answer, which is thus not the handler's to give.
+        let notify = exchange?.request.body.failing(reason.bodyError)
+        let response = server.refusal(reason)
+        if let exchange {
+            // If its answer is given already, that was the last word.
+            exchange.refuse(response)
+        } else {
+            machine.refuse(with: response)
+        }
+        writeAnswers()
+        notify?()
+    }
+
     // MARK: Output
 
     /// Whether a streaming handler should go on writing.
     var hasRoom: Bool { output.byteCount < server.outputLimitBytes }
-
-    /// Whether the client has enough to read. Until it has read, asking ahead gains it nothing, and costs memory here.
-    var isOutputLate: Bool { isOutputLeft || output.byteCount >= HTTPServer.leastOutputLimitBytes }
 
     func append(_ write: (inout [UInt8]) -> Void) {
         output.append(write)
@@ -206,42 +190,28 @@ final class HTTPConnection {
         mark()
     }
 
-    private func flush() {
-        if turn != Reactor.now {
-            turn = Reactor.now
-            sentThisTurnBytes = 0
-        }
-        if !isAllSent, !isOutputBlocked {
-            let before = output.byteCount
-            let outcome = output.send(to: stream, budgetBytes: Self.turnBudgetBytes - sentThisTurnBytes)
-            sentThisTurnBytes += before - output.byteCount
-            if output.byteCount < before {
-                progressed(.write, bytes: before - output.byteCount)
-                // A long stream is an answer that goes on.
-                progressed(.answer)
-            }
-            switch outcome {
-            case .sentAll: outputPace = Pace()
-            case .stopped: isOutputBlocked = true
-            case .failed: return close()
-            }
-            isOutputLeft = isOutputBlocked
-            if case .streamed(let writer)? = exchanges.first?.answer { writer.roomAppeared() }
-        }
-        if isAllSent, case .closing(let lingers) = phase { outputEnded(lingers: lingers) }
-    }
-
     /// Whether the kernel has all of the output.
     private var isAllSent: Bool { output.isEmpty && !stream.hasUnsent }
 
-    /// Everything is sent on a connection that closes.
-    private func outputEnded(lingers: Bool) {
-        // One that is cut short is not finished, and so the client can tell.
-        if lingers || hasEnded { stream.finish() }
-        guard lingers, !hasEnded else { return close() }
-        phase = .lingering
-        ignoresInput = true
-        unparsed = []
+    private func flush() {
+        if !isAllSent, !output.isBlocked {
+            let now = Reactor.now
+            guard let sentBytes = output.send(to: stream, turn: now) else { return close() }
+            machine.patience.sent(sentBytes, isAll: !output.isBlocked, now: now)
+            if case .streamed(let writer)? = machine.oldest?.answer { writer.roomAppeared() }
+        }
+        if isAllSent, let ending = machine.outputSent() { end(ending) }
+    }
+
+    private func end(_ ending: HTTPServerMachine<HTTPExchange>.Ending) {
+        if ending != .cut { stream.finish() }
+        if ending != .linger { close() }
+    }
+
+    /// Ends the connection when what is written is sent, so that the client can tell that its answer is not whole.
+    func cut() {
+        machine.end(.cut)
+        mark()
     }
 
     // MARK: Watching and waiting
@@ -249,116 +219,57 @@ final class HTTPConnection {
     /// Brings the watcher and the deadline in line with the state.
     private func settle() {
         guard !isClosed else { return }
+        let window = window
         var interest: Readiness = []
-        if !hasEnded, ignoresInput || !isPaused { interest.insert(.read) }
-        if isOutputBlocked { interest.insert(.write) }
+        if machine.wantsInput(window: window) { interest.insert(.read) }
+        if output.isBlocked { interest.insert(.write) }
         if interest.isEmpty { watcher?.stop() } else { watcher?.watch(for: interest) }
-        begin(currentWait)
+        if machine.settle(isOutputBlocked: output.isBlocked, window: window, now: Reactor.now) { armTimer() }
     }
 
-    /// Begins to wait for `wait`, unless it does already.
-    func begin(_ wait: Wait) {
-        guard wait != self.wait else { return }
-        progressed(self.wait)
-        self.wait = wait
-        isFresh = false
-        // These are shorter than what the timer is armed for.
-        if wait == .linger || hasEnded { armTimer() }
-    }
-
-    /// What was waited for made progress: its time starts anew.
-    func progressed(_ wait: Wait, bytes: Int = 0) {
-        guard wait == self.wait else { return }
-        switch wait {
-        case .body: bodyPace.moved(bytes, after: Reactor.now - waitStart)
-        case .write: outputPace.moved(bytes, after: Reactor.now - waitStart)
-        case .request, .head, .answer, .linger: break
-        }
-        waitStart = Reactor.now
-    }
-
-    private var currentWait: Wait {
-        if case .lingering = phase { return .linger }
-        if isOutputBlocked { return .write }
-        if receiving != nil, !isPaused, !hasEnded { return .body }
-        if !exchanges.isEmpty || held != nil { return .answer }
-        if !parser.isBetweenRequests { return .head }
-        return .request
-    }
-
-    private var deadline: Instant {
-        let limit =
-            switch wait {
-            case .request where server.isDraining: configuration.drainIdleTimeout
-            case .request: isFresh ? configuration.headTimeout : configuration.keepAliveTimeout
-            case .head: configuration.headTimeout
-            case .body: bodyPace.patience(configuration.bodyTimeout, configuration.slowestBytesPerSecond)
-            // Whoever passes a tunnel on judges its silence.
-            case .answer where tunnel != nil && !hasEnded: Duration.seconds(1 << 30)
-            case .answer: hasEnded ? configuration.halfClosedTimeout : configuration.answerTimeout
-            case .write: outputPace.patience(configuration.writeTimeout, configuration.slowestBytesPerSecond)
-            case .linger: configuration.lingerTimeout
-            }
-        return waitStart + limit
-    }
-
-    /// Lets the timer fire at the deadline, or earlier: a deadline that is set later is at least the shortest timeout
-    /// away from then, so that a timer armed no further ahead than that never misses one. No request touches the timer.
-    func armTimer() {
-        let shortest = configuration.shortestTimeout
-        let ahead = server.isDraining ? min(shortest, configuration.drainIdleTimeout) : shortest
-        timer?.schedule(at: min(deadline, Reactor.now + ahead))
-    }
+    private func armTimer() { timer?.schedule(at: machine.patience.alarm(now: Reactor.now)) }
 
     private func timePassed() {
-        if deadline <= Reactor.now { lookOnceMore() }
+        if machine.patience.deadline <= Reactor.now { lookOnceMore() }
         guard !isClosed else { return }
-        guard deadline <= Reactor.now else { return armTimer() }
-        switch wait {
-        case .request:
-            stream.finish()
-            return close()
-        case .write, .linger: return close()
-        case .answer where hasEnded: return close()
-        case .head: refuse(.headTimedOut)
-        case .body:
-            refuse(.bodyTimedOut, bodyError: .timedOut)
-        case .answer:
-            refuseUnanswered()
+        switch machine.timePassed(now: Reactor.now) {
+        case .wait: break
+        case .refuse(let reason, let exchange): refuse(reason, exchange)
+        case .giveUp(let exchange, let receiver):
+            // A response that has begun cannot be replaced.
+            guard exchange.refuse(server.refusal(.unanswered)) else { return close() }
+            exchange.clientLeft()
+            receiver?.input.fail(.cut)
+        case .end(let ending): return end(ending)
         }
-        waitStart = Reactor.now
         armTimer()
         mark()
     }
 
     /// Reads before a client is called late: if the loop was, what the client sent in time is still unread.
     private func lookOnceMore() {
-        switch wait {
-        case .request, .head, .body:
-            receive()
-            mark()
-            settle()
-        case .answer, .write, .linger: break
-        }
+        guard machine.patience.isForInput else { return }
+        receive()
+        mark()
+        settle()
     }
 
     /// The server drains: idle connections have less time from now on, and answers without an end come to one.
     func drainBegan() {
-        progressed(.request)
+        machine.patience.drainBegan(now: Reactor.now)
         armTimer()
-        for exchange in exchanges { exchange.drainBegan() }
+        for request in machine.requests { request.exchange.drainBegan() }
     }
 
     // MARK: Giving way
 
     /// How much it costs the others: what it holds, times how long the client has not moved.
-    var burden: Double { Double(countedBytes) * ((Reactor.now - waitStart) / .milliseconds(1) + 1) }
+    var burden: Double {
+        Double(countedBytes) * ((Reactor.now - machine.patience.since) / .milliseconds(1) + 1)
+    }
 
     /// Since when it waits for a request, with nothing else to do; nil when it does not.
-    var idleSince: Instant? {
-        guard case .open = phase, wait == .request, output.isEmpty else { return nil }
-        return waitStart
-    }
+    var idleSince: Instant? { output.isEmpty ? machine.idleSince : nil }
 
     /// Closes, because the place is needed for somebody else, unless a request has come meanwhile.
     ///
@@ -371,18 +282,17 @@ final class HTTPConnection {
         return true
     }
 
-    // MARK: End
-
     /// Gives the socket to the answer that goes on without a connection, once its head is sent.
     ///
     /// - Returns: Whether it has.
     private func giveUpSocket() -> Bool {
-        guard case .open = phase, isAllSent, case .pushed(let push)? = exchanges.first?.answer, push.isHeadWritten
+        guard isAllSent, let exchange = machine.oldest, case .pushed(let push) = exchange.answer, push.isHeadWritten
         else { return false }
-        let exchange = exchanges.removeFirst()
+        machine.answered(keepsAlive: false)
         server.pushBegan(push)
         push.begin(stream.take(), server)
         exchange.detach()
+        exchange.input.fail(.unwanted)
         close()
         return true
     }
@@ -390,26 +300,18 @@ final class HTTPConnection {
     /// Ends the connection at once, whatever its state.
     func close() {
         guard !isClosed else { return }
-        phase = .closed
+        let abandoned = machine.close()
         watcher = nil
         timer = nil
         stream.close()
-        output.clear()
-        unparsed = []
-        held = nil
-        refusal = nil
-        let abandoned = exchanges
-        exchanges = []
-        let body = receiving?.request.body
-        receiving = nil
+        output = OutputQueue()
         countBytes()
-        for exchange in abandoned { server.abandoned(exchange) }
+        for request in abandoned { server.abandoned(request.exchange) }
         server.closed(self)
-        body?.fail(.cut)
-        tunnel.take()?.fail(.cut)
-        for exchange in abandoned {
-            exchange.clientLeft()
-            exchange.detach()
+        for request in abandoned {
+            request.exchange.input.fail(.cut)
+            request.exchange.clientLeft()
+            request.exchange.detach()
         }
     }
 }

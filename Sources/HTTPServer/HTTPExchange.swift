@@ -48,10 +48,8 @@ public final class HTTPExchange {
     var admittedAt: Instant?
     /// Whether its answer has begun and has no end of its own.
     var isOpenEnded = false
-    /// Whether what follows must not be read before it is answered.
-    private(set) var holdsInput = false
-    /// Whether `100 Continue` is to be sent when this exchange's turn to answer comes.
-    var wantsContinue = false
+    /// What the client says in another protocol.
+    private var tunnel: HTTPBody?
 
     init(_ head: consuming RequestHead, on connection: HTTPConnection) {
         let framing = head.framing
@@ -145,7 +143,7 @@ public final class HTTPExchange {
 
     /// Reads no more of the connection until the request is answered, because what follows may belong to another
     /// protocol. Called while the request is handed over.
-    public func holdInput() { holdsInput = true }
+    public func holdInput() { connection?.machine.withholdInput() }
 
     /// Answers 101: from now on both sides speak another protocol, for as long as both want.
     ///
@@ -153,11 +151,12 @@ public final class HTTPExchange {
     ///   already, or the connection is closed.
     public func startTunnel(fields: HTTPFields) -> (input: HTTPBody, output: HTTPResponseWriter)? {
         guard isUnanswered, let connection else { return nil }
-        precondition(holdsInput, "what follows the request has been taken for HTTP")
         let output = startResponse(.switchingProtocols, fields: fields, length: nil, isOpenEnded: true)
         guard !output.isClosed else { return nil }
-        holdsInput = false
-        return (connection.beginTunnel(self), output)
+        let input = connection.body(.untilClose)
+        tunnel = input
+        connection.tunnelBegan(self)
+        return (input, output)
     }
 
     /// Whether no answer was given.
@@ -184,7 +183,15 @@ public final class HTTPExchange {
             case .whole(let response): if case .bytes(let bytes) = response.body { bytes.count } else { 0 }
             case .streamed(let writer): writer.heldBytes
             }
-        return request.body.heldBytes + waitingAnswer
+        return input.heldBytes + waitingAnswer
+    }
+
+    /// Where what the client says goes.
+    var input: HTTPBody { tunnel ?? request.body }
+
+    /// The client has finished sending: that ends what is said in another protocol, and breaks a body off.
+    func inputEnded() {
+        if let tunnel { tunnel.finish() } else { request.body.fail(.cut) }
     }
 
     /// Answers in place of the handler: in full, so without what the handler wanted to add.

@@ -1,3 +1,4 @@
+internal import HTTPBodies
 public import HTTPWire
 public import Reactor
 
@@ -44,6 +45,11 @@ public enum HTTPRefusal: Error, Hashable, Sendable {
         case .overloaded: .serviceUnavailable
         case .unanswered: .internalServerError
         }
+    }
+
+    /// What whoever reads the body of the request learns.
+    var bodyError: HTTPBodyError {
+        if case .malformed(let error) = self { .malformed(error) } else { .timedOut }
     }
 }
 

@@ -290,7 +290,7 @@ public final class HTTPServer {
 
     func closed(_ connection: HTTPConnection) {
         connections[ObjectIdentifier(connection)] = nil
-        if connection.isRefused { refusedConnections -= 1 }
+        if connection.machine.isRefused { refusedConnections -= 1 }
         counters.openConnections -= 1
         placeAppeared()
     }
@@ -334,7 +334,7 @@ public final class HTTPServer {
     // MARK: Memory
 
     /// A connection keeps at least so much of its output, however little is left for all.
-    static let leastOutputLimitBytes = 16 * 1024
+    nonisolated static let leastOutputLimitBytes = 16 * 1024
 
     /// Bytes of output at which a connection waits: fewer when half of what all may hold is in use, so that many slow
     /// readers of long answers are slowed down and not cut.

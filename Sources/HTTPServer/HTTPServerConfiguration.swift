@@ -88,7 +88,7 @@ public struct HTTPServerConfiguration: Sendable {
     /// The defaults.
     public init() {}
 
-    /// The shortest time that a connection may be told to wait for; see `HTTPConnection.timer`.
+    /// The shortest time that a connection may be told to wait for; see `Patience.alarm(now:)`.
     var shortestTimeout: Duration {
         min(headTimeout, bodyTimeout, keepAliveTimeout, answerTimeout, writeTimeout)
     }

@@ -86,6 +86,20 @@ import Testing
         }
     }
 
+    /// Whoever learns of the length alone that it is too much does not bid for the body either.
+    @Test @ReactorActor func `who announces too much is not bid for it, and the connection ends`() async throws {
+        try await withServer(handling: { request, exchange in
+            request.body.collect(limitBytes: 1) { _ in exchange.respond(.text("no", status: .contentTooLarge)) }
+        }) { server in
+            let client = try await server.connect()
+            client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+            let response = try await client.takeResponse()
+            #expect(response.status == 413)
+            #expect(response["connection"] == "close")
+            #expect(try await client.takeAll().isEmpty)
+        }
+    }
+
     @Test(arguments: [(1000, true), (100_000_000, false)])
     @ReactorActor func `the rest of a body that nobody wants is dropped if it is short`(length: Int, keeps: Bool)
         async throws
