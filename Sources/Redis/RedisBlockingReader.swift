@@ -12,7 +12,6 @@ public final class RedisBlockingReader {
 
     private let configuration: RedisConfiguration
     private let link: RedisLink
-    private var observers: [(Bool) -> Void] = []
     /// Counts the reads, so that an interruption stops with the read that it was meant for.
     private var readCount = 0
     private var interruptTimer: Timer?
@@ -26,19 +25,13 @@ public final class RedisBlockingReader {
     public init(_ configuration: RedisConfiguration, purpose: String = ":reader", logger: Logger) {
         self.configuration = configuration
         link = RedisLink(configuration, purpose: purpose, asksForID: true, logger: logger)
-        link.onOpened = { [unowned self] _ in announce(true) }
-        link.onLost = { [unowned self] in announce(false) }
     }
 
     /// Starts connecting, and keeps trying.
     public func start() { link.start() }
 
     /// Closes the connection for good; a read that is under way fails.
-    public func close() {
-        let wasReady = isReady
-        link.close()
-        if wasReady { announce(false) }
-    }
+    public func close() { link.close() }
 
     /// Whether a read can be sent now.
     public var isReady: Bool { link.connection != nil && !isReading }
@@ -48,7 +41,7 @@ public final class RedisBlockingReader {
 
     /// Calls `observer` with true each time a connection was made and with false each time one was lost, for the life
     /// of the reader. Capture owners weakly.
-    public func onStateChange(_ observer: @escaping @ReactorActor (Bool) -> Void) { observers.append(observer) }
+    public func onStateChange(_ observer: @escaping @ReactorActor (Bool) -> Void) { link.onStateChange(observer) }
 
     /// Sends a blocking command; one at a time.
     ///
@@ -91,9 +84,5 @@ public final class RedisBlockingReader {
             }
             interruptTimer?.schedule(after: Self.interruptRetryDelay)
         }
-    }
-
-    private func announce(_ isReady: Bool) {
-        for observer in observers { observer(isReady) }
     }
 }

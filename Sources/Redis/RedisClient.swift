@@ -25,25 +25,18 @@ public final class RedisClient {
     /// How long round trips took, one of the commands in flight being timed at a time.
     public var latency: Histogram { link.latency }
     private let link: RedisLink
-    private var observers: [(Bool) -> Void] = []
 
     /// Makes a client that is not connecting yet.
     public init(_ configuration: RedisConfiguration, logger: Logger) {
         self.configuration = configuration
         link = RedisLink(configuration, purpose: "", logger: logger)
-        link.onOpened = { [unowned self] _ in announce(true) }
-        link.onLost = { [unowned self] in announce(false) }
     }
 
     /// Starts connecting, and keeps trying.
     public func start() { link.start() }
 
     /// Closes the connection for good; pending commands fail.
-    public func close() {
-        let wasReady = isReady
-        link.close()
-        if wasReady { announce(false) }
-    }
+    public func close() { link.close() }
 
     /// Whether commands can be sent now.
     public var isReady: Bool { link.connection != nil }
@@ -56,7 +49,7 @@ public final class RedisClient {
 
     /// Calls `observer` with true each time a connection was made and with false each time one was lost, for the life
     /// of the client. Capture owners weakly.
-    public func onStateChange(_ observer: @escaping @ReactorActor (Bool) -> Void) { observers.append(observer) }
+    public func onStateChange(_ observer: @escaping @ReactorActor (Bool) -> Void) { link.onStateChange(observer) }
 
     /// Waits until the client is ready.
     ///
@@ -102,10 +95,6 @@ public final class RedisClient {
         let promise = Promise<RedisReply, RedisError>()
         command(arguments, timeout: timeout) { promise.settle($0) }
         return try await promise.value
-    }
-
-    private func announce(_ isReady: Bool) {
-        for observer in observers { observer(isReady) }
     }
 }
 

@@ -59,6 +59,7 @@ final class RedisLink {
     var onOpened: (RedisConnection) -> Void = { _ in }
     /// Called when an open connection was lost; a new one is being made.
     var onLost: () -> Void = {}
+    private var observers: [@ReactorActor (Bool) -> Void] = []
     /// Called with each pub/sub message.
     var onPublished: (borrowing RedisReplyView) -> Void = { _ in }
 
@@ -77,7 +78,7 @@ final class RedisLink {
         link.onFailure = { [unowned self] in note($0) }
     }
 
-    isolated deinit { close() }
+    isolated deinit { link.close()?.close() }
 
     /// The open connection; nil while there is none.
     var connection: RedisConnection? { link.connection }
@@ -99,7 +100,18 @@ final class RedisLink {
     func start() { link.open() }
 
     /// Ends the connection, without another.
-    func close() { link.close()?.close() }
+    func close() {
+        guard let connection = link.close() else { return }
+        connection.close()
+        announce(false)
+    }
+
+    /// Calls `observer` with true each time a connection was made and with false each time one was lost or closed.
+    func onStateChange(_ observer: @escaping @ReactorActor (Bool) -> Void) { observers.append(observer) }
+
+    private func announce(_ isOpen: Bool) {
+        for observer in observers { observer(isOpen) }
+    }
 
     private func attempt(
         _ then: @escaping @ReactorActor (Result<RedisConnection, RedisFault>) -> Void
@@ -155,6 +167,7 @@ final class RedisLink {
         saidAt = nil
         logger.info("redis connected", metadata: ["failures": "\(link.failures)"])
         onOpened(connection)
+        announce(true)
     }
 
     private func lost(_ fault: RedisFault) {
@@ -162,6 +175,7 @@ final class RedisLink {
         link.lost(wasGood: Reactor.now - openedAt >= Self.provenAfter)
         note(fault)
         onLost()
+        announce(false)
     }
 
     /// Says that there is no connection: once when an outage begins, and again now and then while it lasts.

@@ -74,15 +74,14 @@ final class QuoteStore {
     private var quotesBegun = 0
     private var failures = Reminder()
     private var endOfTurn: EndOfTurn?
-    private var deadlines: Timer?
-    private var nextDeadline = Instant.distantFuture
+    private var deadlines: DeadlineTimer?
 
     /// - Parameter database: For the store alone, with one connection, so that no reader waits for a commit.
     init(_ database: PostgresPool, logger: Logger) {
         self.database = database
         self.logger = logger
         endOfTurn = EndOfTurn { [unowned self] in begin() }
-        deadlines = Timer { [unowned self] in deadlinePassed() }
+        deadlines = DeadlineTimer { [unowned self] in deadlinePassed() }
     }
 
     /// Stores a quote, and waits until it is committed.
@@ -94,22 +93,15 @@ final class QuoteStore {
         let promise = Promise<StoredQuote, QuoteStoreError>()
         waiters[quotesBegun] = Waiter(promise: promise, deadline: deadline)
         batches.offered((quotesBegun, quote))
-        arm(deadline)
+        deadlines?.fire(noLaterThan: deadline)
         endOfTurn?.schedule()
         return try await promise.value
-    }
-
-    private func arm(_ deadline: Instant) {
-        guard deadline < nextDeadline else { return }
-        nextDeadline = deadline
-        deadlines?.schedule(at: deadline)
     }
 
     private func deadlinePassed() {
         let late = waiters.filter { $0.value.deadline <= Reactor.now }
         for number in late.keys { answer(number, .failure(.unavailable)) }
-        nextDeadline = .distantFuture
-        if let next = waiters.values.lazy.map(\.deadline).min() { arm(next) }
+        if let next = waiters.values.lazy.map(\.deadline).min() { deadlines?.fire(noLaterThan: next) }
     }
 
     private func answer(_ number: Int, _ result: Result<StoredQuote, QuoteStoreError>) {

@@ -49,15 +49,14 @@ final class Intake {
     private var random = SystemRandomNumberGenerator()
     private var failures = Reminder()
     private var endOfTurn: EndOfTurn?
-    private var deadlines: Timer?
-    private var nextDeadline = Instant.distantFuture
+    private var deadlines: DeadlineTimer?
 
     /// - Parameter database: For the intake alone, with a connection for each commit that may be under way.
     init(_ database: PostgresPool, logger: Logger) {
         self.database = database
         self.logger = logger
         endOfTurn = EndOfTurn { [unowned self] in perform(machine.turnEnded()) }
-        deadlines = Timer { [unowned self] in deadlinePassed() }
+        deadlines = DeadlineTimer { [unowned self] in deadlinePassed() }
     }
 
     /// Requests that have no answer yet.
@@ -81,7 +80,7 @@ final class Intake {
             key: key.map { OfferedOrder.Key(owner: owner, text: $0) },
             deadline: deadline
         )
-        if deadline < nextDeadline { arm(deadline) }
+        deadlines?.fire(noLaterThan: deadline)
         perform(machine.offered(order))
         endOfTurn?.schedule()
         switch await promise.result {
@@ -89,15 +88,9 @@ final class Intake {
         }
     }
 
-    private func arm(_ deadline: Instant) {
-        nextDeadline = deadline
-        deadlines?.schedule(at: deadline)
-    }
-
     private func deadlinePassed() {
-        nextDeadline = .distantFuture
         perform(machine.deadlinesPassed(now: Reactor.now))
-        if let next = machine.nextDeadline { arm(next) }
+        if let next = machine.nextDeadline { deadlines?.fire(noLaterThan: next) }
     }
 
     private func perform(_ actions: [IntakeMachine.Action]) {
