@@ -26,7 +26,8 @@ struct RequestTerms {
 /// Pure: what happened goes in, with the time where it matters, and what to do comes out. It knows no socket, timer or
 /// handler, and never looks into an `Exchange`, which stands for a request at the owner of the machine.
 ///
-/// What happens with each request and has one caller is inlined, because the calls would be a part of what it costs.
+/// What runs for each request is inlined where a call would be a good part of what it costs; for one that changes
+/// nothing the compiler would even copy the machine.
 struct HTTPServerMachine<Exchange: AnyObject>: ~Copyable {
     /// How a connection ends once all of its output is sent.
     enum Ending {
@@ -267,6 +268,7 @@ extension HTTPServerMachine {
     ///
     /// - Parameter unread: Bytes that came and were not consumed by an earlier step.
     /// - Returns: The action, and how many bytes are used up, or kept here: with `wait`, all of them.
+    @inline(__always)
     mutating func step(_ unread: Span<UInt8>, window: Int, now: Instant) -> (action: InputAction, consumed: Int) {
         hasMoreInput = false
         switch input {
@@ -391,7 +393,6 @@ extension HTTPServerMachine {
     /// There is no such request: if that was all, the connection comes to its end.
     ///
     /// - Returns: What is to be written last, if there is something.
-    @inline(__always)
     mutating func takeLastWord() -> HTTPResponse? {
         guard case .open = phase else { return nil }
         switch input {
@@ -404,6 +405,7 @@ extension HTTPServerMachine {
     }
 
     /// Whether another answer may follow the one to the oldest request.
+    @inline(__always)
     var keepsAlive: Bool {
         guard let oldest = requests.first, oldest.keepsAlive, !isRefused else { return false }
         switch input {
@@ -417,7 +419,6 @@ extension HTTPServerMachine {
     }
 
     /// The oldest request is answered in full.
-    @inline(__always)
     mutating func answered(keepsAlive: Bool) {
         // Mostly it is the only one.
         let request = requests.count == 1 ? requests.removeLast() : requests.removeFirst()
