@@ -14,6 +14,10 @@ extension Benchmark {
         ),
         Benchmark(name: "gateway/forwarded-answer", kind: .gateway(Traffic(target: Example.target, isForwarded: true))),
         Benchmark(
+            name: "gateway/proxied-answer",
+            kind: .gateway(Traffic(target: "/proxied/thing", isForwarded: true, isProxied: true))
+        ),
+        Benchmark(
             name: "gateway/refused-request",
             kind: .gateway(Traffic(target: "/prices/average?start_date=2025-02-30", status: 400))
         ),
@@ -26,8 +30,10 @@ struct Traffic: Sendable {
     let target: String
     /// The gateway's `cache.average_ttl_ms`.
     var cacheMilliseconds = 0
-    /// Whether each request reaches the API.
+    /// Whether each request reaches the next hop: the API, or the upstream of a proxy.
     var isForwarded = false
+    /// Whether that is the upstream of a proxy.
+    var isProxied = false
     /// The status of the answer.
     var status = 200
 }

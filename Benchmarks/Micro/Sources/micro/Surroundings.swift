@@ -1,7 +1,7 @@
 internal import CMeasure
 internal import Glibc
 
-/// The client and the internal API of a gateway, in lock-step on one thread: one request is under way at a time, so that
+/// The client and the next hop of a gateway, in lock-step on one thread: one request is under way at a time, so that
 /// the gateway does the same for each, whatever else the machine does.
 ///
 /// Its sockets block, and what it allocates is not counted.
@@ -22,6 +22,9 @@ final class Surroundings: @unchecked Sendable {
         folder = makeFolder()
         request = Array(Example.get(traffic.target).utf8)
         status = Array("HTTP/1.1 \(traffic.status) ".utf8)
+        var port: CInt = 0
+        listener = unsafe traffic.isProxied ? measure_listen_on_loopback(&port) : measure_listen("\(folder)/api")
+        precondition(listener >= 0, "cannot listen for \(folder): \(errno)")
         configuration = """
             [server]
             listen = ["unix:\(folder)/gateway"]
@@ -31,9 +34,10 @@ final class Surroundings: @unchecked Sendable {
             average_ttl_ms = \(traffic.cacheMilliseconds)
             [logging]
             level = "error"
+            [[proxy]]
+            prefix = "/proxied/"
+            upstreams = ["http://127.0.0.1:\(traffic.isProxied ? port : 9)"]
             """
-        listener = unsafe measure_listen("\(folder)/api")
-        precondition(listener >= 0, "cannot listen in \(folder): \(errno)")
     }
 
     /// Connects as soon as the gateway listens.
