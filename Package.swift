@@ -126,8 +126,8 @@ let package = Package(
             "Tracing",
             ["Basics", "Reactor", "TLS", "HTTPClient", "HTTPWire", "JSONWire", "Metrics", logging]
         ),
-        module("TaskQueue", ["Basics", "Reactor", "Redis", "Streams", "JSONWire", "Tracing", "Metrics", logging]),
-        module("Streams", ["Basics", "Reactor", "Redis", "Metrics", logging]),
+        module("TaskQueue", ["Basics", "Reactor", "Redis", "RedisStreams", "JSONWire", "Tracing", "Metrics", logging]),
+        module("RedisStreams", ["Basics", "Reactor", "Redis", "Metrics", logging]),
         module(
             "WebAPI",
             [
@@ -137,7 +137,7 @@ let package = Package(
         ),
         module(
             "Admin",
-            ["Reactor", "Redis", "Streams", "HTTPServer", "HTTPWire", "JSONWire", "WebAPI", logging],
+            ["Reactor", "Redis", "RedisStreams", "HTTPServer", "HTTPWire", "JSONWire", "WebAPI", logging],
             embedded: ["Console/console.html", "Console/console.css", "Console/console.js"]
         ),
         module(
@@ -193,7 +193,7 @@ let package = Package(
         module(
             "MarketData",
             [
-                "Admin", "Basics", "Reactor", "Configuration", "Postgres", "Redis", "Streams", "Outbox", "Metrics",
+                "Admin", "Basics", "Reactor", "Configuration", "Postgres", "Redis", "RedisStreams", "Outbox", "Metrics",
                 "Tracing",
                 "HTTPClient", "HTTPServer", "HTTPWire", "JSONWire", "TLS", "WebAPI", "Prices", "Service", logging,
             ],
@@ -243,7 +243,8 @@ let package = Package(
             dependencies: [
                 "Access", "Basics",
                 "Gateway", "InternalAPI", "Worker", "Simulator", "Service", "Configuration", "Logs",
-                "Migrations", "Supervision", "MarketData", "Streams", "Prices", "Orders", "Conversations", "TaskQueue",
+                "Migrations", "Supervision", "MarketData", "RedisStreams", "Prices", "Orders", "Conversations",
+                "TaskQueue",
                 "Postgres", "Proxy", "Redis", "TLS",
                 "HTTPClient",
                 "HTTPWire",
@@ -273,12 +274,13 @@ let package = Package(
         tests(
             of: "TaskQueue",
             [
-                "Basics", "Reactor", "Metrics", "Redis", "Streams", "Tracing", "JSONWire", "Supervision", "TestSupport",
+                "Basics", "Reactor", "Metrics", "Redis", "RedisStreams", "Tracing", "JSONWire", "Supervision",
+                "TestSupport",
                 logging,
             ]
         ),
         tests(of: "Redis", ["Reactor", "Metrics", "Supervision", "TestSupport", logging]),
-        tests(of: "Streams", ["Reactor", "Redis", "Supervision", "TestSupport", logging]),
+        tests(of: "RedisStreams", ["Reactor", "Redis", "Supervision", "TestSupport", logging]),
         tests(of: "Access", ["JSONWire"]),
         tests(of: "RateLimits", ["JSONWire", "Reactor", "Redis", "Supervision", "TestSupport", logging]),
         tests(of: "Admin", ["HTTPWire", "WebAPI"]),
@@ -303,7 +305,8 @@ let package = Package(
             of: "Prices",
             [
                 "Basics",
-                "Reactor", "Streams", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres", "TaskQueue",
+                "Reactor", "RedisStreams", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres",
+                "TaskQueue",
                 logging,
             ]
         ),
@@ -322,7 +325,7 @@ let package = Package(
                 "Reactor", "Simulator", "Supervision", "TestSupport", "HTTPClient", "HTTPServer", "HTTPWire",
                 "JSONWire",
                 "Postgres", "Redis",
-                "Streams", "TLS", "WebAPI",
+                "RedisStreams", "TLS", "WebAPI",
                 "Prices",
                 logging,
             ]

@@ -4,7 +4,7 @@ public import JSONWire
 public import Logging
 public import Reactor
 public import Redis
-internal import Streams
+internal import RedisStreams
 public import WebAPI
 
 /// What operators have done, newest first: a line of the service's log, and an entry of a bounded stream in Redis.

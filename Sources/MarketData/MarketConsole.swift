@@ -6,7 +6,7 @@ internal import Prices
 internal import Reactor
 internal import Redis
 internal import Service
-internal import Streams
+internal import RedisStreams
 internal import WebAPI
 
 /// What operators see of prices as they come, and do about those that were given up.

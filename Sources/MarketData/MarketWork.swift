@@ -3,7 +3,7 @@ internal import Metrics
 internal import Postgres
 internal import Reactor
 internal import Redis
-internal import Streams
+internal import RedisStreams
 
 /// What a worker does for prices as they come: runs the polling jobs, sends the events and keeps the averages.
 @ReactorActor

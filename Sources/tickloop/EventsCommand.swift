@@ -3,7 +3,7 @@ import JSONWire
 import MarketData
 import Reactor
 import Redis
-import Streams
+import RedisStreams
 
 struct EventsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -4,7 +4,7 @@ import Postgres
 import Reactor
 import Redis
 import Supervision
-import Streams
+import RedisStreams
 import TestSupport
 import Testing
 

@@ -3,7 +3,7 @@ import JSONWire
 import Logging
 import Postgres
 import Reactor
-import Streams
+import RedisStreams
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 import JSONWire
 import Reactor
 import Redis
-import Streams
+import RedisStreams
 import TestSupport
 import Testing
 

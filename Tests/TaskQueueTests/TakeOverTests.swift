@@ -4,7 +4,7 @@ import Redis
 import TestSupport
 import Testing
 
-@testable import Streams
+@testable import RedisStreams
 @testable import TaskQueue
 
 /// What happens to tasks whose worker is lost, slow, or told to stop.

@@ -2,7 +2,7 @@ import JSONWire
 import Metrics
 import Reactor
 import Redis
-import Streams
+import RedisStreams
 import TestSupport
 import Testing
 

@@ -2,7 +2,7 @@ internal import Basics
 import JSONWire
 import Reactor
 import Redis
-import Streams
+import RedisStreams
 import Testing
 
 @testable import TaskQueue

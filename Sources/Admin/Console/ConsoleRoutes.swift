@@ -3,7 +3,7 @@ internal import HTTPWire
 internal import JSONWire
 internal import Reactor
 internal import Redis
-internal import Streams
+internal import RedisStreams
 public import WebAPI
 
 /// What operators look at: the console, what it shows, and what others have done.

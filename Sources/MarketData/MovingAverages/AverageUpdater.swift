@@ -1,7 +1,7 @@
 internal import Logging
 internal import Postgres
 internal import Reactor
-internal import Streams
+internal import RedisStreams
 
 /// What the events of prices do: the moving averages of their symbols are made anew.
 @ReactorActor

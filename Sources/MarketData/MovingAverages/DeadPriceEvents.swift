@@ -1,6 +1,6 @@
 internal import Reactor
 public import Redis
-public import Streams
+public import RedisStreams
 
 extension DeadLetters {
     /// Price events that were given up.

@@ -1,5 +1,5 @@
 internal import JSONWire
-internal import Streams
+internal import RedisStreams
 
 /// What is told of a price that a provider brought: an entry of the stream `price-events` with the fields `key`, the
 /// symbol, `id`, the price's id, and `value`, all of it.

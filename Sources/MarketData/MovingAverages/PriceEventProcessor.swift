@@ -3,7 +3,7 @@ internal import Outbox
 internal import Postgres
 internal import Reactor
 internal import Redis
-internal import Streams
+internal import RedisStreams
 
 /// A worker's part in price events: sends those that are promised to the stream, keeps the moving averages, and makes
 /// lost events again.

@@ -1,6 +1,6 @@
 public import JSONWire
 internal import Redis
-internal import Streams
+internal import RedisStreams
 
 /// The state of a queue at one moment, by Redis' clock.
 public struct QueueStatistics: Sendable, Equatable {

@@ -1,6 +1,6 @@
 public import Reactor
 public import Redis
-internal import Streams
+internal import RedisStreams
 
 /// What operators do with a queue: look, pause, and decide about dead letters.
 @ReactorActor

@@ -2,7 +2,7 @@ public import Logging
 internal import Metrics
 public import Reactor
 public import Redis
-internal import Streams
+internal import RedisStreams
 internal import Tracing
 
 /// Hands tasks to workers and waits for their results.

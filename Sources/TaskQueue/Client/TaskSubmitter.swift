@@ -1,7 +1,7 @@
 internal import Logging
 internal import Reactor
 internal import Redis
-internal import Streams
+internal import RedisStreams
 
 /// Sends tasks to the queue: those of one turn of the loop in one call, and those that come while a call is unanswered
 /// in the next. So calls grow with the load, and while there is none, nothing waits.

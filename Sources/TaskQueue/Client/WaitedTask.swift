@@ -1,5 +1,5 @@
 internal import Reactor
-internal import Streams
+internal import RedisStreams
 
 /// One task that callers wait for, from before it is sent until its outcome is told to all of them.
 @ReactorActor

@@ -1,7 +1,7 @@
 internal import Logging
 internal import Reactor
 internal import Redis
-internal import Streams
+internal import RedisStreams
 
 /// The tasks that callers of this process wait for: who shares which, what is sent again, and until when they wait.
 @ReactorActor

@@ -1,6 +1,6 @@
 internal import Reactor
 internal import Redis
-internal import Streams
+internal import RedisStreams
 
 /// Ends tasks that succeeded and of which nothing is kept: publishes the results, then acknowledges.
 ///

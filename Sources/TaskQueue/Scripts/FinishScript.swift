@@ -1,7 +1,7 @@
 internal import Basics
 internal import Reactor
 internal import Redis
-internal import Streams
+internal import RedisStreams
 
 /// Ends a batch of tasks: acknowledges, stores the states of those that are asked for later, and publishes the results
 /// that somebody waits for, all in one step.

@@ -1,6 +1,6 @@
 internal import Reactor
 internal import Redis
-internal import Streams
+internal import RedisStreams
 
 /// Finds out which entries are not in the stream any more: their tasks have ended, or were lost.
 enum LookScript {

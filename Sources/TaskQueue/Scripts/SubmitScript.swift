@@ -1,7 +1,7 @@
 internal import Basics
 internal import Reactor
 internal import Redis
-internal import Streams
+internal import RedisStreams
 
 /// Adds the tasks of one turn to the queue, as far as there is room: in the queue, and for the results that are kept.
 ///

@@ -1,6 +1,6 @@
 internal import Basics
 internal import Reactor
-internal import Streams
+internal import RedisStreams
 
 /// A task that a worker holds: it was delivered, and its end has not been written to Redis.
 struct HeldTask: Sendable {

@@ -1,7 +1,7 @@
 internal import Logging
 internal import Reactor
 internal import Redis
-internal import Streams
+internal import RedisStreams
 
 /// Writes the ends of tasks to Redis: many in one call, and again until they are written.
 ///

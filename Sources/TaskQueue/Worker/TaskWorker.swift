@@ -2,7 +2,7 @@ public import Logging
 internal import Metrics
 public import Reactor
 public import Redis
-internal import Streams
+internal import RedisStreams
 public import Tracing
 
 /// Takes tasks from a queue and runs them, many at once, on the loop.

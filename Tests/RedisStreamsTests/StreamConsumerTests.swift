@@ -5,7 +5,7 @@ import Supervision
 import TestSupport
 import Testing
 
-@testable import Streams
+@testable import RedisStreams
 
 /// Puts the loop on a thread of its own before the first test that needs it.
 let loop: Void = Reactor.runInBackground()

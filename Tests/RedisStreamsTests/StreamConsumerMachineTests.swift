@@ -1,7 +1,7 @@
 import Reactor
 import Testing
 
-@testable import Streams
+@testable import RedisStreams
 
 @Suite struct StreamConsumerMachineTests {
     private let start = Instant.origin + .seconds(1000)

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Streams
+@testable import RedisStreams
 
 @Suite struct StreamMemberMachineTests {
     private let ids = (1...3).map { StreamPosition(milliseconds: $0, number: 0) }
