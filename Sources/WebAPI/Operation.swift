@@ -26,7 +26,7 @@ public struct Operation<Question: Sendable>: Sendable {
     /// - Parameters:
     ///   - documentation: What holds wherever it is served. The header fields among its parameters are passed on by a
     ///     relay, and those of its answers are passed back.
-    ///   - faulty: Requests whose refusals are shown as examples.
+    ///   - faulty: Requests whose refusals are shown as examples, besides those of the faults that are made everywhere.
     public init(
         _ method: HTTPMethod,
         _ path: PathTemplate,
@@ -37,8 +37,15 @@ public struct Operation<Question: Sendable>: Sendable {
         self.method = method
         self.path = path
         self.read = read
-        let refusals = faulty.compactMap { request in
+        var refusals = faulty.compactMap { request in
             request?.refusal { request throws(APIError) in _ = try read(request) }
+        }
+        for request in documentation.usualFaults(at: path) {
+            let refusal = request.refusal { request throws(APIError) in _ = try read(request) }
+            guard let refusal, !(documentation.errors + refusals).contains(where: { $0.code == refusal.code }) else {
+                continue
+            }
+            refusals.append(refusal)
         }
         self.documentation = documentation.adding(errors: refusals)
     }

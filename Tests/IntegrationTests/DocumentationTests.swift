@@ -69,6 +69,29 @@ extension EndToEndTests {
             }
         }
 
+        @Test(arguments: Role.allCases) @ReactorActor
+        func `every route says how it refuses a parameter that it does not know, and none at all`(role: Role)
+            async throws
+        {
+            let reader = try await reader(role)
+            for operation in reader.operations where !["HEAD", "OPTIONS"].contains(operation.method) {
+                let target = reader.exampleTarget(operation)
+                var faulty = ["\(target)\(target.contains("?") ? "&" : "?")unknown=1"]
+                if operation.method == "GET" { faulty.append(String(target.prefix { $0 != "?" })) }
+                let body = operation.json["requestBody"]?["content"]?["application/json"]?["examples"]?["example-1"]
+                for target in faulty {
+                    let response = try await request(
+                        operation.method,
+                        target,
+                        on: system.endpoint(role),
+                        fields: body == nil ? [] : ["Content-Type: application/json"],
+                        body: body?["value"]?.description
+                    )
+                    #expect(reader.faults(of: response, to: operation) == [], "\(target) \(response.body)")
+                }
+            }
+        }
+
         @Test @ReactorActor func `a task is described from its acceptance to its end`() async throws {
             let reader = try await reader(.api)
             let average = try #require(reader.operations.first { $0.path == "/prices/average" && $0.method == "GET" })

@@ -27,6 +27,11 @@ import Worker
         }
     }
 
+    @Test func `the manual has the table of all keys`() throws {
+        let table = ConfigurationSchema.markdownTable(of: ServiceName.allCases.map(\.schema))
+        #expect(try FileContents.text("\(Self.root)/etc/README.md", atMost: 1 << 20).contains(table))
+    }
+
     @Test func `each service listens where the contract says`() throws {
         let expected = ["gateway": 8080, "api": 8000, "worker": 8010, "simulator": 8090]
         for schema in ServiceName.allCases.map(\.schema) {
