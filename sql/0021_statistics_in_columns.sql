@@ -1,7 +1,7 @@
 -- Batches of requests that the proxy carried come as one array for each column.
 --
--- * An object for each request was nine tenths of the work of a batch: each was built as jsonb, and taken apart again for
---   each of the five statements. Now a batch is read once, straight into arrays.
+-- * An object for each request was built as jsonb, and taken apart again for each of the five statements. Now a batch
+--   is read once, straight into arrays: a third less work for a batch of the same size (Benchmarks/RESULTS.md).
 -- * What gateways and workers of before have still under way comes as objects, and is taken as well.
 
 -- Takes the requests of a batch into the sums of paths. Materialized: or the room would be counted for each path.
