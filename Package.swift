@@ -245,7 +245,7 @@ let package = Package(
                 "Gateway", "InternalAPI", "Worker", "Simulator", "Service", "Configuration", "Logs",
                 "Migrations", "Supervision", "MarketData", "RedisStreams", "Prices", "Orders", "Conversations",
                 "TaskQueue",
-                "Postgres", "Proxy", "Redis", "TLS",
+                "Postgres", "Proxy", "Redis", "TLS", "WebAPI",
                 "HTTPClient",
                 "HTTPWire",
                 "Reactor",
@@ -341,7 +341,7 @@ let package = Package(
         tests(of: "Basics"),
         tests(of: "Configuration", ["Basics"]),
         tests(of: "Logs", ["TestSupport", "Reactor", "JSONWire", logging]),
-        tests(of: "Service", ["Configuration", "Reactor", "Redis"]),
+        tests(of: "Service", ["Configuration", "HTTPServer", "HTTPWire", "Reactor", "Redis", "WebAPI"]),
         tests(
             of: "WebAPI",
             [

@@ -11,7 +11,8 @@ public final class BearerGuard: RequestGuard {
     /// Most tokens that are remembered: about 10 MB of them.
     private static let rememberedMax = 10_000
 
-    private let table: AccessTable
+    /// Paths of routes that anybody may ask, as the description of the service has them.
+    private let publicPaths: Set<String>
     private let rules: TokenRules
     private let source: TokenKeySource
     private let logger: Logger
@@ -38,7 +39,7 @@ public final class BearerGuard: RequestGuard {
         if case .url(let url) = place, url.isSecure {
             do { context = try tls() } catch { throw AccessProblem("auth.keys: \(error)") }
         }
-        table = AccessTable(publicPaths: Set(settings.publicPaths))
+        publicPaths = Set(settings.publicPaths)
         rules = settings.rules
         source = try await TokenKeySource(place, tls: context, logger: logger)
         self.logger = logger
@@ -47,7 +48,7 @@ public final class BearerGuard: RequestGuard {
     }
 
     private init(forBrowsers other: BearerGuard) {
-        (table, rules, source, logger) = (other.table, other.rules, other.source, other.logger)
+        (publicPaths, rules, source, logger) = (other.publicPaths, other.rules, other.source, other.logger)
         takesBasic = true
         let before = source.onChange
         source.onChange = { [weak self] in
@@ -63,19 +64,18 @@ public final class BearerGuard: RequestGuard {
     /// Reads keys again, on SIGHUP.
     public func reload() { source.reload() }
 
-    /// A route with what a token must allow for it in its description.
+    /// A route as it is while tokens are asked for: with that in its description, or for everybody if the configuration
+    /// says so.
     public func guarding(_ route: Route) -> Route {
-        guard let scope = table.scope(for: route.method, route.path) else { return route }
-        return route.guarded(by: scope.rawValue)
+        publicPaths.contains(route.path.description) ? route.open : route.guarded
     }
 
-    /// Asks for a token where one is needed.
+    /// Asks for a token that allows what is needed.
     public func admit(
         _ context: RequestContext,
-        to path: PathTemplate?,
-        pass: @escaping @ReactorActor (_ caller: Caller?) -> Void
+        for scope: Scope,
+        pass: @escaping @ReactorActor (_ caller: Caller) -> Void
     ) {
-        guard let scope = table.scope(for: context.head.method, path) else { return pass(nil) }
         guard context.head.fields.contains("authorization") else {
             return context.fail(.unauthenticated, fields: challenge("Bearer"))
         }
@@ -91,9 +91,9 @@ public final class BearerGuard: RequestGuard {
     private func verify(
         _ token: [UInt8],
         _ context: RequestContext,
-        _ scope: AccessTable.Scope,
+        _ scope: Scope,
         mayAskAgain: Bool,
-        _ pass: @escaping @ReactorActor (_ caller: Caller?) -> Void
+        _ pass: @escaping @ReactorActor (_ caller: Caller) -> Void
     ) {
         do throws(TokenFault) {
             let claims = try rules.verify(token, with: source.keys, now: now)
@@ -111,11 +111,11 @@ public final class BearerGuard: RequestGuard {
     private func decide(
         _ context: RequestContext,
         _ claims: TokenClaims,
-        _ scope: AccessTable.Scope,
-        _ pass: @ReactorActor (_ caller: Caller?) -> Void
+        _ scope: Scope,
+        _ pass: @ReactorActor (_ caller: Caller) -> Void
     ) {
         guard scope.isAllowed(by: claims.scopes) else {
-            let challenge = #"Bearer error="insufficient_scope", scope="\#(scope.rawValue)""#
+            let challenge = #"Bearer error="insufficient_scope", scope="\#(scope.name)""#
             return context.fail(.forbidden, fields: self.challenge(challenge))
         }
         let left = Duration.seconds(max(0, min(claims.expiresAt - now, 1_000_000_000)))
@@ -169,5 +169,12 @@ public final class BearerGuard: RequestGuard {
             let colon = pair.firstIndex(of: UInt8(ascii: ":"))
         else { return nil }
         return Array(pair[(colon + 1)...])
+    }
+}
+
+extension Scope {
+    /// Whether a token with these scopes allows it.
+    fileprivate func isAllowed(by scopes: Set<String>) -> Bool {
+        scopes.contains(name) || scopes.contains(Self.admin.name)
     }
 }

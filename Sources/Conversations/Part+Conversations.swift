@@ -7,7 +7,7 @@ internal import WebAPI
 extension Part<GatewayShared> {
     /// Conversations, checked, and answered from a cache.
     package static var conversations: Part {
-        Part { gateway in
+        Part(scopes: [.conversationsRead]) { gateway in
             let cache = ConversationRoutes.cache()
             gateway.environment.metrics.register(cache, ("cache", "conversations"))
             return RunningPart(routes: ConversationRoutes.relayed(by: gateway.api, cache: cache))
@@ -18,7 +18,7 @@ extension Part<GatewayShared> {
 extension Part<APIShared> {
     /// Conversations, from the database.
     package static var conversations: Part {
-        Part(sections: [ConversationSettings.table.section]) { api throws(StartupError) in
+        Part(sections: [ConversationSettings.table.section], scopes: [.conversationsRead]) { api throws(StartupError) in
             let environment = api.environment
             // Connections of their own, so that what else is asked never waits behind a search.
             let searches = try environment.database()

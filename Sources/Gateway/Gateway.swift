@@ -26,7 +26,8 @@ extension Role {
             ],
             tables: [RateLimitSettings.table.section],
             parts: parts
-        )
+        ),
+        parts: parts
     ) { environment throws(StartupError) in
         let configuration = environment.configuration
         let upstream = configuration[UpstreamSettings.table]

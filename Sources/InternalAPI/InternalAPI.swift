@@ -28,7 +28,8 @@ extension Role {
                 AuthSettings.table.section, DocumentationSettings.table.section, SimulatorSettings.table.section,
             ],
             parts: parts
-        )
+        ),
+        parts: parts
     ) { environment throws(StartupError) in
         let (configuration, logger) = (environment.configuration, environment.logger)
         let database = try environment.database()
@@ -52,7 +53,7 @@ extension Role {
         )
         let schema = SchemaCheck(database, logger: logger)
         return RunningService(
-            routes: parts.routes + [TaskRoute(queue).route],
+            routes: parts.routes + [TaskRoute(queue, needs: .pricesRead).route],
             requestTimeout: configuration[LimitSettings.table].requestTimeout,
             documentation: ServiceDocumentation(
                 title: "Tickloop internal API",

@@ -1,5 +1,6 @@
 internal import Configuration
 internal import Postgres
+internal import Prices
 internal import Reactor
 internal import Redis
 package import Service
@@ -8,7 +9,10 @@ internal import WebAPI
 extension Part<GatewayShared> {
     /// Prices as they come, checked, and streams of them from one stream of the internal API.
     package static var marketData: Part {
-        Part(sections: [LatestRepetitionSettings.table.section]) { gateway in
+        Part(
+            sections: [LatestRepetitionSettings.table.section],
+            scopes: [.pricesRead, .pricesPoll]
+        ) { gateway in
             let (api, environment) = (gateway.api, gateway.environment)
             let latest = LatestRoutes.cache(environment.configuration[LatestRepetitionSettings.table])
             let live = PriceStreamRoutes.relayed(by: api)
@@ -30,7 +34,8 @@ extension Part<APIShared> {
             sections: [
                 PriceSettings.table.section, LatestPriceSettings.table.section, PollingSettings.table.section,
             ],
-            tables: [ProviderSettings.table.section]
+            tables: [ProviderSettings.table.section],
+            scopes: [.pricesRead, .pricesPoll]
         ) { api throws(StartupError) in
             let (environment, database) = (api.environment, api.database)
             let storage = try environment.quoteStorage()

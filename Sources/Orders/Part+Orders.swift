@@ -7,13 +7,15 @@ internal import WebAPI
 
 extension Part<GatewayShared> {
     /// Orders, checked.
-    package static var orders: Part { Part { RunningPart(routes: OrderRoutes.relayed(by: $0.api)) } }
+    package static var orders: Part {
+        Part(scopes: [.ordersRead, .ordersWrite]) { RunningPart(routes: OrderRoutes.relayed(by: $0.api)) }
+    }
 }
 
 extension Part<APIShared> {
     /// The intake of orders, and what is known of them.
     package static var orders: Part {
-        Part { api throws(StartupError) in
+        Part(scopes: [.ordersRead, .ordersWrite]) { api throws(StartupError) in
             let environment = api.environment
             // Nobody reads on these connections, so that no reader waits for a commit.
             let intake = try environment.database(connections: OrderRoutes.intakeConnections)

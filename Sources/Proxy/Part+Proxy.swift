@@ -10,7 +10,8 @@ extension Part<GatewayShared> {
     package static var proxy: Part {
         Part(
             sections: [QueueSettings.feeder.section, ProxyCacheSettings.table.section],
-            tables: [ProxySettings.table.section]
+            tables: [ProxySettings.table.section],
+            scopes: [.statisticsRead, .proxy]
         ) { gateway throws(StartupError) in
             let environment = gateway.environment
             let (configuration, logger) = (environment.configuration, environment.logger)
@@ -53,7 +54,9 @@ extension Part<GatewayShared> {
 
 extension Part<APIShared> {
     /// What was counted.
-    package static var proxy: Part { Part { RunningPart(routes: StatisticsRoutes.answered(by: $0.database)) } }
+    package static var proxy: Part {
+        Part(scopes: [.statisticsRead]) { RunningPart(routes: StatisticsRoutes.answered(by: $0.database)) }
+    }
 }
 
 extension Part<WorkerShared> {

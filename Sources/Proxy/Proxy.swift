@@ -34,6 +34,7 @@ final class Proxy: PathFallback {
     let statistics: StatisticsRecorder?
     /// What routes with a cache share.
     let cache: ResponseCache
+    let needs: Scope? = .proxy
     /// What requests meet before they are passed on; nil for nothing.
     var limit: (any PathLimit)?
     private let logger: Logger
@@ -226,4 +227,8 @@ final class Proxy: PathFallback {
         .malformedRequest,
         "The path can be read in two ways that lead to different places."
     )
+}
+
+extension Scope {
+    static let proxy = Scope("proxy", "What is passed on to an upstream")
 }

@@ -13,19 +13,23 @@ package import WebAPI
 package struct Part<Shared>: Sendable {
     fileprivate let sections: [ConfigurationSection]
     fileprivate let tables: [RepeatedSection]
+    fileprivate let scopes: [Scope]
     fileprivate let start: @ReactorActor @Sendable (Shared) throws(StartupError) -> RunningPart
 
     /// - Parameters:
     ///   - sections: Its tables of keys, which stand behind those of the role.
     ///   - tables: Its tables that repeat.
+    ///   - scopes: What its routes want of tokens, besides `admin`.
     ///   - start: Called once, when what is shared is there.
     package init(
         sections: [ConfigurationSection] = [],
         tables: [RepeatedSection] = [],
+        scopes: [Scope] = [],
         start: @escaping @ReactorActor @Sendable (Shared) throws(StartupError) -> RunningPart
     ) {
         self.sections = sections
         self.tables = tables
+        self.scopes = scopes
         self.start = start
     }
 }
@@ -62,6 +66,12 @@ package struct RunningPart: Sendable {
         self.reload = reload
         self.stop = stop
     }
+
+    /// What its routes want of tokens.
+    @ReactorActor
+    fileprivate var needs: Set<Scope> {
+        Set((routes + adminRoutes).compactMap(\.needs)).union([fallback?.needs].compactMap(\.self))
+    }
 }
 
 extension ConfigurationSchema {
@@ -80,12 +90,31 @@ extension ConfigurationSchema {
     }
 }
 
+extension Role {
+    /// Describes a role that is made of parts, whose scopes are its own.
+    package init<Shared>(
+        schema: ConfigurationSchema,
+        parts: [Part<Shared>],
+        start: @escaping @ReactorActor (ServiceEnvironment) async throws(StartupError) -> RunningService
+    ) {
+        self.init(schema: schema, scopes: parts.flatMap(\.scopes), start: start)
+    }
+}
+
 extension [RunningPart] {
     /// Starts parts in their order, in which they are also stopped.
+    ///
+    /// - Throws: Also if a route wants a scope that its part does not name: nobody could make a token for it.
     @ReactorActor
     package init<Shared>(starting parts: [Part<Shared>], with shared: Shared) throws(StartupError) {
         self = []
-        for part in parts { append(try part.start(shared)) }
+        for part in parts {
+            let running = try part.start(shared)
+            if let unnamed = running.needs.subtracting(part.scopes + [.admin]).first {
+                throw StartupError("a route wants the scope \(unnamed.name), which its part does not name")
+            }
+            append(running)
+        }
     }
 
     /// What all of them answer to.

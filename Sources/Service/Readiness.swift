@@ -31,8 +31,8 @@ enum OperationalRoutes {
     static func routes(_ checks: [ReadinessCheck]) -> [Route] {
         let alive = JSONValue.alive.encoded
         return [
-            Route(.get, "/health", health) { _ in HTTPResponse(json: alive) },
-            Route(.get, "/ready", readiness) { context async throws(APIError) in
+            Route(.get, "/health", needs: nil, health) { _ in HTTPResponse(json: alive) },
+            Route(.get, "/ready", needs: nil, readiness) { context async throws(APIError) in
                 try await ready(checks, deadline: min(context.deadline, Reactor.now + checkTimeout))
             },
         ]

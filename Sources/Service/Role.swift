@@ -8,14 +8,18 @@ public import WebAPI
 public struct Role: Sendable {
     /// The configuration's keys; its name is the service's in logs.
     public let schema: ConfigurationSchema
+    /// What its routes want of tokens, besides `admin`.
+    public let scopes: [Scope]
     let start: @ReactorActor (ServiceEnvironment) async throws(StartupError) -> RunningService
 
     /// Describes a role.
     public init(
         schema: ConfigurationSchema,
+        scopes: [Scope] = [],
         start: @escaping @ReactorActor (ServiceEnvironment) async throws(StartupError) -> RunningService
     ) {
         self.schema = schema
+        self.scopes = scopes
         self.start = start
     }
 }

@@ -9,13 +9,19 @@ public import WebAPI
 @ReactorActor
 public struct TaskRoute {
     private let queue: TaskQueueClient
+    private let needs: Scope?
 
     /// Tells of the tasks of a queue.
-    public init(_ queue: TaskQueueClient) { self.queue = queue }
+    ///
+    /// - Parameter scope: What the token of a caller must allow, where tokens are asked for.
+    public init(_ queue: TaskQueueClient, needs scope: Scope? = .admin) {
+        self.queue = queue
+        needs = scope
+    }
 
     /// 200 also for a task that failed, whose error is a part of the answer; 404 for one that nothing is known of.
     public var route: Route {
-        Route(.get, "/tasks/{id}", Self.documentation) {
+        Route(.get, "/tasks/{id}", needs: needs, Self.documentation) {
             context async throws(APIError) in
             try await answer(context.parameters["id"])
         }

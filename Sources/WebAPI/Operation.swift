@@ -6,7 +6,7 @@ internal import Reactor
 /// how a request becomes a valid question. (OpenAPI's word for it; an endpoint is an address here.)
 ///
 /// ```swift
-/// let averages = Operation(.get, "/prices/average", documentation) { request throws(APIError) in
+/// let averages = Operation(.get, "/prices/average", needs: .pricesRead, documentation) { request throws(APIError) in
 ///     try AverageRequest(request, rangeDaysMax: 3660)
 /// }
 /// averages.relayed(by: api)                                            // the gateway: validates, then relays
@@ -18,24 +18,28 @@ public struct Operation<Question: Sendable>: Sendable {
 
     let method: HTTPMethod
     let path: PathTemplate
+    let needs: Scope?
     let documentation: RouteDocumentation
     let read: Reader
 
     /// Declares an operation.
     ///
     /// - Parameters:
+    ///   - scope: What the token of a caller must allow, where tokens are asked for; nil for what anybody may ask.
     ///   - documentation: What holds wherever it is served. The header fields among its parameters are passed on by a
     ///     relay, and those of its answers are passed back.
     ///   - faulty: Requests whose refusals are shown as examples, besides those of the faults that are made everywhere.
     public init(
         _ method: HTTPMethod,
         _ path: PathTemplate,
+        needs scope: Scope? = .admin,
         _ documentation: RouteDocumentation,
         faulty: [RequestContent?] = [],
         read: @escaping Reader
     ) {
         self.method = method
         self.path = path
+        needs = scope
         self.read = read
         var refusals = faulty.compactMap { request in
             request?.refusal { request throws(APIError) in _ = try read(request) }
@@ -57,7 +61,7 @@ public struct Operation<Question: Sendable>: Sendable {
         adding: RouteAdditions = RouteAdditions(),
         _ answer: @escaping @ReactorActor @Sendable (Question, RequestContext) async throws(APIError) -> HTTPResponse
     ) -> Route {
-        Route(method, path, documentation.adding(adding)) { [read] context async throws(APIError) in
+        Route(method, path, needs: needs, documentation.adding(adding)) { [read] context async throws(APIError) in
             let question = try read(context.content)
             try await context.admitted()
             return try await answer(question, context)
@@ -69,7 +73,7 @@ public struct Operation<Question: Sendable>: Sendable {
         adding: RouteAdditions = RouteAdditions(),
         _ answer: @escaping @ReactorActor @Sendable (Question, RequestContext) throws(APIError) -> Void
     ) -> Route {
-        .direct(method, path, documentation.adding(adding)) { [read] context throws(APIError) in
+        .direct(method, path, needs: needs, documentation.adding(adding)) { [read] context throws(APIError) in
             let question = try read(context.content)
             context.admit {
                 do throws(APIError) {
@@ -96,7 +100,7 @@ public struct Operation<Question: Sendable>: Sendable {
     ) -> Route {
         let relayed = RelayedRoute(method, path, documentation, relay: relay, cache: cache, failing: failing)
         let documentation = failing == nil ? documentation.adding(errors: Relay.errors) : documentation
-        return .direct(method, path, documentation) { [read] context throws(APIError) in
+        return .direct(method, path, needs: needs, documentation) { [read] context throws(APIError) in
             if let kept = cache?.answer(to: context) {
                 // Without a limit there is nothing to wait for, and no closure to allocate.
                 guard context.isLimited else { return context.respond(kept.response, tag: kept.tag) }

@@ -22,21 +22,29 @@ public protocol RequestGuard: AnyObject, Sendable {
     /// Decides about a request, now or later.
     ///
     /// - Parameters:
-    ///   - path: That of the route; nil for what the service's fallback takes.
-    ///   - pass: Called with who sends it, or nil where that does not matter; not at all if it was answered here.
+    ///   - scope: What it needs; what needs nothing is never asked about.
+    ///   - pass: Called with who sends it; not at all if it was answered here.
     func admit(
         _ context: RequestContext,
-        to path: PathTemplate?,
-        pass: @escaping @ReactorActor (_ caller: Caller?) -> Void
+        for scope: Scope,
+        pass: @escaping @ReactorActor (_ caller: Caller) -> Void
     )
 }
 
 extension Route {
-    /// The same route, described as one that wants a token with a scope.
-    public func guarded(by scope: String) -> Route {
+    /// The same route, described as one of a service that asks for tokens.
+    public var guarded: Route {
+        guard needs != nil else { return self }
         var route = self
-        route.scope = scope
+        route.isGuarded = true
         route.documentation = documentation.adding(RouteAdditions(errors: [.unauthenticated, .forbidden]))
+        return route
+    }
+
+    /// The same route for everybody.
+    public var open: Route {
+        var route = self
+        route.needs = nil
         return route
     }
 }

@@ -8,6 +8,8 @@ public struct Route: Sendable {
     public let method: HTTPMethod
     /// The path, which also answers under `/v1`.
     public let path: PathTemplate
+    /// What the token of a caller must allow, where tokens are asked for; nil where nobody need show one.
+    public internal(set) var needs: Scope?
     /// What its callers may know of it.
     public internal(set) var documentation: RouteDocumentation
     let handler: RouteHandler
@@ -17,22 +19,27 @@ public struct Route: Sendable {
     var isTagged = false
     /// What valid requests meet before anything is done for them.
     var limit: (any RouteLimit)?
-    /// What the token of a caller must allow; nil where none is needed.
-    var scope: String?
+    /// Whether tokens are asked for here.
+    var isGuarded = false
 
     /// Declares a route whose handler reads top to bottom; every parameter of its path must be documented.
+    ///
+    /// - Parameter scope: What the token of a caller must allow, where tokens are asked for; nil for what anybody may
+    ///   ask.
     public init(
         _ method: HTTPMethod,
         _ path: PathTemplate,
+        needs scope: Scope? = .admin,
         _ documentation: RouteDocumentation,
         handler: @escaping RouteHandler.Async
     ) {
-        self.init(method, path, documentation, .async(handler))
+        self.init(method, path, scope, documentation, .async(handler))
     }
 
     private init(
         _ method: HTTPMethod,
         _ path: PathTemplate,
+        _ needs: Scope?,
         _ documentation: RouteDocumentation,
         _ handler: RouteHandler
     ) {
@@ -40,6 +47,7 @@ public struct Route: Sendable {
         precondition(Set(documented) == Set(path.parameterNames), "\(path) is documented with other parameters")
         self.method = method
         self.path = path
+        self.needs = needs
         self.documentation = documentation
         self.handler = handler
     }
@@ -48,10 +56,11 @@ public struct Route: Sendable {
     public static func direct(
         _ method: HTTPMethod,
         _ path: PathTemplate,
+        needs scope: Scope? = .admin,
         _ documentation: RouteDocumentation,
         handler: @escaping RouteHandler.Direct
     ) -> Route {
-        Route(method, path, documentation, .direct(handler))
+        Route(method, path, scope, documentation, .direct(handler))
     }
 
     /// The same route without spans: for what is asked all day long, and says nothing of the service's work.

@@ -112,7 +112,7 @@ extension Span where Element == UInt8 {
 /// A route as requests find it: by reference, as a copy would count everything that is declared with it.
 final class ServedRoute: Sendable {
     let method: HTTPMethod
-    let path: PathTemplate
+    let needs: Scope?
     /// The place of its path.
     let resource: Int
     let handler: RouteHandler
@@ -124,7 +124,7 @@ final class ServedRoute: Sendable {
 
     fileprivate init(_ route: Route, _ resource: Int) {
         method = route.method
-        path = route.path
+        needs = route.needs
         self.resource = resource
         handler = route.handler
         isTraced = route.isTraced

@@ -7,11 +7,13 @@ public enum StaticPage {
     /// The routes of a page: `live` is at `/live`, its style at `/live/live.css`, its script at `/live/live.js`.
     ///
     /// - Parameters:
+    ///   - scope: What the token of a caller must allow, where tokens are asked for; nil for what anybody may ask.
     ///   - title: What the browser calls it.
     ///   - summary: What it is, for the OpenAPI document.
     ///   - body: HTML in UTF-8, without what all pages begin and end with.
     public static func routes(
         _ name: String,
+        needs scope: Scope? = .admin,
         title: String,
         _ summary: String,
         in group: RouteGroup,
@@ -20,9 +22,9 @@ public enum StaticPage {
         script: [UInt8]
     ) -> [Route] {
         [
-            file("/\(name)", summary, html(name, title, body), "text/html", group),
-            file("/\(name)/\(name).css", "How the page looks", style, "text/css", group),
-            file("/\(name)/\(name).js", "What the page does", script, "text/javascript", group),
+            file("/\(name)", scope, summary, html(name, title, body), "text/html", group),
+            file("/\(name)/\(name).css", scope, "How the page looks", style, "text/css", group),
+            file("/\(name)/\(name).js", scope, "What the page does", script, "text/javascript", group),
         ]
     }
 
@@ -47,6 +49,7 @@ public enum StaticPage {
 
     private static func file(
         _ path: String,
+        _ scope: Scope?,
         _ summary: String,
         _ bytes: [UInt8],
         _ mediaType: String,
@@ -67,7 +70,7 @@ public enum StaticPage {
                 StaticContent.documentedRevalidation,
             ]
         )
-        return Route(.get, PathTemplate(stringLiteral: path), documentation) { context in
+        return Route(.get, PathTemplate(stringLiteral: path), needs: scope, documentation) { context in
             content.response(to: context.head)
         }
     }

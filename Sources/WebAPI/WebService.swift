@@ -20,6 +20,8 @@ public struct AnsweredRequest {
 /// Takes the requests whose path is none of the service's own: a proxy, for example.
 @ReactorActor
 public protocol PathFallback: AnyObject, Sendable {
+    /// What the token of a caller must allow, where tokens are asked for; nil for what anybody may ask.
+    var needs: Scope? { get }
     /// What requests meet before they are answered; nil for nothing.
     var limit: (any PathLimit)? { get set }
 
@@ -122,12 +124,20 @@ public final class WebService: HTTPHandler {
         requestsInFlight += 1
         if let refusal = door?(request.head) { return context.fail(refusal) }
         if let answer = preflight(request.head, match) { return context.respond(answer) }
-        guard let access else { return serve(match, context) }
-        // What is not there, and which methods are, is no secret; a browser asks for the latter without a token.
+        guard let access, let scope = scope(for: match) else { return serve(match, context) }
+        access.admit(context, for: scope) { [self] caller in
+            context.caller = caller
+            serve(match, context)
+        }
+    }
+
+    /// What a request needs. What is not there, and which methods are, is no secret; a browser asks for the latter
+    /// without a token.
+    private func scope(for match: RouteTable.Match) -> Scope? {
         switch match {
-        case .route(let served, _): admit(context, to: served.path, match, access)
-        case .nothing where fallback != nil: admit(context, to: nil, match, access)
-        case .otherMethod, .service, .nothing: serve(match, context)
+        case .route(let served, _): served.needs
+        case .nothing: fallback?.needs
+        case .otherMethod, .service: nil
         }
     }
 
@@ -139,18 +149,6 @@ public final class WebService: HTTPHandler {
         case .otherMethod(let resource): return crossOrigin.preflight(head, methods: resource.allowed)
         case .nothing where fallback != nil: return crossOrigin.preflight(head, methods: nil)
         case .route, .service, .nothing: return nil
-        }
-    }
-
-    private func admit(
-        _ context: RequestContext,
-        to path: PathTemplate?,
-        _ match: RouteTable.Match,
-        _ access: any RequestGuard
-    ) {
-        access.admit(context, to: path) { [self] caller in
-            context.caller = caller
-            serve(match, context)
         }
     }
 

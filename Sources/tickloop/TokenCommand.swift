@@ -4,9 +4,11 @@ import Basics
 import Configuration
 import Gateway
 import Glibc
+import InternalAPI
 import Reactor
 import Service
 import Supervision
+import WebAPI
 
 /// `tickloop token`: makes tokens to try.
 struct TokenCommand: ParsableCommand {
@@ -16,8 +18,20 @@ struct TokenCommand: ParsableCommand {
         discussion: """
             For trying things out. With --make-keys FILE it first writes a key set with a new secret, which auth.keys \
             of the gateway and of the API can then name. Issuer and audience are those of the gateway's configuration.
+
+            Scopes, which /openapi.json names at each route:
+            \(allScopes.map { "  \($0.name): \($0.meaning)" }.joined(separator: "\n"))
             """
     )
+
+    /// Everything that a token may allow.
+    private static let allScopes: [Scope] = {
+        var scopes: [Scope] = []
+        for scope in Role.gateway.scopes + Role.internalAPI.scopes + [.admin] where !scopes.contains(scope) {
+            scopes.append(scope)
+        }
+        return scopes
+    }()
 
     @Option(name: .customLong("sub"), help: "Who it is for.")
     var subject: String
@@ -35,9 +49,10 @@ struct TokenCommand: ParsableCommand {
 
     func run() throws {
         let settings = try options.load(Role.gateway.schema)[AuthSettings.table]
-        let unknown = scopes.filter { AccessTable.Scope(rawValue: $0) == nil }
+        let names = Self.allScopes.map(\.name)
+        let unknown = scopes.filter { !names.contains($0) }
         guard unknown.isEmpty else {
-            let known = AccessTable.Scope.allCases.map(\.rawValue).joined(separator: ", ")
+            let known = names.joined(separator: ", ")
             throw ValidationError("There is no scope \(unknown[0]); there are \(known).")
         }
         if let makeKeys { try Self.makeKeys(makeKeys) }

@@ -19,8 +19,8 @@ import WebAPI
 
         func admit(
             _ context: RequestContext,
-            to path: PathTemplate?,
-            pass: @escaping @ReactorActor (_ caller: Caller?) -> Void
+            for scope: Scope,
+            pass: @escaping @ReactorActor (_ caller: Caller) -> Void
         ) {
             pass(Caller(subject: "ada", expiresAt: Reactor.now + lifetime))
         }

@@ -203,6 +203,7 @@ import WebAPI
 /// Answers every path with itself.
 @ReactorActor
 private final class Echo: PathFallback {
+    let needs: Scope? = nil
     var limit: (any PathLimit)?
     nonisolated init() {}
 

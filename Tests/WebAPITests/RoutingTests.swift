@@ -29,7 +29,7 @@ import Testing
     private func find(_ method: String, _ path: String) -> String {
         switch table.find(HTTPMethod(rawValue: method), path: path.utf8.span) {
         case .route(let served, let parameters):
-            ([served.path.description] + parameters.values.map { "\($0.name)=\($0.text)" }).joined(separator: " ")
+            parameters.values.reduce("\(table.paths[served.resource])") { "\($0) \($1.name)=\($1.text)" }
         case .otherMethod(let resource): resource.allowed.map(\.rawValue).joined(separator: ", ")
         case .service: table.methods.map(\.rawValue).joined(separator: ", ")
         case .nothing: "nothing"
@@ -62,6 +62,21 @@ import Testing
         expected: String
     ) {
         #expect(find(method, path) == expected)
+    }
+
+    @Test @ReactorActor func `a route that does not say what it needs, needs admin`() {
+        let documentation = RouteDocumentation("", in: .operations, answers: [.empty(.noContent, "")])
+        #expect(Route(.get, "/x", documentation) { _ in HTTPResponse(.noContent) }.needs == .admin)
+        #expect(Route.direct(.get, "/x", documentation) { _ in }.needs == .admin)
+        let silent = Operation(.get, "/x", documentation) { _ in }
+        let saying = Operation(.get, "/x", needs: Scope("x:read", "Reading it"), documentation) { _ in }
+        for (operation, scope) in [(silent, "admin"), (saying, "x:read")] {
+            let answered = operation.answered { _, _ in HTTPResponse(.noContent) }
+            #expect(answered.needs?.name == scope)
+            #expect(answered.guarded.needs?.name == scope)
+            #expect(operation.answeredDirectly { _, _ in }.needs?.name == scope)
+            #expect(answered.open.needs == nil)
+        }
     }
 
     @Test @ReactorActor

@@ -7,6 +7,7 @@ enum ConversationOperations {
     static let search = Operation(
         .get,
         "/api/conversations",
+        needs: .conversationsRead,
         RouteDocumentation(
             "Conversations by company, tags and words",
             details: """
@@ -48,6 +49,7 @@ enum ConversationOperations {
     static let one = Operation(
         .get,
         "/api/conversations/{id}",
+        needs: .conversationsRead,
         RouteDocumentation(
             "One conversation, with its transcript, company and tag",
             in: .conversations,
@@ -82,6 +84,7 @@ enum ConversationOperations {
         Operation(
             .get,
             path,
+            needs: .conversationsRead,
             RouteDocumentation(
                 summary,
                 details: "In the order of their ids' bytes.",
@@ -146,6 +149,10 @@ enum ConversationOperations {
         "length": 600, "publish_date": "2015-01-05T09:30:00Z", "id_company": "1",
         "company_name": "Microsoft Corporation",
     ]
+}
+
+extension Scope {
+    static let conversationsRead = Scope("conversations:read", "Conversations, their companies and tags")
 }
 
 extension RouteGroup {

@@ -101,6 +101,7 @@ enum PriceReadingRoutes {
     private static let history = Operation(
         .get,
         "/prices/history",
+        needs: .pricesRead,
         RouteDocumentation(
             "A symbol's single prices, newest first",
             details: """
@@ -131,6 +132,7 @@ enum PriceReadingRoutes {
     private static let bars = Operation(
         .get,
         "/prices/bars",
+        needs: .pricesRead,
         RouteDocumentation(
             "A symbol's prices as bars",
             details: """
@@ -174,6 +176,7 @@ enum PriceReadingRoutes {
     private static let movingAverage = Operation(
         .get,
         "/prices/moving-average",
+        needs: .pricesRead,
         RouteDocumentation(
             "The mean of a symbol's newest five prices",
             details: """

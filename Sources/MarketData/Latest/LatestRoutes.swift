@@ -39,6 +39,7 @@ final class LatestRoutes {
     nonisolated private static let operation = Operation(
         .get,
         "/prices/latest",
+        needs: .pricesRead,
         LatestQuestion.documentation,
         faulty: LatestQuestion.faulty
     ) { request throws(APIError) in try LatestQuestion(request) }

@@ -7,6 +7,7 @@ enum LivePage {
     static var routes: [Route] {
         StaticPage.routes(
             "live",
+            needs: nil,
             title: "Tickloop live",
             "Prices as they come, as a page",
             in: .prices,

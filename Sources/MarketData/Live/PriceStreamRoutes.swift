@@ -64,6 +64,7 @@ enum PriceStreamRoutes {
     static let stream = Operation(
         .get,
         "/prices/stream",
+        needs: .pricesRead,
         RouteDocumentation(
             "Prices and moving averages as they change",
             details: """
@@ -85,6 +86,7 @@ enum PriceStreamRoutes {
     static let all = Operation(
         .get,
         PathTemplate(stringLiteral: allPath),
+        needs: .pricesRead,
         RouteDocumentation(
             "The same of all symbols, for gateways",
             details: "An event `current` says that the newest of all symbols have been told.",

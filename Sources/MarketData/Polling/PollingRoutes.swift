@@ -117,6 +117,7 @@ enum PollingRoutes {
     private static let create = Operation(
         .post,
         "/prices/poll",
+        needs: .pricesPoll,
         RouteDocumentation(
             "Have prices fetched again and again",
             details: """
@@ -157,6 +158,7 @@ enum PollingRoutes {
     private static let list = Operation(
         .get,
         "/prices/poll",
+        needs: .pricesPoll,
         RouteDocumentation(
             "All jobs, oldest first",
             in: .prices,
@@ -172,6 +174,7 @@ enum PollingRoutes {
     private static let one = Operation(
         .get,
         "/prices/poll/{id}",
+        needs: .pricesPoll,
         RouteDocumentation(
             "One job, and what came of it so far",
             in: .prices,
@@ -184,6 +187,7 @@ enum PollingRoutes {
     private static let change = Operation(
         .patch,
         "/prices/poll/{id}",
+        needs: .pricesPoll,
         RouteDocumentation(
             "Pause a job, let it go on, or change its interval",
             details: "What would have been due while it was paused is not made up for, and not counted as missed.",
@@ -210,6 +214,7 @@ enum PollingRoutes {
     private static let delete = Operation(
         .delete,
         "/prices/poll/{id}",
+        needs: .pricesPoll,
         RouteDocumentation(
             "End a job",
             details: "A run that is under way is finished.",
@@ -252,4 +257,8 @@ enum PollingRoutes {
         "There are as many polling jobs as may be; delete one first.",
         retryAfterSeconds: 60
     )
+}
+
+extension Scope {
+    static let pricesPoll = Scope("prices:poll", "Jobs that fetch prices")
 }

@@ -1,6 +1,11 @@
 internal import JSONWire
 internal import WebAPI
 
+extension Scope {
+    static let ordersRead = Scope("orders:read", "Reading one's own orders, their history and streams")
+    static let ordersWrite = Scope("orders:write", "Placing and cancelling orders")
+}
+
 extension RouteGroup {
     static let orders = RouteGroup("Orders", "Orders for the exchange, and what becomes of them.")
 }

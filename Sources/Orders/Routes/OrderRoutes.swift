@@ -14,6 +14,7 @@ enum OrderOperations {
     static let submit = Operation(
         .post,
         "/orders",
+        needs: .ordersWrite,
         OrderSubmission.documentation,
         faulty: OrderSubmission.faultyBodies.map { body in
             RequestContent(target: "/orders", fields: ["Content-Type: application/json"], body: body)
@@ -23,6 +24,7 @@ enum OrderOperations {
     static let list = Operation(
         .get,
         "/orders",
+        needs: .ordersRead,
         RouteDocumentation(
             "Orders, newest first",
             in: .orders,
@@ -36,6 +38,7 @@ enum OrderOperations {
     static let events = Operation(
         .get,
         "/orders/events",
+        needs: .ordersRead,
         RouteDocumentation(
             "The events of all orders, in the order in which they were committed",
             in: .orders,
@@ -49,6 +52,7 @@ enum OrderOperations {
     static let one = Operation(
         .get,
         "/orders/{id}",
+        needs: .ordersRead,
         RouteDocumentation(
             "One order as it is now",
             in: .orders,
@@ -61,6 +65,7 @@ enum OrderOperations {
     static let history = Operation(
         .get,
         "/orders/{id}/events",
+        needs: .ordersRead,
         RouteDocumentation(
             "The history of one order",
             in: .orders,
@@ -73,6 +78,7 @@ enum OrderOperations {
     static let cancel = Operation(
         .delete,
         "/orders/{id}",
+        needs: .ordersWrite,
         RouteDocumentation(
             "Cancel an order that was not sent",
             details: "The answer is 200 only if the order certainly never reached the exchange and now never will.",

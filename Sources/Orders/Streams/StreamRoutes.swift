@@ -48,6 +48,7 @@ extension OrderOperations {
     static let stream = Operation(
         .get,
         "/orders/stream",
+        needs: .ordersRead,
         RouteDocumentation(
             "The events of all orders as they happen",
             details: details,
@@ -62,6 +63,7 @@ extension OrderOperations {
     static let historyStream = Operation(
         .get,
         "/orders/{id}/stream",
+        needs: .ordersRead,
         RouteDocumentation(
             "The history of one order as it happens",
             details: details,

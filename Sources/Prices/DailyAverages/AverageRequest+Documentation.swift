@@ -53,6 +53,11 @@ extension Schema {
     )
 }
 
+extension Scope {
+    /// Prices, and the tasks that are asked for them.
+    package static let pricesRead = Scope("prices:read", "Prices, means of them, their streams, and tasks")
+}
+
 extension RouteGroup {
     /// What is told about prices.
     public static let prices = RouteGroup("Prices", "What was paid, and means of it.")

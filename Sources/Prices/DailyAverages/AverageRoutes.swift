@@ -27,6 +27,7 @@ enum AverageRoutes {
         Operation(
             .get,
             "/prices/average",
+            needs: .pricesRead,
             AverageRequest.documentation(rangeDaysMax: rangeDaysMax),
             faulty: AverageRequest.faultyQueries.map { RequestContent(target: "/prices/average?\($0)") }
         ) { request throws(APIError) in

@@ -7,7 +7,10 @@ internal import WebAPI
 extension Part<GatewayShared> {
     /// Daily averages, checked, and answered from a cache if there is one.
     package static var averages: Part {
-        Part(sections: [AverageLimitSettings.table.section, AverageCacheSettings.table.section]) { gateway in
+        Part(
+            sections: [AverageLimitSettings.table.section, AverageCacheSettings.table.section],
+            scopes: [.pricesRead]
+        ) { gateway in
             let configuration = gateway.environment.configuration
             let settings = configuration[AverageCacheSettings.table]
             let cache = RelayCache(timeToLive: settings.averageLifetime, byteLimit: settings.bytesLimit)
@@ -21,7 +24,7 @@ extension Part<GatewayShared> {
 extension Part<APIShared> {
     /// Daily averages, which are tasks.
     package static var averages: Part {
-        Part(sections: [AverageLimitSettings.table.section]) { api in
+        Part(sections: [AverageLimitSettings.table.section], scopes: [.pricesRead]) { api in
             let days = api.environment.configuration[AverageLimitSettings.table].rangeDaysMax
             return RunningPart(routes: [AverageRoutes.answered(by: api.queue, rangeDaysMax: days)])
         }

@@ -46,6 +46,7 @@ struct SeriesQuestion: Hashable, Sendable {
     static let operation = Operation(
         .get,
         "/api/statistics/series",
+        needs: .statisticsRead,
         RouteDocumentation(
             "What the proxy carried in each minute, hour or day",
             details: """
@@ -75,6 +76,7 @@ struct RoutesQuestion: Hashable, Sendable {
     static let operation = Operation(
         .get,
         "/api/statistics/routes",
+        needs: .statisticsRead,
         RouteDocumentation(
             "What each route of the proxy carried",
             details: "A route is named by its prefix, also one that is not configured any more.",
@@ -113,6 +115,7 @@ struct TopQuestion: Hashable, Sendable {
     static let operation = Operation(
         .get,
         "/api/statistics/top",
+        needs: .statisticsRead,
         RouteDocumentation(
             "The paths that the proxy was asked for most",
             details: """

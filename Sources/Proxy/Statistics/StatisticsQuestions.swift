@@ -100,6 +100,7 @@ struct StatisticsQuestion: Hashable, Sendable {
     static let operation = Operation(
         .get,
         "/api/statistics",
+        needs: .statisticsRead,
         RouteDocumentation(
             "Requests that the proxy carried, newest first",
             details: "Of a client that left before its answer, `status_code` is 499.",
@@ -140,6 +141,7 @@ struct SummaryQuestion: Hashable, Sendable {
     static let operation = Operation(
         .get,
         "/api/statistics/summary",
+        needs: .statisticsRead,
         RouteDocumentation(
             "How many requests the proxy carried, and how long they took",
             details: """
@@ -204,6 +206,10 @@ enum StatisticsSchema {
             .described("Of all other paths together; null where there are none."),
     ])
     .named("TopPaths")
+}
+
+extension Scope {
+    static let statisticsRead = Scope("statistics:read", "What the proxy carried")
 }
 
 extension RouteGroup {

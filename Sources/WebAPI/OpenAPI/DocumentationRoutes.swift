@@ -34,7 +34,7 @@ public enum DocumentationRoutes {
             ("/api-docs/openapi.json", "The same, where other frameworks have it"),
         ]
         return paths.map { path, summary in
-            Route(.get, path, documentation(summary)) { context in content.response(to: context.head) }
+            Route(.get, path, needs: nil, documentation(summary)) { context in content.response(to: context.head) }
         }
     }
 

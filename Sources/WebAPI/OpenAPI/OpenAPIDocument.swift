@@ -60,7 +60,7 @@ public struct OpenAPIDocument {
     static let tokenScheme = "bearer"
 
     private var securitySchemes: JSONValue? {
-        guard resources.flatMap(\.routes).contains(where: { $0.scope != nil }) else { return nil }
+        guard resources.flatMap(\.routes).contains(where: \.isGuarded) else { return nil }
         return [
             Self.tokenScheme: [
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",

@@ -41,7 +41,8 @@ struct OperationWriter {
 
     /// The token that a route wants, and the scope of it.
     private static func security(_ route: Route) -> JSONValue? {
-        route.scope.map { [[OpenAPIDocument.tokenScheme: [.string($0)]]] }
+        guard route.isGuarded, let scope = route.needs else { return nil }
+        return [[OpenAPIDocument.tokenScheme: [.string(scope.name)]]]
     }
 
     private func headOperation(_ route: Route) -> JSONValue {

@@ -59,12 +59,13 @@ public struct SwaggerUI: Sendable {
     /// The routes of the page and its files.
     func routes(alsoAt paths: [PathTemplate]) -> [Route] {
         let page = ([Self.path] + paths).map { path in
-            Route(.get, path, Self.pageDocumentation) { context async throws(APIError) in
+            Route(.get, path, needs: nil, Self.pageDocumentation) { context async throws(APIError) in
                 guard let installed else { throw .pageMissing }
                 return installed.page.response(to: context.head)
             }
         }
-        let files = Route(.get, "/swagger-ui/{file}", Self.fileDocumentation) { context async throws(APIError) in
+        let files = Route(.get, "/swagger-ui/{file}", needs: nil, Self.fileDocumentation) {
+            context async throws(APIError) in
             guard let installed else { throw .pageMissing }
             let name = context.parameters["file"]
             if let made = installed.made[name] { return made.response(to: context.head) }

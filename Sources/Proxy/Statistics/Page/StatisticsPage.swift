@@ -6,6 +6,7 @@ enum StatisticsPage {
     static var routes: [Route] {
         StaticPage.routes(
             "statistics",
+            needs: nil,
             title: "Tickloop statistics",
             "What the proxy carries, as a page",
             in: .statistics,
