@@ -31,9 +31,6 @@ let singleThreaded: SwiftSetting = .unsafeFlags(
     .when(configuration: .release)
 )
 
-/// The features, each a folder; a role names what it serves of them in one list.
-let slices: [Target.Dependency] = ["Prices", "Orders", "MarketData", "Conversations", "Proxy"]
-
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -62,6 +59,53 @@ func system(_ name: String, apt package: String) -> Target {
 func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: strict)
 }
+
+/// A feature: its module and the tests of it, which stand on what every feature may use, and on what it names.
+struct Slice {
+    /// The module and its tests.
+    let targets: [Target]
+    /// What a role depends on that serves it.
+    let dependency: Target.Dependency
+
+    /// - Parameters:
+    ///   - more: What its module stands on besides.
+    ///   - tests: What its tests stand on besides.
+    init(
+        _ name: String,
+        _ more: [Target.Dependency] = [],
+        embedded: [String] = [],
+        tests others: [Target.Dependency] = []
+    ) {
+        let dependencies =
+            [
+                "Basics", "Reactor", "Configuration", "Metrics", "Postgres", "Redis", "HTTPServer", "HTTPWire",
+                "JSONWire", "WebAPI", "Service", logging,
+            ] + more
+        dependency = .byName(name: name)
+        targets = [
+            module(name, dependencies, embedded: embedded),
+            tests(of: name, dependencies + ["Supervision", "TestSupport"] + others),
+        ]
+    }
+}
+
+/// The features, each in a folder of its name; a role names what it serves of them in one list.
+let slices = [
+    Slice("Prices", ["TaskQueue", "TaskAPI", "Tracing"], tests: ["RedisStreams"]),
+    Slice("Orders", ["Admin", "Outbox", "HTTPBodies", "HTTPClient", "TLS"]),
+    Slice(
+        "MarketData",
+        ["Admin", "Outbox", "RedisStreams", "HTTPClient", "TLS", "Tracing", "Prices"],
+        embedded: ["Live/live.html", "Live/live.css", "Live/live.js"],
+        tests: ["Simulator"]
+    ),
+    Slice("Conversations", ["SharedCache"]),
+    Slice(
+        "Proxy",
+        ["TaskQueue", "HTTPBodies", "HTTPClient", "TLS", "Tracing"],
+        embedded: ["statistics.html", "statistics.css", "statistics.js"].map { "Statistics/Page/\($0)" }
+    ),
+]
 
 /// Modules for the packages under `Benchmarks/`, which are packages of their own so that nobody else needs what they do.
 let products: [Product] = [
@@ -174,63 +218,25 @@ let package = Package(
             ]
         ),
 
-        // Domain: one vertical slice each
-        module(
-            "Prices",
-            [
-                "Basics", "Reactor", "Postgres", "TaskQueue", "TaskAPI", "Tracing", "WebAPI", "HTTPWire",
-                "JSONWire", "Configuration", "Service", logging,
-            ]
-        ),
-        module(
-            "Orders",
-            [
-                "Admin",
-                "Basics", "Reactor", "TLS", "Postgres", "Redis", "Metrics", "HTTPBodies", "HTTPServer", "HTTPClient",
-                "HTTPWire", "JSONWire", "WebAPI", "Outbox", "Configuration", "Service", logging,
-            ]
-        ),
-        module(
-            "MarketData",
-            [
-                "Admin", "Basics", "Reactor", "Configuration", "Postgres", "Redis", "RedisStreams", "Outbox", "Metrics",
-                "Tracing",
-                "HTTPClient", "HTTPServer", "HTTPWire", "JSONWire", "TLS", "WebAPI", "Prices", "Service", logging,
-            ],
-            embedded: ["Live/live.html", "Live/live.css", "Live/live.js"]
-        ),
-        module(
-            "Conversations",
-            [
-                "Reactor", "Configuration", "Metrics", "Postgres", "Redis", "SharedCache", "WebAPI", "HTTPServer",
-                "HTTPWire", "JSONWire", "Service", logging,
-            ]
-        ),
-
-        module(
-            "Proxy",
-            [
-                "Basics", "Reactor", "TLS", "HTTPBodies", "HTTPServer", "HTTPClient", "HTTPWire", "JSONWire", "WebAPI",
-                "Tracing", "Metrics", "TaskQueue", "Postgres", "Redis", "Configuration", "Service", logging,
-            ],
-            embedded: ["statistics.html", "statistics.css", "statistics.js"].map { "Statistics/Page/\($0)" }
-        ),
-
         // Roles: wiring only
         module(
             "Gateway",
-            slices + ["Access", "HTTPClient", "WebAPI", "RateLimits", "Configuration", "Service", "Redis", "Reactor"]
+            slices.map(\.dependency) + [
+                "Access", "HTTPClient", "WebAPI", "RateLimits", "Configuration", "Service", "Redis", "Reactor",
+            ]
         ),
         module(
             "InternalAPI",
-            slices + [
+            slices.map(\.dependency) + [
                 "Access", "Admin", "RateLimits", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration",
                 "Service", "Migrations",
             ]
         ),
         module(
             "Worker",
-            slices + ["Reactor", "Postgres", "Redis", "TaskQueue", "Configuration", "Service", "Migrations"]
+            slices.map(\.dependency) + [
+                "Reactor", "Postgres", "Redis", "TaskQueue", "Configuration", "Service", "Migrations",
+            ]
         ),
         module(
             "Simulator",
@@ -240,17 +246,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "tickloop",
-            dependencies: [
-                "Access", "Basics",
-                "Gateway", "InternalAPI", "Worker", "Simulator", "Service", "Configuration", "Logs",
-                "Migrations", "Supervision", "MarketData", "RedisStreams", "Prices", "Orders", "Conversations",
-                "TaskQueue",
-                "Postgres", "Proxy", "Redis", "TLS", "WebAPI",
-                "HTTPClient",
-                "HTTPWire",
-                "Reactor",
-                "JSONWire",
-                arguments, logging,
+            dependencies: slices.map(\.dependency) + [
+                "Gateway", "InternalAPI", "Worker", "Simulator", "Access", "Basics", "Configuration", "HTTPClient",
+                "HTTPWire", "JSONWire", "Logs", "Migrations", "Postgres", "Reactor", "Redis", "RedisStreams", "Service",
+                "Supervision", "TLS", "TaskQueue", "WebAPI", arguments, logging,
             ],
             swiftSettings: strict
         ),
@@ -294,44 +293,7 @@ let package = Package(
         tests(of: "HTTPBodies", ["Reactor", "HTTPWire", "TestSupport"]),
         tests(of: "HTTPServer", ["TestSupport", "HTTPBodies", "HTTPWire"]),
         tests(of: "HTTPClient", ["Reactor", "Metrics", "TestSupport", "HTTPBodies", "HTTPWire"]),
-        tests(
-            of: "Proxy",
-            [
-                "Reactor", "Postgres", "TestSupport", "HTTPServer", "HTTPWire", "TLS", "Redis", "Supervision", "WebAPI",
-                logging,
-            ]
-        ),
-        tests(
-            of: "Prices",
-            [
-                "Basics",
-                "Reactor", "RedisStreams", "Supervision", "TestSupport", "HTTPWire", "JSONWire", "Postgres",
-                "TaskQueue",
-                logging,
-            ]
-        ),
-        tests(
-            of: "Orders",
-            [
-                "Basics", "HTTPClient", "Outbox", "Reactor", "Supervision", "TestSupport", "HTTPServer", "HTTPWire",
-                "JSONWire", "Postgres",
-                "WebAPI",
-                logging,
-            ]
-        ),
-        tests(
-            of: "MarketData",
-            [
-                "Reactor", "Simulator", "Supervision", "TestSupport", "HTTPClient", "HTTPServer", "HTTPWire",
-                "JSONWire",
-                "Postgres", "Redis",
-                "RedisStreams", "TLS", "WebAPI",
-                "Prices",
-                logging,
-            ]
-        ),
         tests(of: "SharedCache", ["Reactor", "Redis", "Supervision", "TestSupport", logging]),
-        tests(of: "Conversations", ["Reactor", "Supervision", "TestSupport", "Postgres"]),
         // The functions in sql/, which any module's transactions may call.
         .testTarget(
             name: "OutboxTests",
@@ -367,3 +329,5 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ]
 )
+
+package.targets += slices.flatMap(\.targets)
