@@ -42,9 +42,10 @@ public final class Link<Connection: AnyObject, Failure: LinkFailure> {
     public private(set) var generation = 0
 
     /// - Parameters:
-    ///   - first: The longest first delay before another attempt.
+    ///   - first: The longest first delay before another attempt, unless `cap` is shorter.
     ///   - cap: The longest delay of all, and `refusalCap` the same when the server turns us away.
     public init(first: Duration, cap: Duration, refusalCap: Duration, attempt: @escaping Attempt) {
+        let first = min(first, cap)
         backoff = Backoff(first: first, cap: cap)
         refusalBackoff = Backoff(first: first, cap: max(cap, refusalCap))
         self.attempt = attempt

@@ -4,6 +4,8 @@ import InternalAPI
 import Reactor
 import Service
 import Simulator
+import Supervision
+import TestSupport
 import Testing
 import Worker
 
@@ -57,5 +59,33 @@ import Worker
             meanings[entry.path] = entry.meaning
         }
         #expect(Set(meanings.keys.map { $0.uppercased().replacing(".", with: "_") }).count == meanings.count)
+    }
+}
+
+/// What the manual says that a number may be.
+@Suite struct RangeTests {
+    init() { loop }
+
+    /// All numbers of a service at one end of their ranges. There is nobody else: no database, no Redis, no API.
+    @Test(arguments: ServiceName.allCases, [0, 1])
+    @ReactorActor func `a service starts with every number at an end of its range`(
+        service: ServiceName,
+        end: Int
+    ) async throws {
+        let folder = try TestFolder.make()
+        let endpoint = Endpoint.unix(path: "\(folder)/service.sock")
+        var environment: [String: String] = [:]
+        for entry in service.schema.entries where entry.kind == .integer || entry.kind == .number {
+            environment[entry.variable] = entry.range.split(separator: " … ").map(String.init)[end]
+        }
+        environment["TICKLOOP_SERVER_LISTEN"] = endpoint.description
+        environment["TICKLOOP_UPSTREAM_ADDRESS"] = "unix:\(folder)/nobody.sock"
+        environment["TICKLOOP_REDIS_ADDRESS"] = "unix:\(folder)/nobody.sock"
+        environment["TICKLOOP_DATABASE_HOST"] = folder
+        environment["TICKLOOP_ADMIN_LISTEN"] = ""
+        environment["TICKLOOP_EXCHANGE_LEDGER"] = "\(folder)/ledger"
+        let process = try TickloopProcess([service.rawValue], environment: environment, folder: packageFolder)
+        try await process.waitUntilReady(.http(endpoint, path: "/health"))
+        try await process.kill()
     }
 }

@@ -29,7 +29,7 @@ public struct UpstreamSettings: Sendable {
         Key(
             "max_waiters",
             \.client.waitingRequests,
-            in: 0...1_000_000,
+            in: 1...1_000_000,
             "Requests that may wait for a connection; further ones get 503"
         )
         Key("connect_timeout_ms", \.client.connectTimeout, in: 10...60_000, "Time for one attempt to connect")
