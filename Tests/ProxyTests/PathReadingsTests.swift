@@ -16,13 +16,17 @@ import Testing
         #expect(RouteFinder(["/shop/"]).find("/x") { _ in false } == .nothing)
     }
 
-    @Test(arguments: ["/shop/a%2Fb", "/shop/%2520", "/shop//x", "/shop/a/../b", "/shop/./", "/shop/%41", "/shop/a%20b"])
+    @Test(arguments: [
+        "/shop/a%2Fb", "/shop/%2520", "/shop//x", "/shop/a/../b", "/shop/./", "/shop/%41", "/shop/a%20b",
+        "/shop/a;b=c/d", "/shop/a;..",
+    ])
     func `what leads to the same place in every reading passes`(path: String) { #expect(find(path) == .route(1)) }
 
     @Test(
         arguments: [
             "/shop/../orders", "/shop/%2e%2e/orders", "/shop/..%2Forders", "/shop/..%5corders", "/shop/../x",
-            "//orders", "/%6frders", "/shop/new/../x", "/shop/a%00b", "/x/../shop/1",
+            "//orders", "/%6frders", "/shop/new/../x", "/shop/a%00b", "/x/../shop/1", "/shop/..;/x", "/shop/..;a=b/x",
+            "/shop/new;x/y", "/shop/new;x", "/orders;x", "/shop/a/..;/../orders", "/shop/%2e.;/orders",
         ]
     )
     func `what leads elsewhere in some reading is refused`(path: String) { #expect(find(path) == .ambiguous) }

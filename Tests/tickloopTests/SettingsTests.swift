@@ -60,6 +60,33 @@ import Worker
         }
         #expect(Set(meanings.keys.map { $0.uppercased().replacing(".", with: "_") }).count == meanings.count)
     }
+
+    /// Where a request goes whose route is not there is then for nobody to guess.
+    @Test(arguments: [
+        "prefix = \"/a//\"", "prefix = \"/a/../\"", "prefix = \"/a b/\"", "prefix = \"/é/\"", "prefix = \"/%41/\"",
+        "prefix = \"/a?/\"", "prefix = \"/a;b/\"", "prefix = \"/a\"", "prefix = \"/a/\"\nrewrite = \"/b c/\"",
+        "prefix = \"/a/\"\nrewrite = \"/b?/\"", "prefix = \"/a/\"\nrewrite = \"/é/\"",
+        "prefix = \"/a/\"\ncheck = \"/b c\"",
+        "prefix = \"/a/\"\ncheck = \"/é\"", "prefix = \"/a/\"\ncheck = \"/#b\"",
+    ])
+    func `a route of the proxy with what cannot stand in a request is refused`(row: String) {
+        let text = "[[proxy]]\nupstreams = [\"simulator\"]\n\(row)"
+        let problems = #expect(throws: ConfigurationProblems.self) {
+            try Configuration.parse(Role.gateway.schema, text: text, file: "a.toml", environment: [:])
+        }
+        let line = text.split(separator: "\n").count
+        #expect(problems?.description.hasPrefix("a.toml:\(line): proxy[1].") == true)
+    }
+
+    @Test(arguments: [
+        "prefix = \"/\"", "prefix = \"/.well-known/\"", "prefix = \"/a/b.c~d/\"",
+        "prefix = \"/a/\"\nrewrite = \"/%20/\"",
+        "prefix = \"/a/\"\ncheck = \"/b?c=d?\"",
+    ])
+    func `a route of the proxy that can be asked for is taken`(row: String) throws {
+        let text = "[[proxy]]\nupstreams = [\"simulator\"]\n\(row)"
+        _ = try Configuration.parse(Role.gateway.schema, text: text, file: "a.toml", environment: [:])
+    }
 }
 
 /// What the manual says that a number may be.

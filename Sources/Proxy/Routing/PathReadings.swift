@@ -1,4 +1,5 @@
-/// The ways in which those behind a proxy may read a path: as it stands, or with its escapes and dots carried out.
+/// The ways in which those behind a proxy may read a path: as it stands, or with its escapes, dots and parameters
+/// carried out.
 ///
 /// The bytes that go up are the client's. But when two readings lead to different places, somebody behind the proxy
 /// could be made to answer what the proxy would not have given it, so such a path is refused.
@@ -10,15 +11,20 @@ enum PathReadings {
         // NUL ends a path for whatever is written in C.
         guard !decoded.contains(0) else { return nil }
         let plain = decoding(Array(path.utf8), onlyUnreserved: true)
-        return [plain, decoded].map { String(decoding: walked($0), as: UTF8.self) }
+        let bare = decoding(withoutParameters(Array(path.utf8)))
+        return [plain, decoded, bare].map { String(decoding: walked($0), as: UTF8.self) }
     }
 
-    /// Whether there could be another reading: an escape, two slashes in a row, or a segment that begins with a dot.
+    /// Whether everybody reads `path` as it stands.
+    static func areOne(of path: String) -> Bool { others(of: path)?.allSatisfy { $0 == path } == true }
+
+    /// Whether there could be another reading: an escape, parameters, two slashes in a row, or a segment that begins
+    /// with a dot.
     private static func isSuspicious(_ path: Span<UInt8>) -> Bool {
         var previous: UInt8 = 0
         for index in path.indices {
             let byte = path[index]
-            if byte == UInt8(ascii: "%") { return true }
+            if byte == UInt8(ascii: "%") || byte == UInt8(ascii: ";") { return true }
             if previous == UInt8(ascii: "/"), byte == UInt8(ascii: "/") || byte == UInt8(ascii: ".") { return true }
             previous = byte
         }
@@ -44,6 +50,12 @@ enum PathReadings {
             position += 3
         }
         return decoded
+    }
+
+    /// Without what servlets take for parameters of a segment (RFC 3986 §3.3), so that for them `/..;x/` is `/../`.
+    private static func withoutParameters(_ path: [UInt8]) -> [UInt8] {
+        let segments = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        return Array(segments.map { $0.prefix { $0 != UInt8(ascii: ";") } }.joined(separator: [UInt8(ascii: "/")]))
     }
 
     /// RFC 3986 §2.3: what means the same with and without an escape.

@@ -60,9 +60,9 @@ public struct ProxySettings: Sendable {
             "prefix",
             \.prefix,
             length: 1...1024,
-            form: "a path that begins and ends with a slash",
+            form: "a plain path that begins and ends with a slash",
             "With what a path begins; / for every other path"
-        ) { $0.hasPrefix("/") && $0.hasSuffix("/") }
+        ) { isFolder($0) && PathReadings.areOne(of: $0) }
         .required
         Key(
             "upstreams",
@@ -88,7 +88,7 @@ public struct ProxySettings: Sendable {
             length: 0...1024,
             form: "a path that begins and ends with a slash",
             "Takes the place of the prefix; empty for none"
-        ) { $0.hasPrefix("/") && $0.hasSuffix("/") }
+        ) { isFolder($0) }
         Key(
             "authorization",
             \.authorization,
@@ -108,8 +108,13 @@ public struct ProxySettings: Sendable {
             length: 0...1024,
             form: "a path that begins with a slash",
             "Path asked of each upstream, to see if it answers; empty for none"
-        ) { $0.hasPrefix("/") }
+        ) { $0.hasPrefix("/") && UpstreamURL.isPath($0.filter { $0 != "?" }) }
         Key("check_interval_ms", \.checkInterval, in: 100...3_600_000, "Time between two of these")
+    }
+
+    /// Whether a text can stand in a request's target as the beginning of a path, up to a slash.
+    private static func isFolder(_ text: String) -> Bool {
+        text.hasPrefix("/") && text.hasSuffix("/") && UpstreamURL.isPath(text)
     }
 
     private static func isUpstream(_ text: String) -> Bool {

@@ -40,7 +40,7 @@ struct UpstreamURL: Hashable, Sendable, CustomStringConvertible {
         else {
             throw .invalidHost
         }
-        guard path.utf8.allSatisfy({ Self.isPlain($0) }) else { throw .invalidPath }
+        guard Self.isPath(path) else { throw .invalidPath }
         self.endpoint = endpoint
         self.authority = String(authority)
         origin = scheme + authority
@@ -49,6 +49,9 @@ struct UpstreamURL: Hashable, Sendable, CustomStringConvertible {
 
     /// The URL as it was given, without a slash at its end.
     var description: String { "\(origin)\(basePath)" }
+
+    /// Whether a text has only what may stand in a path (RFC 3986 §3.3).
+    static func isPath(_ text: some StringProtocol) -> Bool { text.utf8.allSatisfy { isPlain($0) } }
 
     private static func isPlain(_ byte: UInt8) -> Bool {
         switch byte {
