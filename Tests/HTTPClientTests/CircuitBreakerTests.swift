@@ -1,4 +1,5 @@
 import Reactor
+import TestSupport
 import Testing
 
 @testable import HTTPClient
@@ -89,7 +90,7 @@ import Testing
 
     @Test func `jitter takes away at most a half`() {
         let now = Instant.origin
-        var generator = SeededNumbers(state: 1)
+        var generator = SplitMix64(seed: 1)
         var waits: Set<Duration> = []
         for _ in 1...200 {
             var breaker = CircuitBreaker(Self.configuration)
@@ -109,17 +110,4 @@ extension CircuitBreaker.Admission {
 /// Draws the end of every range, so that jitter takes nothing away.
 struct LargestNumbers: RandomNumberGenerator {
     mutating func next() -> UInt64 { .max }
-}
-
-/// The same numbers for the same seed (SplitMix64), so that a failing run can be repeated.
-struct SeededNumbers: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 }

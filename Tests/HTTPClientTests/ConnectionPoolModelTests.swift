@@ -1,4 +1,5 @@
 import Reactor
+import TestSupport
 import Testing
 
 @testable import HTTPClient
@@ -7,7 +8,7 @@ import Testing
 @Suite struct ConnectionPoolModelTests {
     private final class Player {
         var pool: ConnectionPool
-        var numbers: SeededNumbers
+        var numbers: SplitMix64
         let connections: Int
         var now = Instant.origin
         /// Requests have numbers of the player's own here; the pool numbers those that wait.
@@ -20,7 +21,7 @@ import Testing
         var ended: Set<UInt64> = []
 
         init(seed: UInt64) {
-            numbers = SeededNumbers(state: seed)
+            numbers = SplitMix64(seed: seed)
             connections = 5
             var configuration = HTTPClientConfiguration()
             configuration.connections = connections

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Orders
@@ -46,7 +47,7 @@ import Testing
 
     /// A store, a feed that reads it late, and a client that joins, in a random order of steps.
     private struct World {
-        var random: SeededGenerator
+        var random: SplitMix64
         let pageSize = 4
         /// Positions whose order is this client's, or all.
         var stored: [Int] = []
@@ -58,7 +59,7 @@ import Testing
         var sent: [Int] = []
 
         init(seed: UInt64) {
-            var random = SeededGenerator(seed: seed)
+            var random = SplitMix64(seed: seed)
             last = Int.random(in: 0...30, using: &random)
             for position in 0..<last where Bool.random(using: &random) { stored.append(position + 1) }
             toldUpTo = last
@@ -100,20 +101,5 @@ import Testing
                 #expect(world.sent.count >= expected.count { $0 <= world.toldUpTo }, "seed \(seed)")
             }
         }
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-private struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

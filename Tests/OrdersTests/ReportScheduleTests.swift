@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import TestSupport
 import Testing
 
 @testable import Orders
@@ -21,18 +22,6 @@ import Testing
             faults += World(seed: seed).run().map { "seed \(seed): \($0)" }
         }
         #expect(faults == [])
-    }
-}
-
-private struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-        return value ^ value >> 31
     }
 }
 
@@ -85,7 +74,7 @@ private final class World {
     private var taken: Set<Int> = []
 
     init(seed: UInt64) {
-        random = SplitMix64(state: seed)
+        random = SplitMix64(seed: seed)
         var limits = ReportMachine.Limits()
         limits.storeMax = 4
         limits.readyMax = 12

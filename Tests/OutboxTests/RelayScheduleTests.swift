@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import TestSupport
 import Testing
 
 @testable import Outbox
@@ -24,7 +25,7 @@ import Testing
     }
 
     @Test func `what was claimed again is not handed back once more by the settlement whose answer was lost`() {
-        var machine = RelayMachine(limits: RelayMachine.Limits(), random: SplitMix64(state: 1))
+        var machine = RelayMachine(limits: RelayMachine.Limits(), random: SplitMix64(seed: 1))
         var now = Instant.origin
         var message = RelayMessage(id: 1, key: "1")
         _ = machine.start(now: now)
@@ -58,18 +59,6 @@ import Testing
 /// What the destination does with a message that it has.
 private enum Repetition: CaseIterable {
     case recognised, refused, executed
-}
-
-private struct SplitMix64: RandomNumberGenerator, Sendable {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-        return value ^ value >> 31
-    }
 }
 
 /// A process with a relay in it.
@@ -126,7 +115,7 @@ private final class World {
     private var verdicts: [Int64: String] = [:]
 
     init(seed: UInt64) {
-        random = SplitMix64(state: seed)
+        random = SplitMix64(seed: seed)
         repetition = Repetition.allCases[Int(seed % 3)]
         limits.inFlightMax = 4
         limits.pollInterval = .seconds(2)
@@ -210,7 +199,7 @@ private final class World {
 
     private func startProcess() {
         processesMade += 1
-        let process = Process(processesMade, limits, SplitMix64(state: random.next()))
+        let process = Process(processesMade, limits, SplitMix64(seed: random.next()))
         processes.append(process)
         tell(process) { $0.start(now: $1) }
     }

@@ -106,7 +106,7 @@ import Testing
             delete from prices where price % 19 = 0 or price_month(price_day(recorded_at)) = '2024-02-01'
             """
         )
-        var random = SeededGenerator(seed: 7)
+        var random = SplitMix64(seed: 7)
         let dates = try await database.rows("select date '2023-01-15' + number from generate_series(0, 1000) as number")
         let priced = Set(try await database.rows("select price from prices"))
         var requests: [AverageRequest] = []

@@ -252,7 +252,7 @@ import Testing
         for writer in 1...6 {
             let session = try await database.connect()
             Reactor.spawn {
-                var random = SeededGenerator(seed: UInt64(writer))
+                var random = SplitMix64(seed: UInt64(writer))
                 do {
                     for _ in 1...60 { _ = try await session.execute(Self.randomStatement(&random), deadline: soon) }
                 } catch {
@@ -270,7 +270,7 @@ import Testing
 
     /// A statement on some rows of few symbols and days, so that writers meet. Rows are taken without waiting, because
     /// two statements that lock rows of `prices` in different orders may deadlock, rollups or not.
-    private static func randomStatement(_ random: inout SeededGenerator) -> String {
+    private static func randomStatement(_ random: inout SplitMix64) -> String {
         let some = """
             id in (select id from prices order by md5(id::text || '\(random.next())') limit 4 for update skip locked)
             """
@@ -362,20 +362,5 @@ import Testing
             try await database.means() == ["2025-01-01 1", "2025-01-02 2", "2025-02-01 1", "2025-03-01 1"]
         )
         #expect(try await database.months() == ["2025-01-01 1,2025-01-02 2", "2025-02-01 1", "2025-03-01 1"])
-    }
-}
-
-/// Random numbers that a failing test gives again: SplitMix64.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

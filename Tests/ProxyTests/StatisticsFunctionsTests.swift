@@ -3,7 +3,7 @@ import Reactor
 import TestSupport
 import Testing
 
-/// What `sql/0009_proxy_statistics.sql` forgets, on a real PostgreSQL; what it counts is tested with real processes.
+/// What the functions of statistics in `sql/` count and forget, on a real PostgreSQL.
 @Suite struct StatisticsFunctionsTests {
     init() { loop }
 
@@ -32,7 +32,7 @@ import Testing
                 == ["00:01:00|2", "01:00:00|2", "1 day|2"]
         )
         #expect(
-            try await database.rows("select count(*) from pg_inherits where inhparent = 'proxied_requests'::regclass")
+            try await database.rows("select count(*) from pg_inherits where inhparent = 'proxied_segments'::regclass")
                 == ["2"]
         )
         // What may still be repeated by the queue is remembered.

@@ -6,6 +6,9 @@ struct CarriedSource: Hashable {
     let route: String
     /// Scheme and authority of its upstream.
     let origin: String
+
+    /// Bytes that it has as JSON at most.
+    var byteCountMax: Int { 6 * (route.utf8.count + origin.utf8.count) + 6 }
 }
 
 /// One request that was carried.
@@ -19,93 +22,56 @@ struct CarriedRequest {
     let duration: Duration
 }
 
-/// Requests on their way to the workers: one array for each thing that is known of them, as `record_proxied_batch` of
-/// `sql/` takes them.
+/// Requests on their way to the workers, as `record_proxied_batch` of `sql/` takes them: single ones in segments, and
+/// what they add to the sums.
 ///
-///     {"batch":"…","routes":["/"],"origins":["http://10.0.0.1"],"source":[1,1],"t":[1736121600000,1736121600001],
-///      "p":["/a","/b"],"s":[200,404],"m":[812,3350],"b":[107,139]}
+///     {"batch":"…",
+///      "segments":[{"second":1736121600,"route":"/","origin":"http://10.0.0.1","milliseconds":"{0,1}",
+///                   "paths":["/a","/b"],"status_codes":"{200,404}","durations":"{812,3350}","buckets":"{107,139}"}],
+///      "sums":{"routes":["/","/"],"minutes":"{1736121600,1736121600}","classes":"{2,4}",…},
+///      "paths":{"routes":["/","/"],"origins":[…],"hours":"{…}","paths":["/a","/b"],…}}
 ///
-/// Arrays, because PostgreSQL reads them at once, and would take an object for each request apart field by field.
+/// Summed up here, where it costs two lookups for a request; in PostgreSQL it would be a large part of the work.
 struct StatisticsBatch {
     private(set) var requestCount = 0
-    /// Bytes of what a request adds, all requests together.
+    /// Bytes that the batch has as JSON at most, but for its names and brackets.
     private(set) var byteCount = 0
 
-    /// By source, its place in `routes` and `origins`, from 1.
-    private var places: [CarriedSource: Int] = [:]
-    private var routes = Column()
-    private var origins = Column()
-    private var sources = Column()
-    private var times = Column()
-    private var paths = Column()
-    private var statuses = Column()
-    private var durations = Column()
-    private var buckets = Column()
-
-    /// The elements of an array so far.
-    private struct Column {
-        private var writer = JSONWriter()
-
-        init() { writer.beginArray() }
-
-        /// Returns by how many bytes the column grew.
-        mutating func append(_ text: String) -> Int {
-            let before = writer.bytes.count
-            writer.string(text)
-            return writer.bytes.count - before
-        }
-
-        mutating func append(_ number: Int) -> Int {
-            let before = writer.bytes.count
-            writer.integer(number)
-            return writer.bytes.count - before
-        }
-
-        /// Moves the array out, and keeps the memory.
-        mutating func move(as name: String, to other: inout JSONWriter) {
-            writer.endArray()
-            other.key(name)
-            other.raw(writer.bytes.span)
-            writer.removeAll()
-            writer.beginArray()
-        }
-    }
+    private var segments: [CarriedSegment] = []
+    private var places: [CarriedSegment.Key: Int] = [:]
+    /// The place of the segment that the last request went to: the next one is likely to go there too.
+    private var recent = 0
 
     mutating func append(_ request: CarriedRequest) {
-        let microseconds = Int(request.duration / .microseconds(1))
+        let time = Int(request.unixTime / .milliseconds(1))
+        let key = CarriedSegment.Key(second: time / 1000, source: request.source)
+        if recent == segments.count || segments[recent].key != key {
+            recent = places[key] ?? segments.count
+            if recent == segments.count {
+                places[key] = recent
+                segments.append(CarriedSegment(key))
+                byteCount += CarriedSegment.frameByteCountMax + key.source.byteCountMax
+            }
+        }
         requestCount += 1
-        byteCount += sources.append(place(of: request.source))
-        byteCount += times.append(Int(request.unixTime / .milliseconds(1)))
-        byteCount += paths.append(request.path)
-        byteCount += statuses.append(request.status)
-        byteCount += durations.append(microseconds)
-        byteCount += buckets.append(LatencyBuckets.bucket(ofMicroseconds: microseconds))
-    }
-
-    private mutating func place(of source: CarriedSource) -> Int {
-        if let place = places[source] { return place }
-        byteCount += routes.append(source.route) + origins.append(source.origin)
-        places[source] = places.count + 1
-        return places.count
+        byteCount += segments[recent].append(request, millisecond: time % 1000)
     }
 
     /// Returns the batch as JSON, and begins another one.
     mutating func take(id: String) -> [UInt8] {
-        var writer = JSONWriter(capacity: byteCount + 256)
+        var writer = JSONWriter(capacity: byteCount + 512)
         writer.object { writer in
             writer.member("batch", id)
-            routes.move(as: "routes", to: &writer)
-            origins.move(as: "origins", to: &writer)
-            sources.move(as: "source", to: &writer)
-            times.move(as: "t", to: &writer)
-            paths.move(as: "p", to: &writer)
-            statuses.move(as: "s", to: &writer)
-            durations.move(as: "m", to: &writer)
-            buckets.move(as: "b", to: &writer)
+            writer.key("segments")
+            writer.array { writer in
+                for segment in segments { segment.write(to: &writer) }
+            }
+            writer.key("sums")
+            writer.object { CarriedSegment.writeSums(of: segments, to: &$0) }
+            writer.key("paths")
+            writer.object { CarriedSegment.writePaths(of: segments, to: &$0) }
         }
-        places.removeAll()
-        requestCount = 0
-        byteCount = 0
+        self = StatisticsBatch()
         return writer.take()
     }
 }

@@ -166,14 +166,19 @@ struct StatisticsReader {
                 'created_at', to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
             ) order by created_at desc, id desc), '[]')
             from (
-                select * from proxied_requests
-                where ($1::text is null or starts_with(case when $1 like '/%' then path else origin || path end, $1))
-                    and created_at >= coalesce($2::timestamptz, '-infinity')
-                    and created_at < coalesce($3::timestamptz, 'infinity')
-                    and ($4::smallint is null or status_code = $4)
-                    and ($7::text is null or route = $7)
+                select * from (
+                    select origin, requests.*
+                    from proxied_segments segments
+                    cross join lateral proxied_matches(segments, $1, $2, $3, $4) as requests
+                    where second >= date_trunc('second', coalesce($2::timestamptz, '-infinity'))
+                        and second < coalesce($3::timestamptz, 'infinity')
+                        and ($7::text is null or route = $7)
+                        and ($4::smallint is null or $4 = any (status_codes))
+                    -- All of a second: what came in it is in no order.
+                    order by second desc fetch first ($5::bigint + $6::bigint) rows with ties
+                ) as seconds
                 order by created_at desc, id desc limit $5 offset $6
-            ) page
+            ) as page
             """
     )
 

@@ -21,7 +21,8 @@ final class StatisticsRecorder {
     private static let pause = Duration.milliseconds(500)
     /// Requests of one batch at most.
     ///
-    /// Many: a batch costs PostgreSQL a commit and a change of some hundred sums, however many requests are in it.
+    /// Many: a batch costs PostgreSQL a commit and a change of some hundred sums, however many requests are in it. But
+    /// not beyond 4096, which is what a segment may have.
     private static let batchRequestsMax = 4000
     /// Bytes of one batch at most, beyond the last request.
     private static let batchBytesMax = 256 * 1024

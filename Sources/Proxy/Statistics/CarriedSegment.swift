@@ -1,0 +1,165 @@
+internal import Basics
+internal import JSONWire
+
+/// Requests of one second, route and upstream, and what they add up to.
+struct CarriedSegment {
+    struct Key: Hashable {
+        /// Since 1970.
+        let second: Int
+        let source: CarriedSource
+    }
+
+    /// Of which requests there is a sum.
+    private struct Kind: Hashable {
+        let statusClass: Int
+        let bucket: Int
+    }
+
+    /// Bytes of names and brackets, and of the second.
+    static let frameByteCountMax = 160
+
+    let key: Key
+    private var milliseconds = NumberColumn()
+    private var paths = JSONWriter()
+    private var statusCodes = NumberColumn()
+    private var durations = NumberColumn()
+    private var buckets = NumberColumn()
+    private var sums: [Kind: CarriedSum] = [:]
+    private var pathSums: [String: CarriedSum] = [:]
+
+    init(_ key: Key) {
+        self.key = key
+        paths.beginArray()
+    }
+
+    private var byteCount: Int {
+        milliseconds.byteCount + paths.bytes.count + statusCodes.byteCount + durations.byteCount + buckets.byteCount
+    }
+
+    /// Returns by how many bytes of JSON the segment and its sums grew at most.
+    mutating func append(_ request: CarriedRequest, millisecond: Int) -> Int {
+        let duration = Int(request.duration / .microseconds(1))
+        let bucket = LatencyBuckets.bucket(ofMicroseconds: duration)
+        let (before, pathBefore) = (byteCount, paths.bytes.count)
+        milliseconds.append(millisecond)
+        paths.string(request.path)
+        statusCodes.append(request.status)
+        durations.append(duration)
+        buckets.append(bucket)
+
+        let isFailure = request.status >= 400
+        let known = (sums.count, pathSums.count)
+        sums[Kind(statusClass: request.status / 100, bucket: bucket), default: CarriedSum()].add(duration, isFailure)
+        pathSums[request.path, default: CarriedSum()].add(duration, isFailure)
+        var grown = byteCount - before
+        if sums.count > known.0 { grown += CarriedSum.byteCountMax + key.source.byteCountMax }
+        if pathSums.count > known.1 {
+            grown += CarriedSum.byteCountMax + key.source.byteCountMax + paths.bytes.count - pathBefore
+        }
+        return grown
+    }
+
+    func write(to writer: inout JSONWriter) {
+        var paths = paths
+        paths.endArray()
+        writer.object { writer in
+            writer.member("second", key.second)
+            writer.member("route", key.source.route)
+            writer.member("origin", key.source.origin)
+            writer.member("milliseconds", milliseconds)
+            writer.key("paths")
+            writer.raw(paths.bytes.span)
+            writer.member("status_codes", statusCodes)
+            writer.member("durations", durations)
+            writer.member("buckets", buckets)
+        }
+    }
+
+    /// Writes the members of an object: so many requests of a minute, route, class of status and bucket. Some come more
+    /// than once, which are added up where they are stored.
+    static func writeSums(of segments: [CarriedSegment], to writer: inout JSONWriter) {
+        let rows = segments.flatMap { segment in
+            segment.sums.map { (segment: segment.key, kind: $0.key, sum: $0.value) }
+        }
+        writer.texts("routes", rows) { $0.segment.source.route }
+        writer.numbers("minutes", rows) { $0.segment.second / 60 * 60 }
+        writer.numbers("classes", rows) { $0.kind.statusClass }
+        writer.numbers("buckets", rows) { $0.kind.bucket }
+        writer.numbers("requests", rows) { $0.sum.requests }
+        writer.numbers("microseconds", rows) { $0.sum.microseconds }
+        writer.numbers("longest", rows) { $0.sum.longest }
+    }
+
+    /// Writes the members of an object: so many requests of an hour, route, upstream and path, in the same way.
+    static func writePaths(of segments: [CarriedSegment], to writer: inout JSONWriter) {
+        let rows = segments.flatMap { segment in
+            segment.pathSums.map { (segment: segment.key, path: $0.key, sum: $0.value) }
+        }
+        writer.texts("routes", rows) { $0.segment.source.route }
+        writer.texts("origins", rows) { $0.segment.source.origin }
+        writer.numbers("hours", rows) { $0.segment.second / 3600 * 3600 }
+        writer.texts("paths", rows) { $0.path }
+        writer.numbers("requests", rows) { $0.sum.requests }
+        writer.numbers("failures", rows) { $0.sum.failures }
+        writer.numbers("microseconds", rows) { $0.sum.microseconds }
+        writer.numbers("longest", rows) { $0.sum.longest }
+    }
+}
+
+/// How many requests there were of a kind, and how long they took.
+private struct CarriedSum {
+    /// Bytes that it has as JSON at most, with the numbers that say of which kind, but for texts.
+    static let byteCountMax = 96
+
+    private(set) var requests = 0
+    /// Requests whose status is 400 or more.
+    private(set) var failures = 0
+    private(set) var microseconds = 0
+    private(set) var longest = 0
+
+    mutating func add(_ duration: Int, _ isFailure: Bool) {
+        requests += 1
+        if isFailure { failures += 1 }
+        microseconds += duration
+        longest = max(longest, duration)
+    }
+}
+
+/// Numbers as the text of an array of PostgreSQL, `{1,2}`, which it reads faster than JSON's.
+private struct NumberColumn {
+    private var text: [UInt8] = Array("\"{".utf8)
+
+    var byteCount: Int { text.count }
+
+    /// - Parameter number: Not negative.
+    mutating func append(_ number: Int) {
+        if text.count > 2 { text.append(UInt8(ascii: ",")) }
+        text.append(decimal: UInt64(number))
+    }
+
+    /// As a string of JSON.
+    var json: [UInt8] { text + "}\"".utf8 }
+}
+
+extension JSONWriter {
+    fileprivate mutating func member(_ name: String, _ column: NumberColumn) {
+        let json = column.json
+        key(name)
+        raw(json.span)
+    }
+
+    /// A member that has a number of each element.
+    fileprivate mutating func numbers<Element>(_ name: String, _ elements: [Element], _ number: (Element) -> Int) {
+        var column = NumberColumn()
+        for element in elements { column.append(number(element)) }
+        member(name, column)
+    }
+
+    /// A member that has a text of each element.
+    fileprivate mutating func texts<Element>(_ name: String, _ elements: [Element], _ text: (Element) -> String) {
+        key(name)
+        array { writer in
+            for element in elements { writer.string(text(element)) }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+/// The same numbers for the same seed, so that a failing run can be repeated (Steele, Lea and Flood, OOPSLA 2014).
+public struct SplitMix64: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    /// Begins with a seed, of which each gives other numbers.
+    public init(seed: UInt64) { state = seed }
+
+    /// The next number, any of all.
+    public mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
