@@ -13,8 +13,10 @@ final class RejectsFile {
 
     /// Makes the file anew; nil if that is not possible, and `errno` says why.
     init?(_ path: String) {
-        descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { return nil }
+        let opened = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        // Before it is one to close, which would say something else in `errno`.
+        guard opened >= 0 else { return nil }
+        descriptor = opened
     }
 
     deinit { close(descriptor) }

@@ -138,6 +138,11 @@ extension EndToEndTests {
             #expect(tool.lines.last == "0 imported, 0 already there, 9 bad")
             let rejects = try #require(Files.text("\(folder)/rejects")).split(separator: "\n")
             #expect(rejects.map { $0.prefix { $0 != ":" } } == (2...10).map { "line \($0)" })
+
+            let nowhere = "\(folder)/none/rejects"
+            let refused = try await system.tool("import", "prices", "\(folder)/prices.csv", "--rejects", nowhere)
+            #expect(refused.status == .exited(64))
+            #expect(refused.lines.first == "Error: \(nowhere) cannot be written: No such file or directory.")
         }
     }
 }

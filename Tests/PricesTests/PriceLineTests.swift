@@ -100,6 +100,8 @@ import Testing
         ("2025-01-06T23:59:59.999999+14:00", "2025-01-06T23:59:59.999999+14:00"),
         ("2025-01-06T23:59:59.999999999Z", "2025-01-06T23:59:59.999999Z"),
         ("2024-02-29T00:00:00.1234567-01:00", "2024-02-29T00:00:00.123456-01:00"),
+        ("9999-12-31T22:59:59-01:00", "9999-12-31T22:59:59-01:00"),
+        ("0001-01-01T01:00:00+01", "0001-01-01T01:00:00+01"),
     ])
     func `an instant is passed on to the microsecond`(text: String, passedOn: String) throws {
         #expect(try row(recordedAt: text).dropFirst(2).dropLast(2) == passedOn)
@@ -111,6 +113,7 @@ import Testing
         "2025-01-06T09:00:00.Z", "2025-01-06T09:00:00.1234567890Z", "2025-01-06T09:00:00ZZ", "2025-01-06T09:00:00+1",
         "2025-01-06T09:00:00+16", "2025-01-06T09:00:00+01:60", "2025-01-06T09:00:00+01:0", "2025-01-06T09:00:00 UTC",
         "2025-01-06T09:00:00+1:00", "2025-01-06T09:00:00-", "01/06/2025 09:00:00Z", "infinity", "now",
+        "9999-12-31T23:00:00-01:00", "0001-01-01T00:59:59+01",
     ])
     func `what is no instant is a fault`(text: String) throws {
         #expect(
@@ -149,6 +152,7 @@ import Testing
     @Test(arguments: ["", "A B", "Ä", "A*B", "\\.", "123456789012345678901234567890123"])
     func `what is no symbol is a fault`(text: String) throws {
         #expect(try row(symbol: text).hasPrefix("line 2: symbol \""))
+        #expect(try row(symbol: text).hasSuffix(" characters of A-Z a-z 0-9 . ^ = - _ : &"))
     }
 
     @Test func `a fault is named by line and the others are kept`() throws {

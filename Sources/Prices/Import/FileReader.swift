@@ -21,8 +21,9 @@ struct FileReader: ~Copyable {
         guard descriptor >= 0 else { throw .unreadable(Self.words(errno)) }
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else {
+            let failure = errno
             close(descriptor)
-            throw .unreadable(Self.words(errno))
+            throw .unreadable(Self.words(failure))
         }
         size = status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
     }

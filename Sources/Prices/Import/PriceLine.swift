@@ -113,7 +113,7 @@ extension PriceLineFault: CustomStringConvertible {
         case .csv(.recordTooLong(let limit)): "longer than \(limit) bytes, or a quote that is never closed"
         case .fieldCount(let count, let expected): "\(count) fields, where the header has \(expected)"
         case .symbol(let excerpt):
-            "symbol \(excerpt) is not 1 to \(Symbol.lengthMax) characters of A-Z a-z 0-9 . ^ = -"
+            "symbol \(excerpt) is not 1 to \(Symbol.lengthMax) characters of A-Z a-z 0-9 . ^ = - _ : &"
         case .recordedAt(let excerpt, .malformed):
             "recorded_at \(excerpt) is not a time such as 2025-01-06T09:00:00Z"
         case .recordedAt(let excerpt, .noZone):
