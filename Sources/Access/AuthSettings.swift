@@ -43,6 +43,10 @@ public struct AuthSettings: Sendable {
             parse: { $0.hasPrefix("/") ? $0 : nil }
         )
     }
+    .requiring { auth, configuration in
+        guard auth.mode == .jwt, auth.keys == nil else { return [] }
+        return [configuration.problem(with: "auth.mode", "is jwt, which needs auth.keys to verify tokens with")]
+    }
 
     /// What tokens are accepted.
     var rules: TokenRules {

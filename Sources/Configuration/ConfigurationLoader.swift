@@ -22,7 +22,11 @@ struct ConfigurationLoader {
     /// The configuration, if nothing was wrong.
     consuming func finish() throws(ConfigurationProblems) -> Configuration {
         guard problems.isEmpty else { throw ConfigurationProblems(problems: problems) }
-        return Configuration(schema: schema, settings: settings, rows: rows)
+        let configuration = Configuration(schema: schema, settings: settings, rows: rows)
+        // Only now, since a rule looks at values that are right by themselves.
+        let broken = schema.rules.flatMap { $0(configuration) }
+        guard broken.isEmpty else { throw ConfigurationProblems(problems: broken) }
+        return configuration
     }
 
     // MARK: - Environment

@@ -6,11 +6,14 @@ public struct ConfigurationSection: Sendable {
     let meaning: String
     /// The keys, in the order in which they are shown.
     let entries: [ConfigurationEntry]
+    /// What their values have to be together, and with those of other tables.
+    var rules: [ConfigurationRule]
 
-    init(_ name: String, _ meaning: String, _ entries: [ConfigurationEntry]) {
+    init(_ name: String, _ meaning: String, _ entries: [ConfigurationEntry], rules: [ConfigurationRule] = []) {
         self.name = name
         self.meaning = meaning
         self.entries = entries
+        self.rules = rules
     }
 }
 
@@ -32,7 +35,12 @@ public struct ConfigurationSchema: Sendable {
         for section in sections {
             if let place = joined.firstIndex(where: { $0.name == section.name }) {
                 let first = joined[place]
-                joined[place] = ConfigurationSection(first.name, first.meaning, first.entries + section.entries)
+                joined[place] = ConfigurationSection(
+                    first.name,
+                    first.meaning,
+                    first.entries + section.entries,
+                    rules: first.rules + section.rules
+                )
             } else {
                 joined.append(section)
             }
@@ -49,6 +57,9 @@ public struct ConfigurationSchema: Sendable {
 
     /// Every key, in order, but those of tables that repeat.
     public var entries: [ConfigurationEntry] { sections.flatMap(\.entries) }
+
+    /// What values have to be together.
+    var rules: [ConfigurationRule] { sections.flatMap(\.rules) + tables.flatMap(\.rules) }
 }
 
 extension ConfigurationSchema: CustomStringConvertible {

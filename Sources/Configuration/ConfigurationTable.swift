@@ -8,7 +8,7 @@
 ///     configuration[DatabaseSettings.table].port
 public struct ConfigurationTable<Root: Sendable>: Sendable {
     /// What a schema has to know of it.
-    public let section: ConfigurationSection
+    public private(set) var section: ConfigurationSection
     private let defaults: Root
     private let keys: [Key<Root>]
 
@@ -20,21 +20,40 @@ public struct ConfigurationTable<Root: Sendable>: Sendable {
     ///   - defaults: What the keys are when nobody says otherwise.
     ///   - keys: In the order in which they are shown.
     public init(_ name: String, _ meaning: String, _ defaults: Root, @KeyList<Root> _ keys: () -> [Key<Root>]) {
-        self.init(name, meaning, defaults, keys())
+        self.init(name, meaning, defaults, keys(), [])
     }
 
-    private init(_ name: String, _ meaning: String, _ defaults: Root, _ keys: [Key<Root>]) {
+    private init(
+        _ name: String,
+        _ meaning: String,
+        _ defaults: Root,
+        _ keys: [Key<Root>],
+        _ rules: [ConfigurationRule]
+    ) {
         precondition(!name.contains("_"), "\(name): a section is one word")
         self.defaults = defaults
         self.keys = keys
-        section = ConfigurationSection(name, meaning, keys.map { $0.entry(in: name, defaults) })
+        section = ConfigurationSection(name, meaning, keys.map { $0.entry(in: name, defaults) }, rules: rules)
+    }
+
+    /// The same table with a rule for what its values have to be together, and with those of tables that stand beside
+    /// it everywhere: it returns what is wrong.
+    ///
+    ///     .requiring { answers, configuration in
+    ///         guard answers.allowsCredentials, answers.origins.contains("*") else { return [] }
+    ///         return [configuration.problem(with: "answers.cors_credentials", "is not for every origin")]
+    ///     }
+    public func requiring(_ rule: @escaping @Sendable (Root, Configuration) -> [ConfigurationProblem]) -> Self {
+        var table = self
+        table.section.rules.append { [self] in rule(filled(from: $0), $0) }
+        return table
     }
 
     /// The same table with other defaults, for a service that differs from the others.
     public func defaulting(_ change: (inout Root) -> Void) -> Self {
         var defaults = defaults
         change(&defaults)
-        return Self(section.name, section.meaning, defaults, keys)
+        return Self(section.name, section.meaning, defaults, keys, section.rules)
     }
 
     /// The structure with what a configuration says in every field that has a key.

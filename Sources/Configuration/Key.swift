@@ -304,6 +304,7 @@ extension Key {
     /// - Parameters:
     ///   - count: How many there may be.
     ///   - form: What each text looks like.
+    ///   - objection: What exactly is wrong with a text that `parse` refuses.
     ///   - parse: The value, or nil when the text is not of that form.
     public init<Element: CustomStringConvertible & Sendable>(
         _ name: String,
@@ -311,6 +312,7 @@ extension Key {
         count: ClosedRange<Int>,
         form: String,
         _ meaning: String,
+        objection: @escaping @Sendable (String) -> String? = { _ in nil },
         parse: @escaping @Sendable (String) -> Element?
     ) {
         self.init(
@@ -320,6 +322,10 @@ extension Key {
             expectation: "a list of \(count.lowerBound) to \(count.upperBound) texts, each \(form)",
             range: "\(count.lowerBound) … \(count.upperBound) × \(form)",
             meaning,
+            objection: { found in
+                guard case .strings(let texts) = found else { return nil }
+                return texts.first { parse($0) == nil }.flatMap(objection)
+            },
             write: { .strings($0.map(\.description)) },
             read: { found in
                 guard case .strings(let texts) = found, count.contains(texts.count) else { return nil }

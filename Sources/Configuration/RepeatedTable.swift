@@ -18,7 +18,7 @@
 /// `TICKLOOP_PROXY_1_PREFIX`; it changes rows and makes none, so that a variable of a row that is not there is a fault.
 public struct RepeatedTable<Row: Sendable>: Sendable {
     /// What a schema has to know of it.
-    public let section: RepeatedSection
+    public private(set) var section: RepeatedSection
     private let initial: Row
     private let keys: [Key<Row>]
 
@@ -80,6 +80,13 @@ public struct RepeatedTable<Row: Sendable>: Sendable {
         section = RepeatedSection(name, style, meaning, count, rows, keys.map { $0.entry(in: "", row) })
     }
 
+    /// The same table with a rule for what its rows have to be together: it returns what is wrong.
+    public func requiring(_ rule: @escaping @Sendable ([FilledRow<Row>]) -> [ConfigurationProblem]) -> Self {
+        var table = self
+        table.section.rules.append { [self] in rule($0[self]) }
+        return table
+    }
+
     /// The rows with what a configuration says.
     func filled(from rows: [ConfigurationRow]) -> [FilledRow<Row>] {
         rows.map { row in
@@ -118,6 +125,8 @@ public struct RepeatedSection: Sendable {
     let style: Style
     let count: ClosedRange<Int>
     let defaults: [Row]
+    /// What rows have to be together, and with other tables.
+    var rules: [ConfigurationRule] = []
 
     fileprivate init(
         _ name: String,
@@ -227,12 +236,6 @@ struct ConfigurationRow: Sendable {
     func problem(with key: String, _ complaint: String) -> ConfigurationProblem {
         var source = settings[key]?.source ?? source
         if source == .builtIn { source = self.source }
-        let place: ConfigurationProblem.Place =
-            switch source {
-            case .builtIn: .file("the defaults", line: nil)
-            case .file(let file, let line): .file(file, line: line)
-            case .environment(let variable): .environment(variable: variable)
-            }
-        return ConfigurationProblem(place: place, key: "\(title).\(key)", complaint: complaint)
+        return ConfigurationProblem(place: source.place, key: "\(title).\(key)", complaint: complaint)
     }
 }

@@ -44,6 +44,18 @@ public struct RateLimitSettings: Sendable {
         Key("requests", \.requests, in: RateRule.requestsRange, "Requests that may be made in that time; 0: any number")
         Key("per_s", \.seconds, in: RateRule.secondsRange, "Seconds in any of which that many requests may be made")
     }
+    .requiring { rows in
+        var names: Set<String> = []
+        return rows.filter { row in row.values.rule.map { !names.insert($0.name).inserted } ?? false }
+            .map { $0.problem(with: "route", "is limited twice") }
+    }
+
+    /// The limit, if its route is one.
+    private var rule: RateRule? {
+        RateRule.Scope(route).map {
+            RateRule(grouping, $0, clients: AddressRange(address), requests: requests, seconds: seconds)
+        }
+    }
 
     /// What a configuration says.
     ///
@@ -55,22 +67,11 @@ public struct RateLimitSettings: Sendable {
     ) throws(ConfigurationProblem) -> [RateRule] {
         var rules: [RateRule] = []
         for row in configuration[table] {
-            let values = row.values
-            guard let scope = RateRule.Scope(values.route) else {
+            guard let rule = row.values.rule else {
                 throw row.problem(with: "route", "must be \(RateRule.Scope.form)")
             }
-            guard reach.meets(scope) else {
-                throw row.problem(with: "route", "is \"\(values.route)\", which is no route of this service")
-            }
-            let rule = RateRule(
-                values.grouping,
-                scope,
-                clients: AddressRange(values.address),
-                requests: values.requests,
-                seconds: values.seconds
-            )
-            guard !rules.contains(where: { $0.name == rule.name }) else {
-                throw row.problem(with: "route", "is limited twice")
+            guard reach.meets(rule.scope) else {
+                throw row.problem(with: "route", "is \"\(row.values.route)\", which is no route of this service")
             }
             rules.append(rule)
         }

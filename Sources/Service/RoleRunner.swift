@@ -41,7 +41,7 @@ extension Role {
         let signals = ShutdownSignals(logger: logger)
         do {
             let metrics = MetricsRegistry()
-            let tls = try ServiceTLS(configuration)
+            let tls = ServiceTLS(configuration)
             let tracer = try Tracer(configuration, service: schema.service, tls: tls, logger: logger)
             let environment = ServiceEnvironment(
                 configuration: configuration,
@@ -109,7 +109,7 @@ extension Role {
             routes: described,
             fallback: service.fallback,
             access: access,
-            policy: try policy(configuration, for: described),
+            policy: policy(configuration, for: described),
             requestTimeout: service.requestTimeout,
             takesDeadlineFromCaller: service.takesDeadlineFromCaller,
             tracer: environment.tracer
@@ -139,9 +139,9 @@ extension Role {
 
     /// What is done with answers for browsers, if the configuration says.
     @ReactorActor
-    private func policy(_ configuration: Configuration, for routes: [Route]) throws(StartupError) -> AnswerPolicy? {
+    private func policy(_ configuration: Configuration, for routes: [Route]) -> AnswerPolicy? {
         guard has(AnswerSettings.table.section) else { return nil }
-        return try configuration[AnswerSettings.table].policy(for: routes)
+        return configuration[AnswerSettings.table].policy(for: routes)
     }
 
     /// Who may ask for what, if the configuration says.
@@ -201,9 +201,6 @@ extension Role {
         guard !service.adminRoutes.isEmpty else { return nil }
         let settings = environment.configuration[AdminSettings.table]
         guard !settings.listen.isEmpty else { return nil }
-        for address in settings.listen where access == nil && !address.endpoint.isLoopback {
-            throw StartupError("admin.listen holds \(address): only addresses of this machine while auth.mode is off")
-        }
         let web = WebService(
             routes: service.adminRoutes.map { access?.guarding($0) ?? $0 },
             access: access?.forBrowsers,

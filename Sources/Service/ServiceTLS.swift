@@ -12,15 +12,7 @@ public final class ServiceTLS {
     /// Made by the first that needs it: the system's certificates are a megabyte.
     private var madeClient: TLSClientContext?
 
-    init(_ configuration: Configuration) throws(StartupError) {
-        settings = configuration[TLSSettings.table]
-        guard settings.keys.isEmpty || settings.keys.count == settings.certificates.count else {
-            throw StartupError("tls.keys: there must be as many as tls.certificates, or none")
-        }
-        guard settings.clients == .none || settings.clientAuthorities != nil else {
-            throw StartupError("tls.client_authorities: is needed to ask for client certificates")
-        }
-    }
+    init(_ configuration: Configuration) { settings = configuration[TLSSettings.table] }
 
     /// For the connections that the service makes; a server that asks for a certificate is shown the first of ours.
     public func client() throws(TLSSetupError) -> TLSClientContext {
@@ -47,7 +39,7 @@ public final class ServiceTLS {
 
     /// For a question to the service itself, on its own machine, whose name the certificate does not have.
     public static func ownClient(_ configuration: Configuration) throws(StartupError) -> TLSClientContext {
-        let settings = try ServiceTLS(configuration).settings
+        let settings = configuration[TLSSettings.table]
         do {
             return try TLSClientContext(identity: settings.identities.first, verifies: false)
         } catch {

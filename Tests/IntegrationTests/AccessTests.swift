@@ -70,18 +70,20 @@ import Testing
     }
 
     @Test(arguments: [
-        (["TICKLOOP_AUTH_MODE": "jwt"], "auth.keys: is needed"),
+        (["TICKLOOP_AUTH_MODE": "jwt"], "TICKLOOP_AUTH_MODE: auth.mode is jwt, which needs auth.keys", 78),
         (
             ["TICKLOOP_AUTH_MODE": "jwt", "TICKLOOP_AUTH_KEYS": "/nowhere.json"],
-            "auth.keys: /nowhere.json cannot be read"
+            "auth.keys: /nowhere.json cannot be read", 1
         ),
     ])
     @ReactorActor
-    func `a gateway that cannot know whom to let in does not start`(settings: [String: String], reason: String)
-        async throws
-    {
+    func `a gateway that cannot know whom to let in does not start`(
+        settings: [String: String],
+        reason: String,
+        status: CInt
+    ) async throws {
         let process = try TickloopProcess(["gateway"], environment: settings, folder: packageFolder)
-        #expect(try await process.waitForEnd() == .exited(1))
+        #expect(try await process.waitForEnd() == .exited(status))
         #expect(process.lines.contains { $0.contains(reason) }, "\(process.lines)")
     }
 

@@ -89,6 +89,57 @@ import Worker
     }
 }
 
+/// What values have to be together: known from the file alone, so `tickloop config check` says it as the start does.
+@Suite struct RuleTests {
+    @Test(arguments: [
+        ("[answers]\ncors_origins = [\"*\"]\ncors_credentials = true", 3, "answers.cors_credentials is not for every"),
+        ("[auth]\nmode = \"jwt\"", 2, "auth.mode is jwt, which needs auth.keys"),
+        ("[tls]\ncertificates = [\"a\", \"b\"]\nkeys = [\"a\"]", 3, "tls.keys must be as many as tls.certificates"),
+        ("[tls]\nclient_certificates = \"optional\"", 2, "tls.client_certificates needs tls.client_authorities"),
+        ("[server]\nlisten = [\"https://h:1\"]", 2, "server.listen holds https://h:1, which needs tls.certificates"),
+        ("[server]\nmetrics_listen = [\"https://h:1\"]", 2, "server.metrics_listen holds https://h:1, which needs"),
+        (
+            "[[limits.rate]]\nroute = \"/\"\nrequests = 1\n[[limits.rate]]\nroute = \"/\"\nrequests = 2", 5,
+            "limits.rate[2].route is limited twice"
+        ),
+        (
+            "[[proxy]]\nprefix = \"/a/\"\nupstreams = [\"simulator\"]\n"
+                + "[[proxy]]\nupstreams = [\"simulator\"]\nprefix = \"/a/\"", 6,
+            "proxy[2].prefix is that of another row"
+        ),
+        (
+            "[[proxy]]\nprefix = \"/a/\"\nupstreams = [\"http://a\", \"http://b weight=0\"]", 3,
+            "proxy[1].upstreams must be a list"
+        ),
+        ("[[proxy]]\nprefix = \"/a/\"\nupstreams = [\"http://me:secret@a\"]", 3, "proxy[1].upstreams must be a list"),
+        ("[[proxy]]\nprefix = \"/a/\"\nupstreams = [\"http://a:99999\"]", 3, "proxy[1].upstreams must be a list"),
+    ])
+    func `values of the gateway that do not go together are refused`(text: String, line: Int, problem: String) {
+        refused(text, .gateway, "a.toml:\(line): \(problem)")
+    }
+
+    @Test func `values of the other services that do not go together are refused`() {
+        refused("[admin]\nlisten = [\"192.0.2.1:1\"]", .internalAPI, "a.toml:2: admin.listen holds 192.0.2.1:1: only")
+        let problem = "a.toml:3: prices.providers names other, and there is no [providers.other]"
+        for role in [Role.internalAPI, .worker] { refused("\n[prices]\nproviders = [\"other\"]", role, problem) }
+    }
+
+    @Test func `the reason why a text of a list is refused is said`() {
+        let row = "[[proxy]]\nprefix = \"/a/\"\nupstreams = [\"http://a\", \"http://b weight=0\"]"
+        let problems = #expect(throws: ConfigurationProblems.self) {
+            try Configuration.parse(Role.gateway.schema, text: row, file: "a.toml", environment: [:])
+        }
+        #expect(problems?.description.hasSuffix(": a weight is a whole number from 1 to 1000") == true)
+    }
+
+    private func refused(_ text: String, _ role: Role, _ start: String) {
+        let problems = #expect(throws: ConfigurationProblems.self) {
+            try Configuration.parse(role.schema, text: text, file: "a.toml", environment: [:])
+        }
+        #expect(problems?.description.hasPrefix(start) == true, "\(problems?.description ?? "taken")")
+    }
+}
+
 /// What the manual says that a number may be.
 @Suite struct RangeTests {
     init() { loop }

@@ -48,13 +48,6 @@ final class Providers {
         names = rows.map(\.name)
         order = configuration[PriceSettings.table].providers
         self.providers = providers
-        for name in order where providers[name] == nil {
-            throw ConfigurationProblem(
-                place: .file("configuration", line: nil),
-                key: "prices.providers",
-                complaint: "names \(name), and there is no [providers.\(name)]"
-            )
-        }
     }
 
     /// A provider by its name, nil if there is none such; without a name, those of the order as one.

@@ -70,6 +70,12 @@ struct PriceSettings: Sendable {
             "Who is asked for a price if nobody says, the next where the one before has none to give"
         ) { $0 }
     }
+    .requiring { prices, configuration in
+        let known = Set(configuration[ProviderSettings.table].map(\.name))
+        return prices.providers.filter { !known.contains($0) }.map {
+            configuration.problem(with: "prices.providers", "names \($0), and there is no [providers.\($0)]")
+        }
+    }
 }
 
 /// The keys of `[cache]` for latest prices.

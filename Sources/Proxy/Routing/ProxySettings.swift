@@ -69,8 +69,10 @@ public struct ProxySettings: Sendable {
             \.upstreams,
             count: 1...32,
             form: "http[s]://HOST[:PORT][/PATH] [weight=N] or \"simulator\"",
-            "Who answers; the less loaded of two drawn by weight"
-        ) { isUpstream($0) ? $0 : nil }
+            "Who answers; the less loaded of two drawn by weight",
+            objection: { fault(ofUpstream: $0)?.description },
+            parse: { fault(ofUpstream: $0) == nil ? $0 : nil }
+        )
         .required
         Key("timeout_ms", \.timeout, in: 10...3_600_000, "Time from a request to the head of its answer; then 504")
         Key("connect_timeout_ms", \.connectTimeout, in: 10...60_000, "Time for one attempt to connect")
@@ -111,14 +113,23 @@ public struct ProxySettings: Sendable {
         ) { $0.hasPrefix("/") && UpstreamURL.isPath($0.filter { $0 != "?" }) }
         Key("check_interval_ms", \.checkInterval, in: 100...3_600_000, "Time between two of these")
     }
+    .requiring { rows in
+        var prefixes: Set<String> = []
+        return rows.filter { !prefixes.insert($0.values.prefix).inserted }
+            .map { $0.problem(with: "prefix", "is that of another row") }
+    }
 
     /// Whether a text can stand in a request's target as the beginning of a path, up to a slash.
     private static func isFolder(_ text: String) -> Bool {
         text.hasPrefix("/") && text.hasSuffix("/") && UpstreamURL.isPath(text)
     }
 
-    private static func isUpstream(_ text: String) -> Bool {
-        text == "simulator" || ["simulator ", "http://", "https://"].contains { text.hasPrefix($0) }
+    /// What is wrong with one of `upstreams`; nil for nothing.
+    private static func fault(ofUpstream text: String) -> UpstreamURL.ParseError? {
+        do throws(UpstreamURL.ParseError) {
+            _ = try ProxyRoute.target(text, "http://simulator")
+            return nil
+        } catch { return error }
     }
 }
 
@@ -132,9 +143,6 @@ extension ProxyRoute {
         var routes: [ProxyRoute] = []
         for row in rows {
             let values = row.values
-            guard !routes.contains(where: { $0.prefix == values.prefix }) else {
-                throw StartupError(row.problem(with: "prefix", "is that of another row").description)
-            }
             var targets: [ProxyRoute.Target] = []
             for text in values.upstreams {
                 do throws(UpstreamURL.ParseError) {
@@ -167,7 +175,7 @@ extension ProxyRoute {
     }
 
     /// Reads `URL` or `URL weight=N`.
-    private static func target(
+    fileprivate static func target(
         _ text: String,
         _ simulator: String
     ) throws(UpstreamURL.ParseError) -> ProxyRoute.Target {

@@ -1,3 +1,4 @@
+internal import Access
 public import Configuration
 internal import HTTPServer
 internal import Reactor
@@ -20,6 +21,17 @@ public struct AdminSettings: Sendable {
             form: "a name",
             "Names that the listener may be asked by, besides addresses and localhost"
         ) { $0.isEmpty || $0.contains("/") ? nil : $0 }
+    }
+    .requiring { admin, configuration in
+        guard configuration[AuthSettings.table].mode == .off,
+            let address = admin.listen.first(where: { !$0.endpoint.isLoopback })
+        else { return [] }
+        return [
+            configuration.problem(
+                with: "admin.listen",
+                "holds \(address): only addresses of this machine while auth.mode is off"
+            )
+        ]
     }
 
     /// What is taken from an operator.

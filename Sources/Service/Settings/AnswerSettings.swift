@@ -26,14 +26,20 @@ public struct AnswerSettings: Sendable {
             "Whether their requests may carry the user's cookies and certificates; not to *"
         )
     }
+    .requiring { answers, configuration in
+        guard answers.allowsCredentials, answers.origins.contains("*") else { return [] }
+        return [
+            configuration.problem(
+                with: "answers.cors_credentials",
+                "is not for every origin; name them in answers.cors_origins"
+            )
+        ]
+    }
 
     /// What these say is to be done.
     @ReactorActor
-    func policy(for routes: [Route]) throws(StartupError) -> AnswerPolicy? {
-        guard !allowsCredentials || !origins.contains("*") else {
-            throw StartupError("answers.cors_credentials: not to every origin; name them in answers.cors_origins")
-        }
-        return AnswerPolicy(
+    func policy(for routes: [Route]) -> AnswerPolicy? {
+        AnswerPolicy(
             crossOrigin: origins.isEmpty
                 ? nil : CrossOriginPolicy(origins: origins, allowsCredentials: allowsCredentials),
             compresses: compresses,

@@ -48,6 +48,24 @@ struct TLSSettings: Sendable {
             "Certificates that vouch for the servers asked from here; empty for those of the system"
         )
     }
+    .requiring { tls, configuration in
+        var problems: [ConfigurationProblem] = []
+        if !tls.keys.isEmpty, tls.keys.count != tls.certificates.count {
+            problems.append(configuration.problem(with: "tls.keys", "must be as many as tls.certificates, or none"))
+        }
+        if tls.clients != .none, tls.clientAuthorities == nil {
+            problems.append(
+                configuration.problem(with: "tls.client_certificates", "needs tls.client_authorities to judge them by")
+            )
+        }
+        let server = configuration[ServerSettings.table]
+        for (key, addresses) in [("listen", server.listen), ("metrics_listen", server.metricsListen)] {
+            guard tls.certificates.isEmpty, let secure = addresses.first(where: \.isSecure) else { continue }
+            let complaint = "holds \(secure), which needs tls.certificates"
+            problems.append(configuration.problem(with: "server.\(key)", complaint))
+        }
+        return problems
+    }
 
     /// Each certificate with its key.
     var identities: [TLSIdentity] {
