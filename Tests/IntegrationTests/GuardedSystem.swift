@@ -109,6 +109,32 @@ extension System {
         #expect(try await system.ask(as: reader, "/orders/\(id)", "DELETE").status == 403)
     }
 
+    /// 20,000 events of somebody else are a hundred pages of everybody's, and none of one's own.
+    @Test @ReactorActor func `a stream of one's own orders does not read those of others`() async throws {
+        let token = try await TestTokens.make(of: "late", ["orders:read", "orders:write", "admin"])
+        _ = try await system.sql(
+            """
+            with other as (
+                insert into orders (id, created_at, type, side, instrument, quantity, status, owner)
+                values (gen_random_uuid(), now(), 'market', 'buy', 'DE000A0Q4RZ3', 1, 'rejected', 'busy') returning id
+            )
+            insert into order_events (position, order_id, version, type, data, created_at)
+            select nextval('order_event_positions'), id, version, 'PlacementFailed', '{}', now()
+            from other, generate_series(1, 20000) as version
+            """
+        )
+        let id = try #require(try await system.place(as: token, key: "late").json?["id"]?.string)
+        func statements() async throws -> Double {
+            let page = MetricsText(try await system.ask(as: token, "/metrics", on: .api).body)
+            return try #require(page.value("tickloop_database_statement_duration_seconds_count"))
+        }
+        let before = try await statements()
+        let stream = try await TestEventStream("/orders/stream", on: system.endpoint(.api), token: token)
+        defer { stream.close() }
+        #expect(try await stream.next().data.contains(id))
+        #expect(try await statements() - before < 60)
+    }
+
     @Test(arguments: [("/orders/stream", "orders:read"), ("/prices/stream?symbols=ENDS", "prices:read")])
     @ReactorActor
     func `a stream ends with the token that it began with`(target: String, scope: String) async throws {

@@ -82,6 +82,7 @@ final class OrderFeed {
             do throws(PostgresError) {
                 let page = try await reader.events(
                     of: subscriber.id,
+                    ownedBy: subscriber.owner,
                     after: subscriber.join.position,
                     known: position,
                     limit: Self.pageSize,
@@ -152,7 +153,7 @@ private final class Subscriber: Hashable {
     /// The order of which it wants the events; nil for all.
     let id: OrderID?
     /// Whose events it may see; nil for everybody's.
-    private let owner: String?
+    let owner: String?
     private(set) var join: EventJoin
 
     init(_ stream: EventStream, of id: OrderID?, owner: String?, after position: Int64) {
