@@ -12,16 +12,29 @@ public final class TestDatabase {
     public let session: PostgresSession
 
     /// Makes it.
-    public init() async throws {
+    ///
+    /// - Parameter last: The name of the last migration that it has already; all of them if nil.
+    public init(through last: String? = nil) async throws {
         let address = try await TestServers.createDatabase()
         var configuration = try PostgresConfiguration(connectionString: address.localURL)
         configuration.statementTimeout = .seconds(120)
         configuration.connectTimeout = .seconds(60)
         self.configuration = configuration
         session = try await PostgresSession.open(configuration)
-        for name in Files.entries(ofFolder: "\(packageFolder)/sql").sorted() where name.hasSuffix(".sql") {
-            try await execute(Files.text("\(packageFolder)/sql/\(name)") ?? "")
-        }
+        for name in Self.migrations where name <= last ?? name { try await apply(name) }
+    }
+
+    /// Applies the migrations after `first`.
+    public func migrate(from first: String) async throws {
+        for name in Self.migrations where name > first { try await apply(name) }
+    }
+
+    private static var migrations: [String] {
+        Files.entries(ofFolder: "\(packageFolder)/sql").filter { $0.hasSuffix(".sql") }.sorted()
+    }
+
+    private func apply(_ migration: String) async throws {
+        try await execute(Files.text("\(packageFolder)/sql/\(migration)") ?? "")
     }
 
     /// Another connection.
