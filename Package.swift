@@ -177,7 +177,8 @@ let package = Package(
             [
                 "Basics", "Reactor", "HTTPWire", "HTTPBodies", "HTTPServer", "HTTPClient", "JSONWire", "Tracing",
                 "Metrics", "Gzip", deque, logging,
-            ]
+            ],
+            embedded: ["Pages/page.js"]
         ),
         module(
             "Admin",

@@ -48,7 +48,8 @@ import Testing
             """
             select 1600000000000 + i % 1000, '/r/', 'http://o', '/p/' || i % 7, 200 + i % 3
             from generate_series(1, 5000) as i
-            union all select 1600100000000 + i * 777, '/', 'http://' || i % 2, '/"{}é', 404 from generate_series(1, 9) as i
+            union all
+            select 1600100000000 + i * 777, '/', 'http://' || i % 2, '/"{}é', 404 from generate_series(1, 9) as i
             """,
             database
         )

@@ -1,4 +1,3 @@
-"use strict";
 // Everything that is shown comes as one snapshot a second. Rows are kept and changed in place, so that the keyboard's
 // focus, what is unfolded and what is selected stay where they are.
 
@@ -127,9 +126,10 @@ function showQueue(now, elapsed) {
   const button = byId("queue").querySelector(".actions button");
   button.dataset.act = queue.paused ? "queue.resume" : "queue.pause";
   put(button, queue.paused ? "Resume" : "Pause");
+  // One that holds nothing has nothing to do: Redis does not hear of it meanwhile.
   show("queue", queue.workers.map(worker => ({
     key: worker.name,
-    cells: [{ text: worker.name, kind: "id" }, { text: count(worker.holds), kind: "n" }, { text: seconds(worker.idle_ms), kind: worker.idle_ms > 10000 ? "n warn" : "n" }],
+    cells: [{ text: worker.name, kind: "id" }, { text: count(worker.holds), kind: "n" }, { text: seconds(worker.idle_ms), kind: worker.holds > 0 && worker.idle_ms > 10000 ? "n warn" : "n" }],
   })), "No worker has taken anything yet.");
   for (const button of byId("dead").querySelectorAll(".actions button")) button.disabled = !queue.dead;
   put(byId("dead-h"), queue.dead > queue.dead_letters.length ? `Dead tasks, the oldest ${queue.dead_letters.length} of ${count(queue.dead)}` : "Dead tasks");
@@ -361,7 +361,6 @@ function take(now) {
 
 let attempt = 0, abort = null;
 
-// fetch and not EventSource, which does not say why it was refused.
 async function follow() {
   const number = ++attempt;
   abort?.abort();
@@ -370,22 +369,13 @@ async function follow() {
     const answer = await fetch("/admin/stream", { signal: abort.signal, cache: "no-store" });
     if (answer.status === 401 || answer.status === 403) return refused(answer.status);
     if (!answer.ok) throw new Error(`it answered ${answer.status}`);
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-    let text = "";
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) throw new Error("it ended");
-      text += value;
-      for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
-        const lines = text.slice(0, end).split("\n");
-        text = text.slice(end + 2);
-        const data = lines.filter(line => line.startsWith("data:")).map(line => line.slice(5).trimStart()).join("\n");
-        if (!lines.includes("event: snapshot") || !data) continue;
-        take(JSON.parse(data));
-        state.className = "open";
-        put(state, `Live, ${clock(last.time)} UTC`);
-      }
+    for await (const event of eventsOf(answer)) {
+      if (event.name !== "snapshot") continue;
+      take(JSON.parse(event.data));
+      state.className = "open";
+      put(state, `Live, ${clock(last.time)} UTC`);
     }
+    throw new Error("it ended");
   } catch (error) {
     if (number !== attempt) return;
     state.className = "lost";

@@ -1,11 +1,9 @@
-"use strict";
-
 const pointsMax = 240;
 const symbolsMax = 50;
 const [width, height, margin] = [300, 120, 6];
 const element = (id) => document.getElementById(id);
 const charts = new Map();
-let source = null;
+let following = null;
 let job = null;
 
 // One chart a symbol: the last prices at equal distances, because a closed market gives one time again and again.
@@ -79,7 +77,7 @@ const symbolsOf = (text) => [...new Set(text.split(/[\s,]+/).filter((name) => /^
   .slice(0, symbolsMax);
 
 async function fillIn(chart) {
-  const answer = await fetch(`/prices/history?symbol=${encodeURIComponent(chart.symbol)}&limit=120`).catch(() => null);
+  const answer = await request(`/prices/history?symbol=${encodeURIComponent(chart.symbol)}&limit=120`).catch(() => null);
   if (!answer?.ok) return;
   const rows = (await answer.json()).data.reverse();
   const mean = (part) => part.reduce((sum, row) => sum + row.price, 0) / part.length;
@@ -95,24 +93,53 @@ async function fillIn(chart) {
 }
 
 function watch(symbols) {
-  source?.close();
+  following?.abort();
   charts.clear();
   for (const symbol of symbols) charts.set(symbol, new Chart(symbol));
   element("charts").replaceChildren(...[...charts.values()].map((chart) => chart.section));
   if (symbols.length === 0) return note("Name at least one symbol.");
   note("");
-  source = new EventSource(`/prices/stream?symbols=${encodeURIComponent(symbols.join(","))}`);
-  source.onopen = () => { element("state").textContent = "Live"; element("state").className = "open"; };
-  source.onerror = () => { element("state").textContent = "Connecting again"; element("state").className = ""; };
-  source.addEventListener("reset", () => { for (const chart of charts.values()) chart.clear(); });
-  source.addEventListener("price", (event) => {
-    const price = JSON.parse(event.data);
-    charts.get(price.symbol)?.add({
-      price: price.price, average: price.moving_average, text: exact(event.data) ?? String(price.price),
-      time: price.timestamp, provider: price.provider,
-    });
-  });
+  following = new AbortController();
+  follow(`/prices/stream?symbols=${encodeURIComponent(symbols.join(","))}`, following.signal);
   for (const chart of charts.values()) fillIn(chart);
+}
+
+// Begins again where the stream broke off, until it is told to end.
+async function follow(path, signal) {
+  let last = null;
+  let isRefused = false;
+  while (!signal.aborted) {
+    try {
+      const headers = { Accept: "text/event-stream", ...(last && { "Last-Event-ID": last }) };
+      const answer = await request(path, { signal, headers, cache: "no-store" });
+      if (!answer.ok) throw new Error((await answer.json()).message);
+      element("state").textContent = "Live";
+      element("state").className = "open";
+      if (isRefused) note("");
+      isRefused = false;
+      for await (const event of eventsOf(answer)) {
+        last = event.id ?? last;
+        take(event);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      isRefused = !(error instanceof TypeError);
+      if (isRefused) note(error.message);
+    }
+    element("state").textContent = "Connecting again";
+    element("state").className = "";
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+  }
+}
+
+function take(event) {
+  if (event.name === "reset") for (const chart of charts.values()) chart.clear();
+  if (event.name !== "price") return;
+  const price = JSON.parse(event.data);
+  charts.get(price.symbol)?.add({
+    price: price.price, average: price.moving_average, text: exact(event.data) ?? String(price.price),
+    time: price.timestamp, provider: price.provider,
+  });
 }
 
 async function toggleFetching() {
@@ -120,11 +147,11 @@ async function toggleFetching() {
   button.disabled = true;
   try {
     if (job) {
-      await fetch(`/prices/poll/${job}`, { method: "DELETE" });
+      await request(`/prices/poll/${job}`, { method: "DELETE" });
       note(`${job} has ended.`);
       job = null;
     } else {
-      const answer = await fetch("/prices/poll", {
+      const answer = await request("/prices/poll", {
         method: "POST",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify({ symbols: [...charts.keys()], interval: 1 }),
@@ -151,4 +178,5 @@ element("choice").addEventListener("submit", (event) => {
   watch(symbols);
 });
 element("fetch").addEventListener("click", toggleFetching);
+addEventListener("token", () => watch([...charts.keys()]));
 watch(symbolsOf(element("symbols").value));

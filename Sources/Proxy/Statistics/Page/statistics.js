@@ -1,5 +1,3 @@
-"use strict";
-
 const [minute, hour, day] = [60, 3600, 86400];
 const ranges = new Map([
   ["15m", ["15 minutes", 15 * minute]], ["1h", ["an hour", hour]], ["3h", ["3 hours", 3 * hour]],
@@ -141,14 +139,15 @@ class Chart {
   // Pieces without a value part the line; one alone is a dot.
   lines(parts, x, y, step) {
     for (const each of this.series) {
+      const values = this.pieces.map((piece) => each.value(piece) ?? null);
       let path = "";
-      let isOpen = false;
-      for (const [index, piece] of this.pieces.entries()) {
-        const value = each.value(piece);
-        if (value === null || value === undefined) { isOpen = false; continue; }
-        const point = `${(x(index) + step / 2).toFixed(1)} ${y(value).toFixed(1)}`;
-        path += isOpen ? `L${point}` : `M${point}h.1`;
-        isOpen = true;
+      for (const [index, value] of values.entries()) {
+        if (value === null) continue;
+        const [cx, cy] = [(x(index) + step / 2).toFixed(1), y(value).toFixed(1)];
+        const follows = (values[index - 1] ?? null) !== null;
+        path += `${follows ? "L" : "M"}${cx} ${cy}`;
+        const isAlone = !follows && (values[index + 1] ?? null) === null;
+        if (isAlone) parts.push(make("circle", { class: `bar ${each.tone}`, cx, cy, r: 3 }));
       }
       parts.push(make("path", { class: `line ${each.tone} ${each.dash ?? ""}`, d: path }));
     }
@@ -183,7 +182,7 @@ const note = (text) => {
 
 async function ask(name, parameters) {
   const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== ""));
-  const answer = await fetch(`/api/statistics/${name}?${query}`, { signal: AbortSignal.timeout(answerTimeout) });
+  const answer = await request(`/api/statistics/${name}?${query}`, { signal: AbortSignal.timeout(answerTimeout) });
   const body = await answer.json();
   if (!answer.ok) throw new Error(body.message);
   return body;
@@ -304,5 +303,6 @@ element("route").value = choice.route;
 element("charts").replaceChildren(...charts.map((chart) => chart.section));
 element("choice").addEventListener("change", () => choose({ route: element("route").value, range: element("range").value }));
 element("choice").addEventListener("submit", (event) => event.preventDefault());
+addEventListener("token", refresh);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
 refresh();

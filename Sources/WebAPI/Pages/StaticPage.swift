@@ -11,6 +11,7 @@ public enum StaticPage {
     ///   - title: What the browser calls it.
     ///   - summary: What it is, for the OpenAPI document.
     ///   - body: HTML in UTF-8, without what all pages begin and end with.
+    ///   - script: May use what `page.js` has for all pages.
     public static func routes(
         _ name: String,
         needs scope: Scope? = .admin,
@@ -24,7 +25,14 @@ public enum StaticPage {
         [
             file("/\(name)", scope, summary, html(name, title, body), "text/html", group),
             file("/\(name)/\(name).css", scope, "How the page looks", style, "text/css", group),
-            file("/\(name)/\(name).js", scope, "What the page does", script, "text/javascript", group),
+            file(
+                "/\(name)/\(name).js",
+                scope,
+                "What the page does",
+                PackageResources.page_js + script,
+                "text/javascript",
+                group
+            ),
         ]
     }
 
