@@ -186,10 +186,21 @@ import Testing
                 verdict(kind, "Too Many Requests\r\n", status: status, type: "text/plain") == .refused(retryAfter: nil)
             )
         }
-        #expect(
-            verdict(kind, price, status: .tooManyRequests, fields: ["Retry-After": "7"])
-                == .refused(retryAfter: .seconds(7))
-        )
+        for (text, seconds) in [
+            ("7", 7), ("0", 0), ("99999999999999999999", 86_400), ("Thu, 28 May 2026 20:27:10 GMT", 30),
+            ("Thu, 28 May 2020 20:27:10 GMT", 0), ("Thu, 28 May 2099 20:27:10 GMT", 86_400),
+        ] {
+            #expect(
+                verdict(kind, price, status: .tooManyRequests, fields: ["Retry-After": text])
+                    == .refused(retryAfter: .seconds(seconds))
+            )
+        }
+        for nonsense in ["", "-1", "+7", "1e3", "soon", "28 May 2026"] {
+            #expect(
+                verdict(kind, price, status: .tooManyRequests, fields: ["Retry-After": nonsense])
+                    == .refused(retryAfter: nil)
+            )
+        }
         let reset: HTTPFields = ["X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "1780000009"]
         #expect(
             verdict(kind, "", status: .tooManyRequests, type: nil, fields: reset) == .refused(retryAfter: .seconds(9))

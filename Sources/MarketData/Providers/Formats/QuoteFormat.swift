@@ -112,15 +112,23 @@ extension ProviderAnswer {
         return type.essence == "application/json" || type.essence.hasSuffix("+json")
     }
 
-    /// When the provider may be asked again, if it says so: in seconds, or as the moment of `X-Ratelimit-Reset`.
+    /// When the provider may be asked again, if it says so: in seconds or as a date (RFC 9110 §10.2.3), or as the
+    /// moment of `X-Ratelimit-Reset`.
     var retryAfter: Duration? {
-        if let seconds = fields["retry-after"].flatMap({ Int($0) }), seconds >= 0 {
-            return .seconds(min(seconds, 86_400))
-        }
         let now = Int(receivedAt.unixTime.components.seconds)
+        if let text = fields["retry-after"], let seconds = Self.seconds(text) ?? HTTPDate.parse(text).map({ $0 - now })
+        {
+            return .seconds(min(max(0, seconds), 86_400))
+        }
         guard let reset = fields["x-ratelimit-reset"].flatMap({ Int($0) }), (now + 1...now + 86_400).contains(reset)
         else { return nil }
         return .seconds(reset - now)
+    }
+
+    /// A number of seconds, however large.
+    private static func seconds(_ text: String) -> Int? {
+        let isNumber = !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        return isNumber ? Int(text) ?? .max : nil
     }
 }
 
