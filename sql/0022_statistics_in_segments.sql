@@ -3,7 +3,8 @@
 --
 -- * A row for each request, with its entry in an index, was most of what statistics cost PostgreSQL, and most of their
 --   bytes. Single requests are asked for seldom: they are unfolded when they are (`proxied_requests`, now a view).
--- * Who sends a batch sums it up, so that a batch changes few rows and nothing is counted here.
+-- * Who sends a batch sums it up. What it adds is added every few seconds, of all batches at once, and until then counted
+--   by who reads.
 -- * Batches of older gateways, which may be under way, are taken as well.
 
 -- Nobody records meanwhile: every batch begins there.
@@ -117,56 +118,124 @@ language sql stable as $$
         and (status is null or s = status)
 $$;
 
--- Takes sums, of which each array has one element: so many requests of a minute, route, class of status and bucket.
-create function add_proxied_sums(
-    minutes timestamptz[], routes text[], classes smallint[], buckets smallint[], requests bigint[],
-    microseconds bigint[], longest bigint[]
-) returns void
-language plpgsql as $$
-#variable_conflict use_column
-begin
-    insert into proxied_sums as known
-    select width, date_bin(width, minute, 'epoch'), r, c, b, sum(n), sum(m), max(l)
-    from unnest(minutes, routes, classes, buckets, requests, microseconds, longest)
-        as sums (minute, r, c, b, n, m, l)
-    cross join (values (interval '1 minute'), (interval '1 hour'), (interval '1 day')) as widths (width)
-    group by 1, 2, 3, 4, 5
-    order by 1, 2, 3, 4, 5
-    on conflict (width, start, route, status_class, bucket) do update set
-        requests = known.requests + excluded.requests,
-        microseconds = known.microseconds + excluded.microseconds,
-        longest = greatest(known.longest, excluded.longest);
-end
+-- What batches add to the sums, as they brought it, until it is added (`roll_up_proxied`): each batch would change some
+-- hundred rows of sums and paths, and many batches change the same ones.
+create table proxied_pending (
+    sums json not null,
+    paths json not null
+);
+comment on table proxied_pending is 'What proxied_sums, proxied_paths and proxied_spans still lack.';
+
+-- So many requests of a minute, route, class of status and bucket: {"routes": […], "minutes": […], "classes": […],
+-- "buckets": […], "requests": […], "microseconds": […], "longest": […]}.
+create function proxied_sums_in(sums json) returns table (
+    minute timestamptz, route text, status_class smallint, bucket smallint, requests bigint, microseconds bigint,
+    longest bigint
+)
+language sql stable as $$
+    select to_timestamp(at), r collate "C", c, b, n, m, l
+    from json_to_record(sums) as given (
+        minutes bigint[], routes text[], classes smallint[], buckets smallint[], requests bigint[],
+        microseconds bigint[], longest bigint[]
+    )
+    cross join lateral unnest(
+        given.minutes, given.routes, given.classes, given.buckets, given.requests, given.microseconds, given.longest
+    ) as each (at, r, c, b, n, m, l)
 $$;
 
--- Takes paths, of which each array has one element: so many requests of an hour, route, upstream and path.
-create function add_proxied_paths(
-    hours timestamptz[], routes text[], origins text[], paths text[], requests bigint[], failures bigint[],
-    microseconds bigint[], longest bigint[]
-) returns void
+-- So many requests of an hour, route, upstream and path, or of all other paths if that is '': {"routes": […], "origins": […], "hours": […], "paths": […],
+-- "requests": […], "failures": […], "microseconds": […], "longest": […]}.
+create function proxied_paths_in(paths json) returns table (
+    hour timestamptz, route text, origin text, path text, requests bigint, failures bigint, microseconds bigint,
+    longest bigint
+)
+language sql stable as $$
+    select to_timestamp(at), r collate "C", o collate "C", p collate "C", n, f, m, l
+    from json_to_record(paths) as given (
+        hours bigint[], routes text[], origins text[], paths text[], requests bigint[], failures bigint[],
+        microseconds bigint[], longest bigint[]
+    )
+    cross join lateral unnest(
+        given.hours, given.routes, given.origins, given.paths, given.requests, given.failures, given.microseconds,
+        given.longest
+    ) as each (at, r, o, p, n, f, m, l)
+$$;
+
+-- The sums with what is pending. Of one key there may be several rows.
+create view proxied_sums_now as
+select * from proxied_sums
+union all
+select width, date_bin(width, minute, 'epoch'), route, status_class, bucket, requests, microseconds, longest
+from proxied_pending
+cross join lateral proxied_sums_in(sums)
+cross join (values (interval '1 minute'), (interval '1 hour'), (interval '1 day')) as widths (width);
+
+create view proxied_paths_now as
+select * from proxied_paths
+union all
+select hour, route, case when octet_length(path) <= proxied_path_bytes_max() then path else '' end, requests, failures,
+    microseconds, longest
+from proxied_pending cross join lateral proxied_paths_in(paths);
+
+create view proxied_spans_now as
+select * from proxied_spans
+union all
+select route, origin, min(path), max(path)
+from proxied_pending cross join lateral proxied_paths_in(paths) where path <> '' group by 1, 2;
+
+-- Adds what is pending. Who comes while another one does it has nothing to do.
+create function roll_up_proxied() returns void
 language plpgsql as $$
 #variable_conflict use_column
 begin
-    -- Seldom anything new: so it is looked first, and others are not kept waiting.
-    insert into proxied_spans
-    select r, o, min(p), max(p)
-    from (select r, o, p collate "C" as p from unnest(routes, origins, paths) as carried (r, o, p)) as carried
-    group by 1, 2
-    having not exists (
-        select from proxied_spans where route = r and origin = o and first_path <= min(p) and last_path >= max(p)
-    )
-    order by 1, 2
-    on conflict (route, origin) do update set
-        first_path = least(proxied_spans.first_path, excluded.first_path),
-        last_path = greatest(proxied_spans.last_path, excluded.last_path);
+    if not pg_try_advisory_xact_lock(hashtext('proxied_pending')) then return; end if;
 
-    -- Materialized: or the room would be counted for each path.
-    with counted as (
-        select start, r as route, case when octet_length(p) <= proxied_path_bytes_max() then p else '' end as path,
-            sum(n) as requests, sum(f) as failures, sum(m) as microseconds, max(l) as longest
-        from unnest(hours, routes, paths, requests, failures, microseconds, longest) as sums (start, r, p, n, f, m, l)
+    with taken as materialized (
+        -- Bounded, so that it has its turn whatever has gathered.
+        delete from proxied_pending where ctid = any (array(select ctid from proxied_pending limit 1000))
+        returning sums, paths
+    ), summed as (
+        insert into proxied_sums as known
+        select width, date_bin(width, minute, 'epoch'), route, status_class, bucket, sum(requests),
+            sum(microseconds), max(longest)
+        from taken
+        cross join lateral proxied_sums_in(sums)
+        cross join (values (interval '1 minute'), (interval '1 hour'), (interval '1 day')) as widths (width)
+        group by 1, 2, 3, 4, 5
+        order by 1, 2, 3, 4, 5
+        on conflict (width, start, route, status_class, bucket) do update set
+            requests = known.requests + excluded.requests,
+            microseconds = known.microseconds + excluded.microseconds,
+            longest = greatest(known.longest, excluded.longest)
+    ), carried as materialized (
+        select hour as start, route, origin, path, sum(requests) as requests, sum(failures) as failures,
+            sum(microseconds) as microseconds, max(longest) as longest
+        from taken cross join lateral proxied_paths_in(paths)
+        group by 1, 2, 3, 4
+    ), spanned as (
+        -- Seldom anything new: so it is looked first.
+        insert into proxied_spans as known
+        select route, origin, min(path), max(path)
+        from carried
+        where path <> ''
+        group by 1, 2
+        having not exists (
+            select from proxied_spans s
+            where s.route = carried.route and s.origin = carried.origin
+                and s.first_path <= min(carried.path) and s.last_path >= max(carried.path)
+        )
+        order by 1, 2
+        on conflict (route, origin) do update set
+            first_path = least(known.first_path, excluded.first_path),
+            last_path = greatest(known.last_path, excluded.last_path)
+    ), counted as (
+        select start, route, case when octet_length(path) <= proxied_path_bytes_max() then path else '' end as path,
+            sum(requests) as requests, sum(failures) as failures, sum(microseconds) as microseconds,
+            max(longest) as longest
+        from carried
         group by 1, 2, 3
     ), room as materialized (
+        -- Materialized: or the room would be counted for each path.
         select start, route, proxied_paths_max() - (
             select count(*) from proxied_paths k where k.start = pages.start and k.route = pages.route and k.path <> ''
         ) as free
@@ -178,17 +247,17 @@ begin
             from counted left join proxied_paths known using (start, route, path)
         ) as counted
     )
-    insert into proxied_paths
+    insert into proxied_paths as known
     select start, route, case when is_new and place > free then '' else path end, sum(requests), sum(failures),
         sum(microseconds), max(longest)
     from placed join room using (start, route)
     group by 1, 2, 3
     order by 1, 2, 3
     on conflict (start, route, path) do update set
-        requests = proxied_paths.requests + excluded.requests,
-        failures = proxied_paths.failures + excluded.failures,
-        microseconds = proxied_paths.microseconds + excluded.microseconds,
-        longest = greatest(proxied_paths.longest, excluded.longest);
+        requests = known.requests + excluded.requests,
+        failures = known.failures + excluded.failures,
+        microseconds = known.microseconds + excluded.microseconds,
+        longest = greatest(known.longest, excluded.longest);
 end
 $$;
 
@@ -197,10 +266,7 @@ $$;
 --     {"batch": id,
 --      "segments": [{"second", "route", "origin", "milliseconds": […], "paths": […], "status_codes": […],
 --                    "durations": […], "buckets": […]}],
---      "sums": {"routes": […], "minutes": […], "classes": […], "buckets": […], "requests": […], "microseconds": […],
---               "longest": […]},
---      "paths": {"routes": […], "origins": […], "hours": […], "paths": […], "requests": […], "failures": […],
---                "microseconds": […], "longest": […]}}
+--      "sums": as of proxied_sums_in, "paths": as of proxied_paths_in}
 --
 -- Times are seconds since 1970. Arrays of numbers may be text, as PostgreSQL writes arrays, which it reads faster.
 create or replace function record_proxied_batch(batch json) returns boolean
@@ -217,10 +283,7 @@ begin
         return true;
     end if;
 
-    for day in
-        select distinct (to_timestamp(minute) at time zone 'UTC')::date
-        from json_to_record(given.sums) as sums (minutes bigint[]) cross join lateral unnest(minutes) as minute
-    loop
+    for day in select distinct (minute at time zone 'UTC')::date from proxied_sums_in(given.sums) loop
         perform prepare_proxied_day(day);
     end loop;
     insert into proxied_segments (second, route, origin, milliseconds, paths, status_codes, durations, buckets)
@@ -229,22 +292,7 @@ begin
         second bigint, route text, origin text, milliseconds smallint[], paths text[], status_codes smallint[],
         durations bigint[], buckets smallint[]
     );
-    perform add_proxied_sums(
-        array(select to_timestamp(minute) from unnest(minutes) as minute), routes, classes, buckets, requests,
-        microseconds, longest
-    )
-    from json_to_record(given.sums) as sums (
-        minutes bigint[], routes text[], classes smallint[], buckets smallint[], requests bigint[],
-        microseconds bigint[], longest bigint[]
-    );
-    perform add_proxied_paths(
-        array(select to_timestamp(hour) from unnest(hours) as hour), routes, origins, paths, requests, failures,
-        microseconds, longest
-    )
-    from json_to_record(given.paths) as paths (
-        hours bigint[], routes text[], origins text[], paths text[], requests bigint[], failures bigint[],
-        microseconds bigint[], longest bigint[]
-    );
+    insert into proxied_pending values (given.sums, given.paths);
     return true;
 end
 $$;
@@ -279,25 +327,31 @@ begin
     origins := array(select given.origins[n] from unnest(given.source) as n);
 
     perform record_proxied_segments(times, routes, origins, given.p, given.s, given.m, given.b);
-    perform add_proxied_sums(
-        array_agg(minute), array_agg(r), array_agg(class), array_agg(b), array_agg(n), array_agg(m), array_agg(l)
-    )
+    insert into proxied_pending
+    select sums, paths
     from (
-        select date_bin('1 minute', t, 'epoch') as minute, r, (s / 100)::smallint as class, b, count(*) as n,
-            sum(m)::bigint as m, max(m) as l
-        from unnest(times, routes, given.s, given.m, given.b) as requests (t, r, s, m, b)
-        group by 1, 2, 3, 4
-    ) as sums;
-    perform add_proxied_paths(
-        array_agg(hour), array_agg(r), array_agg(o), array_agg(p), array_agg(n), array_agg(f), array_agg(m),
-        array_agg(l)
-    )
-    from (
-        select date_bin('1 hour', t, 'epoch') as hour, r, o, p, count(*) as n, count(*) filter (where s >= 400) as f,
-            sum(m)::bigint as m, max(m) as l
-        from unnest(times, routes, origins, given.p, given.s, given.m) as requests (t, r, o, p, s, m)
-        group by 1, 2, 3, 4
-    ) as paths;
+        select json_build_object(
+            'minutes', array_agg(minute), 'routes', array_agg(r), 'classes', array_agg(class), 'buckets', array_agg(b),
+            'requests', array_agg(n), 'microseconds', array_agg(m), 'longest', array_agg(l)
+        ) as sums
+        from (
+            select extract(epoch from date_bin('1 minute', t, 'epoch'))::bigint as minute, r, s / 100 as class, b,
+                count(*) as n, sum(m) as m, max(m) as l
+            from unnest(times, routes, given.s, given.m, given.b) as requests (t, r, s, m, b)
+            group by 1, 2, 3, 4
+        ) as summed
+    ) as summed, (
+        select json_build_object(
+            'hours', array_agg(hour), 'routes', array_agg(r), 'origins', array_agg(o), 'paths', array_agg(p),
+            'requests', array_agg(n), 'failures', array_agg(f), 'microseconds', array_agg(m), 'longest', array_agg(l)
+        ) as paths
+        from (
+            select extract(epoch from date_bin('1 hour', t, 'epoch'))::bigint as hour, r, o, p, count(*) as n,
+                count(*) filter (where s >= 400) as f, sum(m) as m, max(m) as l
+            from unnest(times, routes, origins, given.p, given.s, given.m) as requests (t, r, o, p, s, m)
+            group by 1, 2, 3, 4
+        ) as counted
+    ) as counted;
 end
 $$;
 
@@ -320,7 +374,7 @@ declare
 begin
     -- Not before the first request, nor behind the last: what lies beyond would be read piece by piece in vain.
     select greatest(since, min(start)), least(until, max(start) + interval '1 day') into since, until
-    from proxied_sums s where s.width = interval '1 day';
+    from proxied_sums_now s where s.width = interval '1 day';
     if since is null or since >= until then return; end if;
     -- From the widest whole pieces that fit to the edges that they leave.
     foreach piece in array array[interval '1 day', interval '1 hour', interval '1 minute'] loop
@@ -329,7 +383,7 @@ begin
         if inner_since < inner_until then
             return query
                 select s.route, s.status_class, s.bucket, s.requests, s.microseconds, s.longest
-                from proxied_sums s
+                from proxied_sums_now s
                 where s.width = piece and s.start >= inner_since and s.start < inner_until
                     and (routes is null or s.route = any (routes));
             return query select * from proxied_totals(since, inner_since, routes) where since < inner_since;
@@ -373,7 +427,7 @@ begin
                 (first_key < prefix or starts_with(first_key, prefix))
                 and (last_key > prefix or starts_with(last_key, prefix))
             ) as is_any
-        from proxied_spans spans
+        from proxied_spans_now spans
         cross join lateral (values (
             (case when prefix like '/%' then first_path else origin || first_path end) collate "C",
             (case when prefix like '/%' then last_path else origin || last_path end) collate "C"

@@ -17,7 +17,7 @@ CONNECTIONS = 64
 # How many requests of each second the summary is about, over how many days; and how often it is asked for.
 SECOND, DAYS = 40, 30
 QUESTIONS = 20
-TABLES = "proxied_segments, proxied_sums, proxied_paths, proxied_spans, proxied_batches"
+TABLES = "proxied_segments, proxied_pending, proxied_sums, proxied_paths, proxied_spans, proxied_batches"
 
 # So many buckets of durations has a minute of each class, and so much of what was carried each class.
 SUMS = """

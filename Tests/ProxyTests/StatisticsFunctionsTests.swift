@@ -21,7 +21,7 @@ import Testing
         )
         #expect(try await database.rows("select count(*) from proxied_requests") == ["4"])
         #expect(try await database.rows("select count(*) from proxied_batches") == ["2"])
-        try await database.execute("select forget_proxied(5)")
+        try await database.execute("select roll_up_proxied(); select forget_proxied(5)")
         #expect(
             try await database.rows(
                 "select round(extract(epoch from now() - created_at) / 86400) from proxied_requests order by 1"
@@ -85,6 +85,8 @@ import Testing
     {
         let database = try await TestDatabase()
         for _ in 1...5 {
+            // The last one is pending.
+            try await database.execute("select roll_up_proxied()")
             try await record(
                 """
                 select 1600000000000 + (random() * 90000000)::bigint, '/' || kind || '/',
@@ -138,12 +140,14 @@ import Testing
         )
         let named = "select count(*) from proxied_paths where path <> ''"
         let all = "select sum(requests), sum(failures), sum(microseconds), max(longest) from proxied_paths"
+        try await database.execute("select roll_up_proxied()")
         #expect(try await database.rows(named) == ["601"])
         for round in 1...3 {
             try await record(
                 "select 1600000000001, '/r/', 'http://o', '/r/\(round)/' || i, 200 from generate_series(1, 500) i",
                 database
             )
+            try await database.execute("select roll_up_proxied()")
         }
         #expect(try await database.rows(named) == ["1000"])
         #expect(try await database.rows(all) == ["2401|1|12005|5"])
@@ -152,6 +156,7 @@ import Testing
             "select 1600000000002, '/r/', 'http://o', '/r/hot', 404 from generate_series(1, 9)",
             database
         )
+        try await database.execute("select roll_up_proxied()")
         #expect(
             try await database.rows("select requests, failures from proxied_paths where path = '/r/hot'") == ["309|9"]
         )

@@ -92,12 +92,15 @@ struct CarriedSegment {
 
     /// Writes the members of an object: so many requests of an hour, route, upstream and path, in the same way.
     static func writePaths(of segments: [CarriedSegment], to writer: inout JSONWriter) {
-        let rows = segments.flatMap { segment in
-            segment.pathSums.map { (segment: segment.key, path: $0.key, sum: $0.value) }
+        let all = segments.flatMap { segment in
+            segment.pathSums.map { path, sum in
+                CarriedPath(hour: segment.key.second / 3600 * 3600, source: segment.key.source, path: path, sum: sum)
+            }
         }
-        writer.texts("routes", rows) { $0.segment.source.route }
-        writer.texts("origins", rows) { $0.segment.source.origin }
-        writer.numbers("hours", rows) { $0.segment.second / 3600 * 3600 }
+        let rows = CarriedPath.folded(all)
+        writer.texts("routes", rows) { $0.source.route }
+        writer.texts("origins", rows) { $0.source.origin }
+        writer.numbers("hours", rows) { $0.hour }
         writer.texts("paths", rows) { $0.path }
         writer.numbers("requests", rows) { $0.sum.requests }
         writer.numbers("failures", rows) { $0.sum.failures }
@@ -122,6 +125,57 @@ private struct CarriedSum {
         if isFailure { failures += 1 }
         microseconds += duration
         longest = max(longest, duration)
+    }
+
+    mutating func add(_ other: CarriedSum) {
+        requests += other.requests
+        failures += other.failures
+        microseconds += other.microseconds
+        longest = max(longest, other.longest)
+    }
+}
+
+/// What was carried of a path in an hour; of all others together if the path is empty.
+private struct CarriedPath {
+    /// Paths that a batch has by name at most, but for those at the ends: as many as an hour has in the database.
+    private static let namedMax = 1000
+
+    private struct Place: Hashable {
+        let hour: Int
+        let source: CarriedSource
+    }
+
+    let hour: Int
+    let source: CarriedSource
+    let path: String
+    let sum: CarriedSum
+
+    /// The busiest paths by name, and the others together.
+    ///
+    /// The first and the last one of each source, by their bytes, keep their names: between them are all of its paths,
+    /// which is how those below a prefix are found.
+    static func folded(_ paths: [CarriedPath]) -> [CarriedPath] {
+        guard paths.count > namedMax else { return paths }
+        let byRequests = paths.sorted { $0.sum.requests > $1.sum.requests }
+        let rest = byRequests.dropFirst(namedMax)
+        var ends: [CarriedSource: (first: String, last: String)] = [:]
+        for path in rest {
+            var (first, last) = ends[path.source] ?? (path.path, path.path)
+            if path.path.utf8.lexicographicallyPrecedes(first.utf8) { first = path.path }
+            if last.utf8.lexicographicallyPrecedes(path.path.utf8) { last = path.path }
+            ends[path.source] = (first, last)
+        }
+        var named = Array(byRequests.prefix(namedMax))
+        var others: [Place: CarriedSum] = [:]
+        for path in rest {
+            if let (first, last) = ends[path.source], path.path == first || path.path == last {
+                named.append(path)
+            } else {
+                others[Place(hour: path.hour, source: path.source), default: CarriedSum()].add(path.sum)
+            }
+        }
+        named += others.map { CarriedPath(hour: $0.key.hour, source: $0.key.source, path: "", sum: $0.value) }
+        return named
     }
 }
 

@@ -199,7 +199,7 @@ struct StatisticsReader {
     private static let pieces = PostgresStatement(
         reading: """
             select status_class, bucket, sum(requests)::bigint, sum(microseconds)::bigint, max(longest), utc_text(start)
-            from proxied_sums
+            from proxied_sums_now
             where width = $1::interval and start >= date_bin($1, $2::timestamptz, 'epoch') and start < $3::timestamptz
                 and ($4::text is null or route = $4)
             group by start, 1, 2 order by start
@@ -215,7 +215,7 @@ struct StatisticsReader {
                 from (
                     select path, sum(requests) as requests, sum(failures) as failures,
                         sum(microseconds) as microseconds, max(longest) as longest
-                    from proxied_paths
+                    from proxied_paths_now
                     where start >= date_bin('1 hour', coalesce($1::timestamptz, '-infinity'), 'epoch')
                         and start < coalesce($2::timestamptz, 'infinity') and ($3::text is null or route = $3)
                     group by 1
