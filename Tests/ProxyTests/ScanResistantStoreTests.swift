@@ -52,6 +52,25 @@ import Testing
         #expect(kept == 2)
     }
 
+    @Test func `what is put in anew again and again, or removed, leaves no traces while there is room`() {
+        var store = store(of: 1000)
+        var placesMax = 0
+        for number in 0..<20_000 {
+            let key = "\(number % 10)"
+            store.insert(number, bytes: Self.weight, for: key)
+            placesMax = max(placesMax, store.placeCount)
+            if number % 3 == 0 { store.remove(key) }
+        }
+        #expect(placesMax <= 100)
+        for number in 0..<10 { store.insert(number, bytes: Self.weight, for: "\(number)") }
+        // And those that are left are those of the entries: what is oldest goes first.
+        for number in 10..<1500 { store.insert(number, bytes: Self.weight, for: "\(number)") }
+        let oldest = store.value("0")
+        #expect(oldest == nil)
+        #expect(store.byteCount <= store.byteLimit)
+        #expect(store.count > 900)
+    }
+
     @Test func `what is larger than all of it is not kept`() {
         var store = store(of: 2)
         store.insert(1, bytes: Self.weight, for: "a")

@@ -20,7 +20,16 @@ struct ScanResistantStore<Value> {
         private var start = 0
         var bytes = 0
 
+        /// Places, those of the past among them.
+        var count: Int { places.count - start }
+
         mutating func append(_ key: String, _ ticket: Int) { places.append((key, ticket)) }
+
+        /// Keeps the places that are somebody's still.
+        mutating func clear(isTaken: (_ key: String, _ ticket: Int) -> Bool) {
+            places = places[start...].filter { isTaken($0.key, $0.ticket) }
+            start = 0
+        }
 
         mutating func popFirst() -> (key: String, ticket: Int)? {
             guard start < places.count else { return nil }
@@ -59,6 +68,8 @@ struct ScanResistantStore<Value> {
     var byteCount: Int { small.bytes + main.bytes }
     /// How many entries there are.
     var count: Int { entries.count }
+    /// How many places the queues have; for tests.
+    var placeCount: Int { small.count + main.count }
     /// All keys, in no order.
     var keys: [String] { Array(entries.keys) }
 
@@ -104,6 +115,16 @@ struct ScanResistantStore<Value> {
             small.append(key, lastTicket)
             small.bytes += cost
         }
+        clearPlaces()
+    }
+
+    /// Gives places up whose entries are gone or have others: while nothing has to leave, no queue comes to its end,
+    /// and what is put in anew each second would leave a place there each time.
+    private mutating func clearPlaces() {
+        guard placeCount > 2 * entries.count + 64 else { return }
+        let entries = entries
+        small.clear { entries[$0]?.ticket == $1 }
+        main.clear { entries[$0]?.ticket == $1 }
     }
 
     /// Takes the oldest of the queue that is too long.
