@@ -11,8 +11,11 @@ import Testing
 
     /// Runs `body` with a proxy whose route keeps answers.
     @ReactorActor
-    private func withCache(_ body: @ReactorActor (ProxyFixture) async throws -> Void) async throws {
-        try await withProxy(route: { $0.isCached = true }, body)
+    private func withCache(
+        of bytes: Int = 64 * 1024 * 1024,
+        _ body: @ReactorActor (ProxyFixture) async throws -> Void
+    ) async throws {
+        try await withProxy(cacheBytes: bytes, route: { $0.isCached = true }, body)
     }
 
     private static let get = "GET /x HTTP/1.1\r\nHost: a\r\n"
@@ -232,6 +235,89 @@ import Testing
             #expect(proxy.proxy.cache.count == 0)
         }
     }
+
+    @Test @ReactorActor func `answers of unknown length that come together take no more than there is room for`()
+        async throws
+    {
+        try await withCache(of: 1024 * 1024) { proxy in
+            let piece = [UInt8](repeating: 0x78, count: 0xa000)
+            var exchanges: [(client: TestSocket, server: TestSocket)] = []
+            for number in 0..<24 {
+                let client = try await proxy.connect()
+                client.send("GET /\(number) HTTP/1.1\r\nHost: a\r\n\r\n")
+                let server = try await proxy.upstream.accept()
+                _ = try await server.take(through: "\r\n\r\n")
+                server.send("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n")
+                server.send("a000\r\n")
+                server.send(piece)
+                server.send("\r\n")
+                _ = try await client.take(through: "x\r\n")
+                exchanges.append((client, server))
+            }
+            #expect(proxy.proxy.cache.weights.bytes <= 512 * 1024 + 2 * piece.count)
+            for (client, server) in exchanges {
+                server.send("0\r\n\r\n")
+                _ = try await client.take(through: "0\r\n\r\n")
+            }
+            #expect((10...14).contains(proxy.proxy.cache.count))
+        }
+    }
+
+    @Test @ReactorActor func `what slow clients still read counts though it is kept no longer`() throws {
+        let cache = ResponseCache(byteLimit: 1024 * 1024)
+        let response = try Self.response(length: 65_536)
+        var read: [CachedAnswer] = []
+        while cache.mayFill(response), read.count < 1000 {
+            let answer = try Self.answer(in: cache, response, key: nil)
+            cache.keep(answer, under: "\(read.count)")
+            read.append(answer)
+        }
+        // As many as are kept, and half as many again.
+        #expect((16...24).contains(read.count))
+        read = []
+        #expect(cache.mayFill(response))
+        cache.removeAll()
+        #expect(cache.weights.bytes == 0)
+    }
+
+    @Test @ReactorActor func `what clients say in the fields of Vary counts as a part of what is kept`() throws {
+        let cache = ResponseCache(byteLimit: 1024 * 1024)
+        for number in 0..<1000 {
+            let key = "\(number)" + String(repeating: "k", count: 10_000)
+            cache.keep(try Self.answer(in: cache, Self.response(length: 5), key: key), under: "\(number)")
+        }
+        #expect((50...104).contains(cache.count))
+    }
+
+    /// The head of an answer that may be kept.
+    private static func response(length: Int) throws -> ResponseHead {
+        var parser = ResponseParser(limits: HTTPLimits())
+        parser.expectResponse(to: .get)
+        let bytes = Array("HTTP/1.1 200 OK\r\nVary: X-Key\r\nContent-Length: \(length)\r\n\r\n".utf8)
+        guard case .deliverHead(let head) = try parser.step(bytes.span).action else { throw NoHead() }
+        return head
+    }
+
+    /// A whole answer to a request with a field `X-Key`.
+    @ReactorActor
+    private static func answer(in cache: ResponseCache, _ head: ResponseHead, key: String?) throws -> CachedAnswer {
+        var parser = RequestParser(limits: HTTPLimits())
+        let request = Array("GET / HTTP/1.1\r\nHost: a\r\n\(key.map { "X-Key: \($0)\r\n" } ?? "")\r\n".utf8)
+        guard case .deliverHead(let asked) = try parser.step(request.span).action else { throw NoHead() }
+        let answer = CachedAnswer(
+            head,
+            head.fields,
+            to: asked,
+            requestedAt: 0,
+            receivedAt: 0,
+            weights: cache.weights
+        )
+        answer.append([UInt8](repeating: 0x78, count: head.contentLength ?? 0).span)
+        answer.end(.complete)
+        return answer
+    }
+
+    private struct NoHead: Error {}
 
     @Test @ReactorActor func `purging forgets a target, or all that begin alike`() async throws {
         try await withCache { proxy in

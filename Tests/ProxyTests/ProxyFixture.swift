@@ -21,6 +21,7 @@ final class ProxyFixture {
         routes: [Route] = [],
         access: (any RequestGuard)? = nil,
         policy: AnswerPolicy? = nil,
+        cacheBytes: Int = 64 * 1024 * 1024,
         route configure: (inout ProxyRoute) -> Void = { _ in },
         server configureServer: (inout HTTPServerConfiguration) -> Void = { _ in }
     ) async throws {
@@ -30,7 +31,8 @@ final class ProxyFixture {
             targets: [ProxyRoute.Target(try UpstreamURL(parsing: "http://\(upstream.address)"))]
         )
         configure(&route)
-        proxy = Proxy([route], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        proxy = Proxy([route], cacheBytes: cacheBytes, logger: logger)
         let web = WebService(
             routes: routes,
             fallback: proxy,
@@ -62,6 +64,7 @@ func withProxy(
     routes: [Route] = [],
     access: (any RequestGuard)? = nil,
     policy: AnswerPolicy? = nil,
+    cacheBytes: Int = 64 * 1024 * 1024,
     route configure: (inout ProxyRoute) -> Void = { _ in },
     server configureServer: (inout HTTPServerConfiguration) -> Void = { _ in },
     _ body: @ReactorActor (ProxyFixture) async throws -> Void
@@ -71,6 +74,7 @@ func withProxy(
         routes: routes,
         access: access,
         policy: policy,
+        cacheBytes: cacheBytes,
         route: configure,
         server: configureServer
     )

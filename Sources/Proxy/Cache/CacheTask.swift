@@ -31,12 +31,10 @@ final class CacheTask {
     private var filling: CachedAnswer?
     /// Where ``filling`` comes from.
     private var source: HTTPBody?
-    /// Whether ``filling`` has grown too large: it is passed to its one reader only.
+    /// Whether ``filling`` has grown too large, or all together have: it is passed to its one reader only.
     private var isDetached = false
     /// Whether somebody reads ``filling`` who would also read what is not kept.
     private var hasReader = true
-    /// Of ``filling``, what the cache counts.
-    private var countedBytes = 0
 
     /// A request whose answer may be kept.
     ///
@@ -92,9 +90,15 @@ final class CacheTask {
             land(.alone)
             return .pass(cacheStatus: status)
         }
-        let answer = CachedAnswer(response, fields, to: head, requestedAt: requestedAt, receivedAt: now)
+        let answer = CachedAnswer(
+            response,
+            fields,
+            to: head,
+            requestedAt: requestedAt,
+            receivedAt: now,
+            weights: cache.weights
+        )
         filling = answer
-        count(answer.length ?? 0)
         cache.note(.stored)
         // Who waits may read along where it is known that all of it will be kept.
         if answer.length != nil { land(.shared(answer)) }
@@ -193,11 +197,9 @@ final class CacheTask {
         guard let filling else { return }
         filling.append(bytes)
         guard filling.length == nil, !isDetached else { return }
-        count(bytes.count)
-        guard filling.body.count > cache.answerBytesMax else { return }
+        guard filling.body.count > cache.answerBytesMax || !cache.mayGrow() else { return }
         isDetached = true
         filling.detach()
-        count(-countedBytes)
         land(.alone)
     }
 
@@ -205,7 +207,6 @@ final class CacheTask {
     func ended(isWhole: Bool) {
         source = nil
         if let filling = filling.take() {
-            count(-countedBytes)
             filling.end(isWhole ? .complete : .cut)
             if isWhole, !isDetached {
                 cache.keep(filling, under: key)
@@ -214,11 +215,6 @@ final class CacheTask {
             filling.tellReaders()
         }
         land(.alone)
-    }
-
-    private func count(_ bytes: Int) {
-        countedBytes += bytes
-        cache.fillingChanged(by: bytes)
     }
 
     private func land(_ outcome: CacheFlight.Outcome) {

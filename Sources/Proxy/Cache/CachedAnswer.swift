@@ -20,7 +20,7 @@ final class CachedAnswer {
     private(set) var fields: HTTPFields
     private(set) var freshness: Freshness
     private(set) var progress = Progress.filling
-    private(set) var body: [UInt8] = []
+    private(set) var body: [UInt8] = [] { didSet { weigh() } }
     /// What `Content-Length` said; nil if it is not known before the end.
     let length: Int?
     private let vary: CacheVariant
@@ -36,14 +36,35 @@ final class CachedAnswer {
     private var readers: [() -> Void] = []
     /// Fields with `Age`, of one second: most requests of a second find them made.
     private var served: (second: Int, fields: HTTPFields)?
+    private let weights: AnswerWeights
+    /// Of ``weights``, what this one is.
+    private var weight = 0
 
-    init(_ head: ResponseHead, _ fields: HTTPFields, to request: RequestHead, requestedAt: Int, receivedAt: Int) {
+    init(
+        _ head: ResponseHead,
+        _ fields: HTTPFields,
+        to request: RequestHead,
+        requestedAt: Int,
+        receivedAt: Int,
+        weights: AnswerWeights
+    ) {
+        self.weights = weights
         status = head.status
         self.fields = fields
         freshness = Freshness(fields, requestedAt: requestedAt, receivedAt: receivedAt)
         length = if case .length(let count) = head.framing { count } else { head.framing == .none ? 0 : nil }
         vary = CacheVariant(fields, of: request)
         if let length { body.reserveCapacity(length) }
+        weigh()
+    }
+
+    isolated deinit { weights.bytes -= weight }
+
+    /// Tells what its body takes up, from the beginning all that it is going to.
+    private func weigh() {
+        let before = weight
+        weight = max(length ?? 0, body.count)
+        if weight != before { weights.bytes += weight - before }
     }
 
     /// Whether a request asks for the same as the one that this answered (RFC 9111 §4.1).
@@ -54,7 +75,8 @@ final class CachedAnswer {
 
     /// What it weighs.
     var bytes: Int {
-        (length ?? body.count) + fields.reduce(256) { $0 + $1.name.utf8.count + $1.value.utf8.count + 32 }
+        (length ?? body.count) + vary.byteCount
+            + fields.reduce(256) { $0 + $1.name.utf8.count + $1.value.utf8.count + 32 }
     }
 
     // MARK: Filling
@@ -136,10 +158,19 @@ final class CachedAnswer {
     }
 }
 
+/// What all answers weigh that are somewhere: kept, on their way, or with a client that is slower than the cache.
+@ReactorActor
+final class AnswerWeights {
+    var bytes = 0
+}
+
 /// What a request said in the fields that an answer names in `Vary`.
 struct CacheVariant: Hashable, Sendable {
     private let names: [String]
     private let values: [String]
+
+    /// What it weighs; its values are as long as clients like.
+    var byteCount: Int { (names + values).reduce(0) { $0 + $1.utf8.count + 32 } }
 
     init(_ answer: HTTPFields, of request: RequestHead) {
         let named = answer.values("vary").flatMap { QuotedList.members(of: $0) }.map { $0.lowercased() }

@@ -15,8 +15,8 @@ public final class ResponseCache {
     private var flights: [String: CacheFlight] = [:]
     /// Targets that are asked for anew beside their use.
     private var refreshing: Set<String> = []
-    /// Bytes that are coming in, and are in no entry yet.
-    private var fillingBytes = 0
+    /// Of all answers, also of those that are not kept yet, or not any more.
+    let weights = AnswerWeights()
 
     /// By what became of requests; for metrics.
     private var counts = [Int](repeating: 0, count: CacheOutcome.allCases.count)
@@ -54,10 +54,12 @@ public final class ResponseCache {
     func mayFill(_ head: ResponseHead) -> Bool {
         guard head.framing != .untilClose else { return false }
         let bytes = if case .length(let count) = head.framing { count } else { 0 }
-        return bytes <= answerBytesMax && fillingBytes + bytes <= store.byteLimit / 2
+        return bytes <= answerBytesMax && mayGrow(by: bytes)
     }
 
-    func fillingChanged(by bytes: Int) { fillingBytes += bytes }
+    /// Whether there is room beside what is kept: for answers on their way, and for those that a slow client reads
+    /// though they are kept no longer. What finds none goes from the upstream to its client at the client's pace.
+    func mayGrow(by bytes: Int = 0) -> Bool { weights.bytes + bytes <= store.byteCount + store.byteLimit / 2 }
 
     func keep(_ answer: CachedAnswer, under key: String) {
         var variants = (store.value(key) ?? []).filter { !$0.isVariantOf(answer) }
