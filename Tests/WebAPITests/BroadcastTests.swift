@@ -16,8 +16,8 @@ import Testing
         let server: HTTPServer
         private(set) var endpoint = Endpoint.tcp(host: "127.0.0.1", port: 0)
 
-        init(limit: Int = 100) async throws {
-            let broadcast = Broadcast(limit: limit)
+        init(limit: Int = 100, topicsMax: Int = 20_000) async throws {
+            let broadcast = Broadcast(limit: limit, topicsMax: topicsMax)
             self.broadcast = broadcast
             let documentation = RouteDocumentation(
                 "News",
@@ -121,6 +121,47 @@ import Testing
         defer { stream.close() }
         let texts = try await take(3, of: stream)
         #expect(texts == ["reset \(id) {}", "news 5 a5", "news 6 b6"])
+    }
+
+    @Test @ReactorActor func `of more topics than are kept, those without news for longest are forgotten`()
+        async throws
+    {
+        let news = try await NewsServer(topicsMax: 8)
+        defer { news.server.close() }
+        news.broadcast.begin((1...8).map { event($0, "t\($0)") }, position: 8)
+        let all = try await news.listen("/all")
+        defer { all.close() }
+        #expect(try await take(9, of: all).last == "current 8 {}")
+        let one = try await news.listen("/news?t1")
+        defer { one.close() }
+        #expect(try await take(1, of: one) == ["news 1 t11"])
+        // Who listens hears of each, however many there were before.
+        for number in 9...40 { news.broadcast.publish(event(number, "t\(number)")) }
+        #expect(try await take(32, of: all) == (9...40).map { "news \($0) t\($0)\($0)" })
+        let late = try await news.listen("/all")
+        defer { late.close() }
+        let texts = try await take(9, of: late)
+        #expect(texts.first == "news 1 t11")
+        #expect(texts.suffix(2) == ["news 40 t4040", "current 40 {}"])
+        // A topic with a listener is not forgotten.
+        news.broadcast.publish(event(41, "t1"))
+        #expect(try await take(1, of: one) == ["news 41 t141"])
+    }
+
+    @Test @ReactorActor func `a client that returns and lacks what was forgotten begins anew`() async throws {
+        let news = try await NewsServer(topicsMax: 8)
+        defer { news.server.close() }
+        news.broadcast.begin([], position: 0)
+        for number in 1...20 { news.broadcast.publish(event(number, "t\(number)")) }
+        for number in 21...20_000 { news.broadcast.publish(event(number, "a")) }
+        let stream = try await news.listen("/news?t5", after: 4)
+        defer { stream.close() }
+        #expect(try await take(1, of: stream) == ["reset 4 {}"])
+        // Of the topics of this one nothing has happened since.
+        let other = try await news.listen("/news?t5", after: 19)
+        defer { other.close() }
+        news.broadcast.publish(event(20_001, "t5"))
+        #expect(try await take(1, of: other) == ["news 20001 t520001"])
     }
 
     @Test @ReactorActor func `who reads slowly gets the newest of each topic and loses no topic`() async throws {

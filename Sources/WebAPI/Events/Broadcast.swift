@@ -44,7 +44,7 @@ public final class Broadcast {
 
     /// Events that clients may come back for.
     private static let recentMax = 8192
-    /// Topics of which the newest event is kept though nobody listens.
+    /// Topics of which the newest event is kept though nobody listens, about: a quarter is forgotten at a time.
     private static let topicsMax = 20_000
     /// Sockets that are written to before the loop goes on to other work: some milliseconds.
     private static let sendsPerTurn = 500
@@ -81,6 +81,11 @@ public final class Broadcast {
     private(set) var recent: RecentEvents<TopicalEvent>
     private let limit: Int
     private var topics: [String: BroadcastTopic] = [:]
+    private let topicsMax: Int
+    /// At how many topics some are forgotten: all may have listeners, and then it is not tried for each new one.
+    private var topicsRoom: Int
+    /// The newest event that was forgotten with its topic: what clients lack that know less is not known.
+    private var forgottenThrough: Int64 = 0
     /// Those that listen to every topic.
     private var everyone: [BroadcastListener] = []
     private var deliveries: [Delivery] = []
@@ -92,8 +97,12 @@ public final class Broadcast {
     private var continuation: Timer?
 
     /// - Parameter limit: Most streams that are open at a time; one more is refused as overload.
-    public init(limit: Int) {
+    public convenience init(limit: Int) { self.init(limit: limit, topicsMax: Self.topicsMax) }
+
+    init(limit: Int, topicsMax: Int) {
         self.limit = limit
+        self.topicsMax = topicsMax
+        topicsRoom = topicsMax
         recent = RecentEvents(after: 0, countMax: Self.recentMax)
         heartbeats = Timer { [unowned self] in keepAlive() }
         continuation = Timer { [unowned self] in deliver() }
@@ -107,7 +116,10 @@ public final class Broadcast {
     public func begin(_ events: [BroadcastEvent], position: Int64) {
         // Numbers that go back are those of another series, and nothing that clients have means anything.
         let isOther = position < self.position
-        if isOther { for topic in topics.values { topic.newest = nil } }
+        if isOther {
+            for topic in topics.values { topic.newest = nil }
+            forgottenThrough = 0
+        }
         recent = RecentEvents(after: position, countMax: Self.recentMax)
         isBegun = true
         self.position = position
@@ -120,21 +132,21 @@ public final class Broadcast {
     public func publish(_ event: BroadcastEvent) {
         guard event.number > position else { return }
         position = event.number
-        if let topic = tell(event) { recent.append(TopicalEvent(event: event, topic: topic)) }
+        recent.append(TopicalEvent(event: event, topic: tell(event)))
     }
 
     /// Forgets what there is to tell: nobody says any more what happens.
     public func forget() {
         isBegun = false
-        position = 0
+        (position, forgottenThrough) = (0, 0)
         recent = RecentEvents(after: 0, countMax: Self.recentMax)
         topics = topics.filter { !$0.value.listeners.isEmpty }
         for topic in topics.values { topic.newest = nil }
     }
 
     @discardableResult
-    private func tell(_ event: BroadcastEvent) -> BroadcastTopic? {
-        guard let topic = topics[event.topic] ?? makeTopic(event.topic) else { return nil }
+    private func tell(_ event: BroadcastEvent) -> BroadcastTopic {
+        let topic = topics[event.topic] ?? makeTopic(event.topic)
         guard topic.newest.map({ $0.number < event.number }) ?? true else { return topic }
         topic.newest = event
         for listener in everyone { listener.happened(event) }
@@ -145,11 +157,25 @@ public final class Broadcast {
         return topic
     }
 
-    private func makeTopic(_ name: String) -> BroadcastTopic? {
-        guard topics.count < Self.topicsMax else { return nil }
+    private func makeTopic(_ name: String) -> BroadcastTopic {
+        if topics.count >= topicsRoom { forgetTopics() }
         let topic = BroadcastTopic(name)
         topics[name] = topic
         return topic
+    }
+
+    /// Makes room for topics: of those that nobody listens to, the ones go of which there was no news for longest.
+    private func forgetTopics() {
+        let silent = topics.values.filter(\.listeners.isEmpty).sorted { $0.number < $1.number }
+        for topic in silent.prefix(max(1, topicsMax / 4)) { forget(topic) }
+        topicsRoom = max(topicsMax, topics.count + max(1, topicsMax / 4))
+        // Who listens to everything, and is so far behind.
+        for listener in everyone where listener.position < forgottenThrough { listener.restart() }
+    }
+
+    private func forget(_ topic: BroadcastTopic) {
+        topics[topic.name] = nil
+        forgottenThrough = max(forgottenThrough, topic.number)
     }
 
     /// Sends what waits, a turn's worth at a time. From the last listener to the first: then it does no harm that the
@@ -200,8 +226,7 @@ public final class Broadcast {
         let listener = BroadcastListener(of: self, hearsAll: names == nil)
         guard let push = context.beginPush(fields: EventStream.fields, source: listener) else { return }
         for name in names ?? [] {
-            let topic = topics[name] ?? BroadcastTopic(name)
-            topics[name] = topic
+            let topic = topics[name] ?? makeTopic(name)
             topic.add(listener)
         }
         if names == nil { everyone.append(listener) }
@@ -216,7 +241,8 @@ public final class Broadcast {
     /// Whether a client that has everything up to a number can be told of all that came after it.
     func canResume(after number: Int64, _ listener: BroadcastListener) -> Bool {
         guard number <= position else { return false }
-        return number >= recent.floor || newest(after: number, for: listener).isEmpty
+        guard number < recent.floor else { return true }
+        return number >= forgottenThrough && newest(after: number, for: listener).isEmpty
     }
 
     /// The newest events after a number of a listener's topics, in order.
@@ -233,8 +259,7 @@ public final class Broadcast {
         for subscription in listener.subscriptions {
             let topic = subscription.topic
             topic.remove(at: subscription.index)
-            guard topic.listeners.isEmpty, topic.newest == nil || topics.count > Self.topicsMax else { continue }
-            topics[topic.name] = nil
+            if topic.listeners.isEmpty, topic.newest == nil || topics.count > topicsMax { forget(topic) }
         }
         listener.subscriptions = []
         everyone.removeAll { $0 === listener }

@@ -11,6 +11,9 @@ final class BroadcastTopic {
 
     init(_ name: String) { self.name = name }
 
+    /// Of its newest event; less than that of any if there is none.
+    var number: Int64 { newest?.number ?? .min }
+
     func add(_ listener: BroadcastListener) {
         listener.subscriptions.append(BroadcastListener.Subscription(topic: self, index: listeners.count))
         listeners.append(listener)
@@ -48,7 +51,7 @@ final class BroadcastListener: HTTPPushSource {
     private unowned let broadcast: Broadcast
     private var push: HTTPPush?
     /// Number of the last event that the client has been told, or is being told.
-    private var position: Int64 = .min
+    private(set) var position: Int64 = .min
     /// What comes before anything else.
     private var greeting: HTTPPiece?
     /// Whether it is told of every event, not only of the newest: it has come back.
