@@ -218,6 +218,22 @@ import Testing
         #expect(lines.contains { $0.hasPrefix("CONNECTION ESTABLISHED") } == isLet, "\(lines)")
     }
 
+    @Test(arguments: ["GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"]) @ReactorActor
+    func `an answer behind which the connection closes ends as TLS ends`(request: String) async throws {
+        let own = try await TestCertificates.get().certificate(for: "DNS:localhost")
+        let server = try await secureServer(TLSServerContext(identities: [own.identity]))
+        defer { server.server.close() }
+        let lines = try await TestCertificates.openssl(
+            ["s_client", "-connect", server.endpoint.description, "-ign_eof"],
+            input: request,
+            succeeds: false
+        )
+        #expect(lines.contains { $0.hasPrefix("GET /") }, "\(lines)")
+        // What an end without `close_notify` is called.
+        #expect(!lines.contains { $0.contains("unexpected eof") }, "\(lines)")
+        #expect(lines.contains { $0.hasSuffix("closed") }, "\(lines)")
+    }
+
     @Test @ReactorActor func `a client that wants to begin anew on its connection is refused that`() async throws {
         let own = try await TestCertificates.get().certificate(for: "DNS:localhost")
         let server = try await secureServer(TLSServerContext(identities: [own.identity]))
