@@ -36,7 +36,7 @@ struct CarriedSegment {
         milliseconds.byteCount + paths.bytes.count + statusCodes.byteCount + durations.byteCount + buckets.byteCount
     }
 
-    /// Returns by how many bytes of JSON the segment and its sums grew at most.
+    /// Returns by how many bytes of JSON the segment and its sums grew, rather more than fewer.
     mutating func append(_ request: CarriedRequest, millisecond: Int) -> Int {
         let duration = Int(request.duration / .microseconds(1))
         let bucket = LatencyBuckets.bucket(ofMicroseconds: duration)
@@ -52,9 +52,9 @@ struct CarriedSegment {
         sums[Kind(statusClass: request.status / 100, bucket: bucket), default: CarriedSum()].add(duration, isFailure)
         pathSums[request.path, default: CarriedSum()].add(duration, isFailure)
         var grown = byteCount - before
-        if sums.count > known.0 { grown += CarriedSum.byteCountMax + key.source.byteCountMax }
+        if sums.count > known.0 { grown += CarriedSum.byteCountMax + key.source.byteCount }
         if pathSums.count > known.1 {
-            grown += CarriedSum.byteCountMax + key.source.byteCountMax + paths.bytes.count - pathBefore
+            grown += CarriedSum.byteCountMax + key.source.byteCount + paths.bytes.count - pathBefore
         }
         return grown
     }
@@ -112,7 +112,7 @@ struct CarriedSegment {
 /// How many requests there were of a kind, and how long they took.
 private struct CarriedSum {
     /// Bytes that it has as JSON at most, with the numbers that say of which kind, but for texts.
-    static let byteCountMax = 96
+    static let byteCountMax = 72
 
     private(set) var requests = 0
     /// Requests whose status is 400 or more.

@@ -25,7 +25,7 @@ final class StatisticsRecorder {
     /// not beyond 4096, which is what a segment may have.
     private static let batchRequestsMax = 4000
     /// Bytes of one batch at most, beyond the last request.
-    private static let batchBytesMax = 256 * 1024
+    private static let batchBytesMax = 512 * 1024
     /// Bytes that wait at most, all batches together: some 100,000 requests.
     private static let waitingBytesMax = 8 * 1024 * 1024
 
