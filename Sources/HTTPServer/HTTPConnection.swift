@@ -153,10 +153,10 @@ final class HTTPConnection {
         let exchange = HTTPExchange(head, on: self)
         machine.began(exchange, terms, now: Reactor.now)
         server.opened(exchange)
-        if machine.isRefused || !server.admits(exchange) {
-            exchange.respond(server.refusal(.overloaded))
-        } else {
+        if server.admits(exchange, isRefused: machine.isRefused) {
             server.handle(exchange)
+        } else {
+            exchange.respond(server.refusal(.overloaded))
         }
     }
 

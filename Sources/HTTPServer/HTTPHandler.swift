@@ -15,6 +15,10 @@ public protocol HTTPHandler: AnyObject {
     /// no more than a part of it.
     func streamsBody(of head: RequestHead) -> Bool
 
+    /// Whether the answer waits for nothing, so that it is given also while no more requests are taken: whether a
+    /// service is alive, and how it is, is asked most when it has too much to do.
+    func answersAtOnce(_ head: RequestHead) -> Bool
+
     /// The response that tells a client of a request that never reached ``handle(_:_:)`` or got no answer from it.
     func response(to refusal: HTTPRefusal) -> HTTPResponse
 }
@@ -22,6 +26,9 @@ public protocol HTTPHandler: AnyObject {
 extension HTTPHandler {
     /// No body is.
     public func streamsBody(of head: RequestHead) -> Bool { false }
+
+    /// None does.
+    public func answersAtOnce(_ head: RequestHead) -> Bool { false }
 }
 
 /// Why the server itself answers a request.

@@ -227,9 +227,13 @@ public final class HTTPServer {
     /// How many requests may be unanswered now; see ``HTTPServerConfiguration/targetWait``.
     public var requestLimit: Int { admission.limit }
 
-    /// Whether there is room for one more request.
-    func admits(_ exchange: HTTPExchange) -> Bool {
-        guard counters.openRequests <= configuration.requestLimit, admission.admit() else { return false }
+    /// Whether there is room for one more request, or it needs none.
+    ///
+    /// - Parameter isRefused: Whether its connection is one too many.
+    func admits(_ exchange: HTTPExchange, isRefused: Bool) -> Bool {
+        guard !isRefused, counters.openRequests <= configuration.requestLimit, admission.admit() else {
+            return handler.answersAtOnce(exchange.request.head)
+        }
         exchange.admittedAt = Reactor.now
         return true
     }

@@ -31,7 +31,7 @@ enum OperationalRoutes {
     static func routes(_ checks: [ReadinessCheck]) -> [Route] {
         let alive = JSONValue.alive.encoded
         return [
-            Route(.get, "/health", needs: nil, health) { _ in HTTPResponse(json: alive) },
+            Route(.get, "/health", needs: nil, health) { _ in HTTPResponse(json: alive) }.answeredAlways,
             Route(.get, "/ready", needs: nil, readiness) { context async throws(APIError) in
                 try await ready(checks, deadline: min(context.deadline, Reactor.now + checkTimeout))
             },
@@ -43,6 +43,7 @@ enum OperationalRoutes {
             let fields: HTTPFields = ["Content-Type": MetricsPage.contentType]
             return HTTPResponse(.ok, fields: fields, body: .bytes(await metrics.page().text))
         }
+        .answeredAlways
     }
 
     private static let health = RouteDocumentation(

@@ -15,6 +15,8 @@ public struct Route: Sendable {
     let handler: RouteHandler
     /// Whether its requests are spans of a trace.
     private(set) var isTraced = true
+    /// Whether it is answered also while the service takes no more requests.
+    private(set) var isAnsweredAlways = false
     /// Whether answers are named by what they say.
     var isTagged = false
     /// What valid requests meet before anything is done for them.
@@ -67,6 +69,13 @@ public struct Route: Sendable {
     public var untraced: Route {
         var route = self
         route.isTraced = false
+        return route
+    }
+
+    /// The same route, answered also while the service takes no more requests: for answers that wait for nothing.
+    public var answeredAlways: Route {
+        var route = self
+        route.isAnsweredAlways = true
         return route
     }
 }

@@ -117,6 +117,7 @@ final class ServedRoute: Sendable {
     let resource: Int
     let handler: RouteHandler
     let isTraced: Bool
+    let isAnsweredAlways: Bool
     let isTagged: Bool
     let limit: (any RouteLimit)?
     /// Most bytes of the body; nil where it takes none.
@@ -128,6 +129,7 @@ final class ServedRoute: Sendable {
         self.resource = resource
         handler = route.handler
         isTraced = route.isTraced
+        isAnsweredAlways = route.isAnsweredAlways
         isTagged = route.isTagged
         limit = route.limit
         bodyLimitBytes = route.documentation.body?.limitBytes

@@ -176,6 +176,11 @@ public final class WebService: HTTPHandler {
         return fallback.streamsBody(of: head)
     }
 
+    /// Whether it is one of the routes that are answered always.
+    public func answersAtOnce(_ head: RequestHead) -> Bool {
+        routes.find(head.method, path: head.pathBytes.span).route?.isAnsweredAlways ?? false
+    }
+
     private func run(_ handler: RouteHandler, _ context: RequestContext) {
         switch handler {
         case .direct(let answer):

@@ -391,6 +391,40 @@ import Testing
         }
     }
 
+    @Test @ReactorActor func `what waits for nothing is answered past every limit`() async throws {
+        var waiting: [HTTPExchange] = []
+        try await withServer(
+            {
+                $0.connectionLimit = 2
+                $0.requestLimit = 1
+                $0.setTimeouts(.seconds(600))
+            },
+            handling: { request, exchange in
+                if request.head.path == "/health" { exchange.respond(.text("alive")) } else { waiting.append(exchange) }
+            }
+        ) { server in
+            server.handler.pathAnsweredAlways = "/health"
+            let (client, other) = (try await server.connect(), try await server.connect())
+            client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+            try await eventually("a request") { waiting.count == 1 }
+            for (path, status) in [("/b", 503), ("/health", 200), ("/c", 503)] {
+                other.send("GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+                let answer = try await other.takeResponse()
+                #expect(answer.status == status)
+                #expect(answer["connection"] == nil)
+            }
+            // Nor is there a place left for a connection.
+            other.send("GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
+            #expect(try await other.takeResponse().status == 200)
+            let newcomer = try await server.connect()
+            newcomer.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+            let answer = try await newcomer.takeResponse()
+            #expect(answer.body == "alive")
+            #expect(answer["connection"] == "close")
+            #expect(server.server.counters.overloads == 2)
+        }
+    }
+
     @Test @ReactorActor func `requests past the limit are refused, and their connections stay`() async throws {
         var waiting: [HTTPExchange] = []
         try await withServer({ $0.requestLimit = 2 }, handling: { waiting.append($1) }) { server in

@@ -9,10 +9,14 @@ import TestSupport
 final class TestHandler: HTTPHandler {
     private let body: @ReactorActor (HTTPRequest, HTTPExchange) -> Void
     private(set) var refusals: [HTTPRefusal] = []
+    /// The path that is answered also while no more requests are taken.
+    var pathAnsweredAlways: String?
 
     init(_ body: @escaping @ReactorActor (HTTPRequest, HTTPExchange) -> Void) { self.body = body }
 
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) { body(request, exchange) }
+
+    func answersAtOnce(_ head: RequestHead) -> Bool { head.path == pathAnsweredAlways }
 
     func response(to refusal: HTTPRefusal) -> HTTPResponse {
         refusals.append(refusal)

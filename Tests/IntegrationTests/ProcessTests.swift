@@ -118,6 +118,46 @@ import Testing
     }
 }
 
+extension ProcessTests {
+    /// The only request that may wait does, as its API never answers.
+    @Test @ReactorActor func `a gateway that takes no more requests says that it is alive, and how it is`() async throws
+    {
+        let silent = Silent()
+        let upstream = HTTPServer(handler: silent)
+        defer { upstream.close() }
+        let folder = try TestFolder.make()
+        let endpoint = Endpoint.unix(path: "\(folder)/gateway.sock")
+        let process = try TickloopProcess(
+            ["gateway"],
+            environment: [
+                "TICKLOOP_SERVER_LISTEN": endpoint.description, "TICKLOOP_SERVER_MAX_REQUESTS_IN_FLIGHT": "1",
+                "TICKLOOP_UPSTREAM_ADDRESS": "\(try await upstream.listen(on: .tcp(host: "127.0.0.1", port: 0)))",
+            ],
+            folder: packageFolder
+        )
+        try await process.waitUntilReady(.http(endpoint, path: "/health"))
+        let client = try await TestSocket(to: endpoint)
+        defer { client.close() }
+        client.send("GET /api/tags HTTP/1.1\r\nHost: a\r\n\r\n")
+        try await eventually("the request") { silent.exchanges.count == 1 }
+        #expect(try await request("GET", "/api/tags", on: endpoint).status == 503)
+        #expect(try await request("GET", "/health", on: endpoint).body == #"{"status":"ok"}"#)
+        #expect(try await request("HEAD", "/v1/health/", on: endpoint).status == 200)
+        let page = MetricsText(try await request("GET", "/metrics", on: endpoint).body)
+        #expect(page.value("tickloop_http_refused_total", ["reason": "overloaded"]).map { $0 > 0 } == true)
+        try await process.kill()
+    }
+}
+
+/// An upstream that never answers.
+private final class Silent: HTTPHandler {
+    private(set) var exchanges: [HTTPExchange] = []
+
+    func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) { exchanges.append(exchange) }
+
+    func response(to refusal: HTTPRefusal) -> HTTPResponse { HTTPResponse(refusal.status) }
+}
+
 /// An upstream that answers everything alike.
 private final class Answering: HTTPHandler {
     private let body: [UInt8]
