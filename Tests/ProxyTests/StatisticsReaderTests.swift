@@ -59,7 +59,10 @@ import WebAPI
                     let target = "/?per_page=\(size)&page=\(page)\(query)"
                     let question = try StatisticsQuestion(#require(RequestContent(target: target)))
                     let json = try await reader.list(question, deadline: soon)
-                    let requests = try JSONValue(parsing: json, limits: JSONLimits(bytes: 1 << 20)).array ?? []
+                    let value = try JSONValue(parsing: json, limits: JSONLimits(bytes: 1 << 20))
+                    // No white space, as in all answers.
+                    #expect(value.encoded == json)
+                    let requests = value.array ?? []
                     #expect(requests.count <= size)
                     found += requests.map { request in
                         ["id", "path", "status_code", "seconds", "created_at"]

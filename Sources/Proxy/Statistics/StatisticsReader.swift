@@ -160,13 +160,12 @@ struct StatisticsReader {
 
     private static let page = PostgresStatement(
         reading: """
-            select coalesce(json_agg(json_build_object(
-                'id', id, 'path', origin || path, 'status_code', status_code,
-                'seconds', trim_scale(microseconds / 1000000.0),
-                'created_at', to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-            ) order by created_at desc, id desc), '[]')
+            select
+                '[' || coalesce(string_agg(row_to_json(page)::text, ',' order by created_at desc, id desc), '') || ']'
             from (
-                select * from (
+                select id, origin || path as path, status_code, trim_scale(microseconds / 1000000.0) as seconds,
+                    to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as created_at
+                from (
                     select origin, requests.*
                     from proxied_segments segments
                     cross join lateral proxied_matches(segments, $1, $2, $3, $4) as requests
@@ -176,8 +175,8 @@ struct StatisticsReader {
                         and ($4::smallint is null or $4 = any (status_codes))
                     -- All of a second: what came in it is in no order.
                     order by second desc fetch first ($5::bigint + $6::bigint) rows with ties
-                ) as seconds
-                order by created_at desc, id desc limit $5 offset $6
+                ) as requests
+                order by requests.created_at desc, id desc limit $5 offset $6
             ) as page
             """
     )
