@@ -78,6 +78,8 @@ extension HTTPConnection {
     private func write(_ writer: HTTPResponseWriter, to exchange: HTTPExchange) -> Bool {
         if !writer.isHeadSent {
             writer.isHeadSent = true
+            // How long a tunnel may be silent is for whoever passes it on.
+            if exchange.isOpenEnded, writer.response.status != .switchingProtocols { expectSignsOfLife() }
             let keepsAlive = writer.framing != .untilClose && machine.keepsAlive
             writer.keepsAlive = keepsAlive
             appendHead(writer.response, of: exchange, framing: writer.framing, keepsAlive: keepsAlive)
@@ -96,6 +98,7 @@ extension HTTPConnection {
     private func begin(_ push: HTTPPush, of exchange: HTTPExchange) {
         guard !push.isHeadWritten else { return }
         push.isHeadWritten = true
+        expectSignsOfLife()
         // Whatever else the client says will not be answered.
         machine.ignoreInput()
         let framing = push.isChunked ? BodyFraming.chunked : .untilClose

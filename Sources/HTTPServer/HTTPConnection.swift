@@ -282,6 +282,10 @@ final class HTTPConnection {
         return true
     }
 
+    /// An answer begins that has no end of its own. Its client may vanish without a word, as those do that lose their
+    /// network; what is sent to it then fits into the kernel's buffers for hours, so only the kernel knows.
+    func expectSignsOfLife() { stream.limitUnacknowledged(server.configuration.writeTimeout) }
+
     /// Gives the socket to the answer that goes on without a connection, once its head is sent.
     ///
     /// - Returns: Whether it has.

@@ -57,6 +57,9 @@ public struct ByteStream: ~Copyable {
     /// Lets the kernel keep no more for the other side than so many bytes beyond those that are on their way to it.
     public func limitUnsent(_ byteCount: Int) { Sockets.limitUnsent(number, byteCount) }
 
+    /// Breaks the connection when the other side has not acknowledged for so long what is on its way to it.
+    public func limitUnacknowledged(_ limit: Duration) { Sockets.limitUnacknowledged(number, limit) }
+
     /// Closes the socket. What is read and written afterwards fails.
     public mutating func close() {
         descriptor = nil

@@ -125,6 +125,14 @@ public enum Sockets {
         _ = unsafe setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NOTSENT_LOWAT, &value, size)
     }
 
+    /// How long the other side may leave unacknowledged, or not take, what is sent to it; then the connection is
+    /// broken. `TCP_USER_TIMEOUT` in tcp(7). Without effect on a Unix-domain socket.
+    public static func limitUnacknowledged(_ descriptor: CInt, _ limit: Duration) {
+        var value = CInt(clamping: Int(limit / .milliseconds(1)))
+        let size = socklen_t(MemoryLayout<CInt>.size)
+        _ = unsafe setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_USER_TIMEOUT, &value, size)
+    }
+
     private static func address(
         _ descriptor: CInt,
         _ call: SystemCall,

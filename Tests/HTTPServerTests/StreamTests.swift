@@ -1,3 +1,4 @@
+import Glibc
 import HTTPBodies
 import HTTPServer
 import HTTPWire
@@ -63,6 +64,46 @@ import Testing
                 let response = try await client.takeResponse(to: "HEAD")
                 #expect(response["content-length"] == "5")
             }
+        }
+    }
+
+    /// Says nothing.
+    private final class SilentSource: HTTPPushSource {
+        func pushBecameReady() {}
+        func pushEnded() {}
+    }
+
+    @Test(arguments: ["push", "stream", "whole"]) @ReactorActor
+    func `the kernel breaks a stream without end whose client acknowledges nothing any more`(kind: String) async throws
+    {
+        try await withServer(
+            { $0.writeTimeout = .seconds(7) },
+            handling: { _, exchange in
+                switch kind {
+                case "push": _ = exchange.startPush(fields: [:], source: SilentSource())
+                case "stream":
+                    let writer = exchange.startResponse(.ok, fields: [:], length: nil, isOpenEnded: true)
+                    writer.write(Array("hello".utf8).span)
+                default: exchange.respond(.text("hello"))
+                }
+            }
+        ) { server in
+            let client = try await server.connect()
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            _ = try await client.take(through: "\r\n\r\n")
+            #expect(try Self.acknowledgementLimits(server.endpoint) == [kind == "whole" ? 0 : 7000])
+        }
+    }
+
+    /// `TCP_USER_TIMEOUT` of this process' connections to an endpoint that it listens on, in milliseconds.
+    private static func acknowledgementLimits(_ endpoint: Endpoint) throws -> [CInt] {
+        (0..<4096).map { CInt($0) }.compactMap { descriptor in
+            guard let address = try? Sockets.localAddress(descriptor), address.endpoint == endpoint,
+                (try? Sockets.peerAddress(descriptor)) != nil
+            else { return nil }
+            var value: CInt = -1
+            var size = socklen_t(MemoryLayout<CInt>.size)
+            return unsafe getsockopt(descriptor, CInt(IPPROTO_TCP), TCP_USER_TIMEOUT, &value, &size) == 0 ? value : nil
         }
     }
 
