@@ -23,7 +23,7 @@ struct AdmissionControl {
 
     /// How many requests may wait now.
     private(set) var limit: Int
-    /// Requests that were admitted and are not answered.
+    /// Requests that were admitted, are not answered, and wait for this service.
     private(set) var waiting = 0
 
     private var windowStart = Instant.origin
@@ -61,7 +61,7 @@ struct AdmissionControl {
         awaitedAnswers += 1
     }
 
-    /// A request that was admitted will not be answered.
+    /// A request that was admitted will not be answered, or waits for somebody else.
     mutating func abandoned() { waiting -= 1 }
 
     private mutating func beginWindow(_ now: Instant) {

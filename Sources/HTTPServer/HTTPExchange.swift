@@ -141,6 +141,10 @@ public final class HTTPExchange {
         connection?.sendInterim(status, fields, for: self)
     }
 
+    /// The request waits for somebody else from now on. How long it does says nothing about this service, so it is no
+    /// reason to refuse others.
+    public func waitsElsewhere() { connection?.server.isWaitedForElsewhere(self) }
+
     /// Reads no more of the connection until the request is answered, because what follows may belong to another
     /// protocol. Called while the request is handed over.
     public func holdInput() { connection?.machine.withholdInput() }

@@ -253,6 +253,11 @@ public final class HTTPServer {
     func abandoned(_ exchange: HTTPExchange) {
         if !exchange.isOpenEnded { counters.abandonedRequests += 1 }
         finished(exchange)
+        isWaitedForElsewhere(exchange)
+    }
+
+    /// How long the answer takes is another's matter, or nobody's.
+    func isWaitedForElsewhere(_ exchange: HTTPExchange) {
         guard exchange.admittedAt != nil else { return }
         exchange.admittedAt = nil
         admission.abandoned()

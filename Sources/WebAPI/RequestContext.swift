@@ -93,6 +93,9 @@ public final class RequestContext: HTTPAnswerFields {
         set { exchange.onClientGone = newValue }
     }
 
+    /// The request waits for somebody else than this service from now on.
+    func waitsElsewhere() { exchange.waitsElsewhere() }
+
     /// Ends a request whose client has gone, as one that has not arrived in full.
     public func abandon() { fail(.requestTimeout) }
 

@@ -166,6 +166,7 @@ public final class WebService: HTTPHandler {
             context.respond(response(toMethod: .options, allowed: routes.methods))
         case .nothing:
             guard let fallback else { return context.fail(.notFound) }
+            context.waitsElsewhere()
             fallback.handle(context) { [routes] in routes.hasPath($0) }
         }
     }

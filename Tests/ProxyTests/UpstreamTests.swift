@@ -200,6 +200,53 @@ import WebAPI
     }
 }
 
+extension UpstreamTests {
+    /// They are more than a queue may always have, for longer than it takes to see that all answers are late.
+    @Test @ReactorActor func `clients that wait for a slow upstream are no reason to refuse others`() async throws {
+        var configuration = HTTPServerConfiguration()
+        configuration.targetWait = .zero
+        let upstream = HTTPServer(configuration: configuration, handler: Slow())
+        defer { upstream.close() }
+        let address = try await upstream.listen(on: .tcp(host: "127.0.0.1", port: 0))
+        let target = ProxyRoute.Target(try UpstreamURL(parsing: "http://\(address)"))
+        try await withProxy(route: { $0.targets = [target] }, server: { $0.targetWait = .milliseconds(10) }) {
+            fixture in
+            var statuses: [Int?: Int] = [:]
+            for _ in 0..<300 {
+                let client = try await fixture.connect()
+                Reactor.spawn {
+                    for _ in 0..<4 {
+                        client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+                        statuses[try? await client.takeResponse().status, default: 0] += 1
+                    }
+                    client.close()
+                }
+            }
+            try await eventually("all answers") { statuses.values.reduce(0, +) == 1200 }
+            #expect(statuses == [200: 1200])
+        }
+    }
+}
+
+/// An upstream that takes its time, for each request another one.
+@ReactorActor
+private final class Slow: HTTPHandler {
+    private var count = 0
+
+    nonisolated init() {}
+
+    func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) {
+        count += 1
+        let time = Duration.milliseconds(100 + count * 7 % 200)
+        Reactor.spawn {
+            try? await Reactor.sleep(for: time)
+            exchange.respond(HTTPResponse(.ok))
+        }
+    }
+
+    func response(to refusal: HTTPRefusal) -> HTTPResponse { HTTPResponse(refusal.status) }
+}
+
 /// Answers every path with itself.
 @ReactorActor
 private final class Echo: PathFallback {

@@ -57,7 +57,7 @@ public struct ServerSettings: Sendable {
             "target_wait_ms",
             \.http.targetWait,
             in: 0...600_000,
-            "While all answers take longer and over 256 requests wait, further ones get 503 OVERLOADED; 0: never"
+            "While all own answers take longer and over 256 requests wait, further ones get 503 OVERLOADED; 0: never"
         )
         Key(
             "header_bytes",
