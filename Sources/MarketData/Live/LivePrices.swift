@@ -31,6 +31,9 @@ final class LivePrices {
     private var isStarted = false
     private var timer: Timer?
 
+    /// Requests that wait for what there is to tell; for tests.
+    var waitingCount: Int { waiting.count }
+
     init(from source: any PriceSource) {
         self.source = source
         timer = Timer { [unowned self] in stop() }
@@ -52,6 +55,7 @@ final class LivePrices {
             deadline.schedule(at: context.deadline)
             _ = await begun.result
             deadline.cancel()
+            waiting.removeAll { $0 === begun }
             guard broadcast.isBegun else { return context.fail(source.silence) }
             open(context, symbols, number)
         }
