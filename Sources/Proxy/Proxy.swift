@@ -192,9 +192,16 @@ final class Proxy: PathFallback {
         _ cacheStatus: String,
         _ startedAt: Instant
     ) {
-        CachedDelivery.give(answer, to: context, status: cacheStatus, now: Clock.seconds) { [self] status, isWhole in
+        let delivery = CachedDelivery.give(
+            answer,
+            to: context,
+            status: cacheStatus,
+            now: Clock.seconds
+        ) { [self] status, isWhole in
+            context.onClientGone = nil
             ended(context, path, nil, ProxiedOutcome(isWhole ? .answered(status) : .abandoned, since: startedAt))
         }
+        if let delivery, !delivery.isEnded { context.onClientGone = { delivery.leave() } }
     }
 
     private func prepareRefresh(

@@ -1,4 +1,5 @@
 import HTTPWire
+import Metrics
 import Reactor
 import TestSupport
 import Testing
@@ -105,6 +106,40 @@ import Testing
             #expect(answer.body == "helloworld")
             #expect(proxy.upstream.acceptedCount == 1)
         }
+    }
+
+    @Test @ReactorActor func `who waits for another one's answer and leaves is forgotten at once`() async throws {
+        try await withCache { proxy in
+            let first = try await proxy.connect()
+            first.send(Self.get + "\r\n")
+            let server = try await proxy.upstream.accept()
+            _ = try await server.take(through: "\r\n\r\n")
+            var others: [TestSocket] = []
+            for _ in 0..<3 {
+                others.append(try await proxy.connect())
+                others.last?.send(Self.get + "\r\n")
+            }
+            try await eventually("those who wait") { proxy.proxy.cache.flight("a/x")?.waitingCount == 3 }
+            for client in others[1...] { client.close() }
+            try await eventually("those who left") { proxy.proxy.cache.flight("a/x")?.waitingCount == 1 }
+            // And so is who has a part of it.
+            server.send("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 10\r\n\r\nhello")
+            _ = try await others[0].take(through: "\r\n\r\nhello")
+            others[0].close()
+            try await eventually("the one who has a part") { Self.abandoned(by: proxy) == 3 }
+            server.send("world")
+            _ = try await first.take(through: "\r\n\r\nhelloworld")
+        }
+    }
+
+    /// Requests whose clients left, as far as that is known.
+    @ReactorActor
+    private static func abandoned(by proxy: ProxyFixture) -> Int? {
+        var page = MetricsPage()
+        proxy.proxy.figures["/"]?.collect(into: &page)
+        let line = String(decoding: page.text, as: UTF8.self).split(separator: "\n")
+            .first { $0.contains("outcome=\"abandoned\"") }
+        return line?.split(separator: " ").last.flatMap { Int($0) }
     }
 
     @Test @ReactorActor func `an answer that is not for everybody is shared by nobody, and nobody queues for it`()

@@ -8,6 +8,8 @@ final class CacheWaiter {
     private let flight: CacheFlight
     private var timer: Timer?
     private var onEnd: ((CacheFlight.Outcome?) -> Void)?
+    /// Its place among those who wait for the flight.
+    private var number = 0
 
     init(_ context: RequestContext, _ flight: CacheFlight) {
         self.context = context
@@ -24,7 +26,7 @@ final class CacheWaiter {
             context.abandon()
             end(nil)
         }
-        flight.wait { [self] in end($0) }
+        number = flight.wait { [self] in end($0) }
     }
 
     private func end(_ outcome: CacheFlight.Outcome?) {
@@ -32,6 +34,7 @@ final class CacheWaiter {
         timer?.cancel()
         timer = nil
         context.onClientGone = nil
+        flight.leave(number)
         onEnd(outcome)
     }
 }

@@ -33,7 +33,7 @@ final class CachedAnswer {
     /// The upstream, while it must not send more.
     private var onRead: (() -> Void)?
     /// Those who have read everything that has come.
-    private var readers: [() -> Void] = []
+    private var readers = Waiting<Void>()
     /// Fields with `Age`, of one second: most requests of a second find them made.
     private var served: (second: Int, fields: HTTPFields)?
     private let weights: AnswerWeights
@@ -90,9 +90,7 @@ final class CachedAnswer {
     func end(_ progress: Progress) { self.progress = progress }
 
     func tellReaders() {
-        var told: [() -> Void] = []
-        swap(&told, &readers)
-        for reader in told { reader() }
+        for reader in readers.takeAll() { reader(()) }
     }
 
     /// It will not be kept.
@@ -120,7 +118,12 @@ final class CachedAnswer {
     }
 
     /// Calls once when there is more, or no more comes.
-    func whenMore(_ then: @escaping @ReactorActor () -> Void) { readers.append(then) }
+    ///
+    /// - Returns: For ``leave(_:)``.
+    func whenMore(_ then: @escaping @ReactorActor () -> Void) -> Int { readers.add { _ in then() } }
+
+    /// Does not call any more.
+    func leave(_ number: Int) { readers.remove(number) }
 
     // MARK: Validation
 

@@ -14,7 +14,9 @@ final class CachedDelivery {
     private let writer: HTTPResponseWriter
     private var position: Int
     private let end: Int?
-    private let onEnd: (_ isWhole: Bool) -> Void
+    private var onEnd: ((_ isWhole: Bool) -> Void)?
+    /// Its place among the readers of the answer, while it waits for more.
+    private var place: Int?
 
     /// Answers the request of `context`.
     ///
@@ -22,24 +24,28 @@ final class CachedDelivery {
     ///   - status: What `Cache-Status` says.
     ///   - onEnd: Called once, with the status that was given, when the answer is written; before this returns if it
     ///     is complete.
+    /// - Returns: The delivery, if the answer is not complete.
+    @discardableResult
     static func give(
         _ answer: CachedAnswer,
         to context: RequestContext,
         status: String,
         now: Int,
         onEnd: @escaping @ReactorActor (HTTPStatus, _ isWhole: Bool) -> Void
-    ) {
+    ) -> CachedDelivery? {
         let head = context.head
         var fields = answer.fields(now: now)
         fields.append("Cache-Status", status)
         if answer.status == .ok, ClientConditions.areMet(head, by: fields) {
             context.respond(HTTPResponse(.notModified, fields: fields, body: .omitted(length: nil)))
-            return onEnd(.notModified, true)
+            onEnd(.notModified, true)
+            return nil
         }
         let length = answer.progress == .complete ? answer.body.count : answer.length
         if head.method == .head {
             context.respond(HTTPResponse(answer.status, fields: fields, body: .omitted(length: length)))
-            return onEnd(answer.status, true)
+            onEnd(answer.status, true)
+            return nil
         }
         var range: Range<Int>?
         if answer.status == .ok, let length {
@@ -49,7 +55,8 @@ final class CachedDelivery {
                 fields.append("Content-Range", "bytes */\(length)")
                 fields.remove("content-type")
                 context.respond(HTTPResponse(.rangeNotSatisfiable, fields: fields))
-                return onEnd(.rangeNotSatisfiable, true)
+                onEnd(.rangeNotSatisfiable, true)
+                return nil
             case .part(let part):
                 range = part
                 fields.append("Content-Range", "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(length)")
@@ -59,10 +66,13 @@ final class CachedDelivery {
         if answer.progress == .complete {
             let body = range.map { Array(answer.body[$0]) } ?? answer.body
             context.respond(HTTPResponse(status, fields: fields, body: .bytes(body)))
-            return onEnd(status, true)
+            onEnd(status, true)
+            return nil
         }
         let writer = context.startResponse(status, fields: fields, length: range?.count ?? length)
-        CachedDelivery(answer, writer, range) { onEnd(status, $0) }.write()
+        let delivery = CachedDelivery(answer, writer, range) { onEnd(status, $0) }
+        delivery.write()
+        return delivery
     }
 
     private init(
@@ -78,7 +88,19 @@ final class CachedDelivery {
         self.onEnd = onEnd
     }
 
+    /// The client has left.
+    func leave() {
+        if let place = place.take() { answer.leave(place) }
+        finish(isWhole: false)
+    }
+
+    /// Whether nothing more is written.
+    var isEnded: Bool { onEnd == nil }
+
+    private func finish(isWhole: Bool) { onEnd.take()?(isWhole) }
+
     private func write() {
+        place = nil
         while !writer.isClosed {
             let dropped = answer.droppedBytes
             let available = min(dropped + answer.body.count, end ?? .max)
@@ -91,15 +113,16 @@ final class CachedDelivery {
                 answer.dropRead(upTo: position)
             } else if position == end || answer.progress == .complete {
                 writer.finish()
-                return onEnd(true)
+                return finish(isWhole: true)
             } else if answer.progress == .cut {
                 writer.abort()
-                return onEnd(false)
+                return finish(isWhole: false)
             } else {
-                return answer.whenMore { self.write() }
+                place = answer.whenMore { self.write() }
+                return
             }
         }
-        onEnd(false)
+        finish(isWhole: false)
     }
 }
 

@@ -151,17 +151,47 @@ final class CacheFlight {
         case alone
     }
 
-    private var waiting: [(Outcome) -> Void] = []
+    private var waiting = Waiting<Outcome>()
     private var hasLanded = false
 
+    /// How many wait; for tests.
+    var waitingCount: Int { waiting.count }
+
     /// Calls once, when it lands.
-    func wait(_ then: @escaping @ReactorActor (Outcome) -> Void) { waiting.append(then) }
+    ///
+    /// - Returns: For ``leave(_:)``.
+    func wait(_ then: @escaping @ReactorActor (Outcome) -> Void) -> Int { waiting.add(then) }
+
+    /// Does not call any more.
+    func leave(_ number: Int) { waiting.remove(number) }
 
     func land(_ outcome: Outcome) {
         guard !hasLanded else { return }
         hasLanded = true
-        var told: [(Outcome) -> Void] = []
-        swap(&told, &waiting)
-        for waiter in told { waiter(outcome) }
+        for waiter in waiting.takeAll() { waiter(outcome) }
+    }
+}
+
+/// Those who wait for something, in their order; who leaves is forgotten at once, with all that he holds.
+struct Waiting<News> {
+    typealias Callback = @ReactorActor (News) -> Void
+
+    private var callbacks: [Int: Callback] = [:]
+    private var last = 0
+
+    var count: Int { callbacks.count }
+
+    /// - Returns: The number by which ``remove(_:)`` knows it.
+    mutating func add(_ callback: @escaping Callback) -> Int {
+        last += 1
+        callbacks[last] = callback
+        return last
+    }
+
+    mutating func remove(_ number: Int) { callbacks[number] = nil }
+
+    mutating func takeAll() -> [Callback] {
+        defer { callbacks = [:] }
+        return callbacks.sorted { $0.key < $1.key }.map(\.value)
     }
 }
