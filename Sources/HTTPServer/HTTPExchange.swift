@@ -145,16 +145,12 @@ public final class HTTPExchange {
     /// reason to refuse others.
     public func waitsElsewhere() { connection?.server.isWaitedForElsewhere(self) }
 
-    /// Reads no more of the connection until the request is answered, because what follows may belong to another
-    /// protocol. Called while the request is handed over.
-    public func holdInput() { connection?.machine.withholdInput() }
-
     /// Answers 101: from now on both sides speak another protocol, for as long as both want.
     ///
     /// - Returns: What the client says, to its end, and the writer of what it is told; nil if there is an answer
-    ///   already, or the connection is closed.
+    ///   already, the connection is closed, or the client did not ask for another protocol.
     public func startTunnel(fields: HTTPFields) -> (input: HTTPBody, output: HTTPResponseWriter)? {
-        guard isUnanswered, let connection else { return nil }
+        guard isUnanswered, let connection, request.head.asksForUpgrade else { return nil }
         let output = startResponse(.switchingProtocols, fields: fields, length: nil, isOpenEnded: true)
         guard !output.isClosed else { return nil }
         let input = connection.body(.untilClose)

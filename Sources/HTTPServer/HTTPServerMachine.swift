@@ -9,12 +9,14 @@ struct RequestTerms {
     let keepsAlive: Bool
     let framing: BodyFraming
     let expectsContinue: Bool
+    let asksForUpgrade: Bool
 
     init(_ head: borrowing RequestHead) {
         isSafe = head.method.isSafe
         keepsAlive = head.keepsAlive
         framing = head.framing
         expectsContinue = head.expectsContinue
+        asksForUpgrade = head.asksForUpgrade
     }
 }
 
@@ -192,7 +194,9 @@ struct HTTPServerMachine<Exchange: AnyObject>: ~Copyable {
     func wantsInput(window: Int) -> Bool {
         switch input {
         case .requests, .body, .tunnel: requests.count < window
-        case .held, .withheld, .ended: false
+        // One read at most, so that a client that leaves is noticed.
+        case .withheld: unparsed.isEmpty
+        case .held, .ended: false
         case .ignored: true
         }
     }
@@ -330,6 +334,9 @@ extension HTTPServerMachine {
             let bidding = terms.expectsContinue ? Bidding.unasked : .needless
             input = .body(Body(exchange: exchange, lengthBytes: length, keepsAlive: terms.keepsAlive, bidding: bidding))
             patience.bodyBegan()
+        } else if terms.asksForUpgrade {
+            // Here, and not by whoever passes the request on: that may be later, when more is parsed.
+            input = .withheld
         } else if !terms.keepsAlive {
             ignoreInput()
         }
@@ -365,11 +372,6 @@ extension HTTPServerMachine {
         if case .lingering = phase { return true }
         if requests.isEmpty { end(.finish) }
         return false
-    }
-
-    /// What follows the newest request is not read before that is answered: it may belong to another protocol.
-    mutating func withholdInput() {
-        if case .requests = input { input = .withheld }
     }
 
     /// The answer of `exchange` has begun, and what follows is for it.

@@ -4,6 +4,8 @@ struct FramingFields: Sendable {
     private(set) var contentLength: Int?
     private(set) var isChunked = false
     private(set) var expectsContinue = false
+    /// Whether `Connection` says that another protocol would be welcome.
+    private(set) var asksForUpgrade = false
     private var asksToClose = false
     private var asksToKeepAlive = false
 
@@ -35,6 +37,8 @@ struct FramingFields: Sendable {
                 asksToClose = true
             } else if bytes.equalsIgnoringCase(member, "keep-alive") {
                 asksToKeepAlive = true
+            } else if bytes.equalsIgnoringCase(member, "upgrade") {
+                asksForUpgrade = true
             }
         }
     }

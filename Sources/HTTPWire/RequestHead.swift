@@ -14,6 +14,8 @@ public struct RequestHead: Sendable {
     public let keepsAlive: Bool
     /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
     public let expectsContinue: Bool
+    /// Whether what follows may be in another protocol, if the answer is 101 (RFC 9110 §7.8).
+    public let asksForUpgrade: Bool
 
     private let requestTarget: RequestTarget
     private let host: ByteRange?
@@ -31,6 +33,8 @@ public struct RequestHead: Sendable {
         keepsAlive = framingFields.keepsAlive(version: line.version)
         // An expectation without a body is void, and HTTP/1.0 knows none (RFC 9110 §10.1.1).
         expectsContinue = framingFields.expectsContinue && line.version == .http11 && framing.hasBytes
+        // HTTP/1.0 knows no other protocol, and behind a body it would be anybody's guess where that begins.
+        asksForUpgrade = framingFields.asksForUpgrade && line.version == .http11 && !framing.hasBytes
         fields = section.fields
     }
 

@@ -207,9 +207,6 @@ public final class RequestContext: HTTPAnswerFields {
         exchange.sendInterim(status, fields: fields)
     }
 
-    /// Reads no more of the connection until the request is answered; see `HTTPExchange.holdInput`.
-    public func holdInput() { exchange.holdInput() }
-
     /// Answers 101; see `HTTPExchange.startTunnel`.
     public func startTunnel(fields: HTTPFields) -> (input: HTTPBody, output: HTTPResponseWriter)? {
         if let service = service.take() { service.answered(self, HTTPResponse(.switchingProtocols, fields: fields)) }

@@ -3,6 +3,7 @@ import HTTPWire
 import Reactor
 import TestSupport
 import Testing
+import WebAPI
 
 @testable import Proxy
 
@@ -127,6 +128,66 @@ import Testing
             #expect(try await client.take(block.count) == block)
             server.close()
             #expect(try await client.takeAll() == "")
+        }
+    }
+
+    /// Lets requests pass when the test says so.
+    @ReactorActor
+    private final class LateLimit: PathLimit {
+        private(set) var waiting: [() -> Void] = []
+        let isActive = true
+
+        func admit(
+            _ context: RequestContext,
+            paths: [String],
+            route: String,
+            then: @escaping @ReactorActor () -> Void
+        ) {
+            waiting.append(then)
+        }
+    }
+
+    @Test(arguments: ["POST / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"])
+    @ReactorActor
+    func `what follows is the other protocol's, however late the request is passed on`(early: String) async throws {
+        try await withProxy { proxy in
+            let limit = LateLimit()
+            proxy.proxy.limit = limit
+            let client = try await proxy.connect()
+            client.send(Self.upgrade + early)
+            try await eventually("the request") { !limit.waiting.isEmpty }
+            limit.waiting[0]()
+            let server = try await proxy.upstream.accept()
+            _ = try await server.take(through: "\r\n\r\n")
+            server.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+            _ = try await client.take(through: "\r\n\r\n")
+            #expect(try await server.take(early.utf8.count) == Array(early.utf8))
+            #expect(limit.waiting.count == 1)
+        }
+    }
+
+    @Test @ReactorActor func `a client that leaves before the 101 is noticed`() async throws {
+        try await withProxy { proxy in
+            let client = try await proxy.connect()
+            client.send(Self.upgrade)
+            let server = try await proxy.upstream.accept()
+            _ = try await server.take(through: "\r\n\r\n")
+            client.close()
+            #expect(try await server.takeAll() == "")
+        }
+    }
+
+    @Test @ReactorActor func `nobody waits for another one's tunnel where answers are kept`() async throws {
+        try await withProxy(route: { $0.isCached = true }) { proxy in
+            for _ in 1...2 {
+                let client = try await proxy.connect()
+                client.send(Self.upgrade)
+                let server = try await proxy.upstream.accept()
+                _ = try await server.take(through: "\r\n\r\n")
+                #expect(proxy.proxy.cache.flight("a/chat") == nil)
+                server.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
+                _ = try await client.take(through: "\r\n\r\n")
+            }
         }
     }
 

@@ -24,7 +24,10 @@ struct CachedRoute {
     func decide(_ head: RequestHead, _ key: String, mayWait: Bool) -> Decision {
         let asked = CacheDirectives(head.fields, isRequest: true)
         guard head.method == .get || head.method == .head else { return bystander(head, key, "method") }
-        guard !head.framing.hasBytes, !asked.noStore else { return bystander(head, key, "request") }
+        // Who would rather speak another protocol is not helped by an answer, and its tunnel would be waited for.
+        guard !head.framing.hasBytes, !asked.noStore, ForwardedHead.upgrade(of: head) == nil else {
+            return bystander(head, key, "request")
+        }
         let isAuthorized = head.fields.contains("authorization")
         guard let kept = cache.answer(to: head, key), !isAuthorized || CacheRules.isForAll(kept.freshness.said) else {
             guard !asked.onlyIfCached else { return .fail }

@@ -61,8 +61,7 @@ enum ForwardedHead {
     /// The protocol that a request asks for and that may be passed on. Not HTTP/2: `h2c` is asked for by clients that
     /// do well without it, and would hide what follows from us.
     static func upgrade(of head: RequestHead) -> String? {
-        guard head.version == .http11, head.method == .get, !head.framing.hasBytes,
-            head.fields.list("connection", contains: "upgrade"), let wish = head.fields["upgrade"],
+        guard head.asksForUpgrade, head.method == .get, let wish = head.fields["upgrade"],
             !head.fields.list("upgrade", contains: "h2c")
         else { return nil }
         return wish

@@ -50,7 +50,6 @@ final class ProxiedRequest {
 
     func start() {
         context.onClientGone = { [self] in abandon() }
-        if upgrade != nil { context.holdInput() }
         let head = context.head
         if case .length(let count) = head.framing, count > 0, count <= Self.wholeBytesMax, !head.expectsContinue {
             context.request.body.collect(limitBytes: count) { [self] result in
