@@ -271,6 +271,24 @@ import Testing
         }
     }
 
+    @Test @ReactorActor func `a large answer that its client has already is not waited for by anybody`() async throws {
+        try await withCache(of: 1024 * 1024) { proxy in
+            let client = try await proxy.connect()
+            client.send(Self.get + "If-None-Match: \"v\"\r\n\r\n")
+            let server = try await proxy.upstream.accept()
+            _ = try await server.take(through: "\r\n\r\n")
+            let head =
+                "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nETag: \"v\"\r\nTransfer-Encoding: chunked\r\n\r\n"
+            server.send(head)
+            #expect(try await client.takeResponse().status == 304)
+            server.send("100000\r\n")
+            server.send([UInt8](repeating: 0x78, count: 0x100000))
+            let upstream = proxy.proxy.clients[0].client
+            try await eventually("the end of the request") { upstream.load.busy == 0 }
+            #expect(proxy.proxy.cache.count == 0)
+        }
+    }
+
     @Test @ReactorActor func `answers of unknown length that come together take no more than there is room for`()
         async throws
     {

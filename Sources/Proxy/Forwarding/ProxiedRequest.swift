@@ -159,6 +159,8 @@ final class ProxiedRequest {
     /// Gives what the cache has, or gets from here.
     private func deliver(_ answer: CachedAnswer, _ cacheStatus: String) {
         CachedDelivery.give(answer, to: context, status: cacheStatus, now: Clock.seconds) { [self] status, isWhole in
+            // It may have read nothing of it: a 304 says it all. The upstream must not wait for it then.
+            if isFilling { task?.readerLeft() }
             if isWhole {
                 end(.answered(status))
             } else if answer.progress == .cut {
