@@ -1,6 +1,9 @@
+import HTTPClient
+import HTTPServer
 import HTTPWire
 import Metrics
 import Reactor
+import TLS
 import TestSupport
 import Testing
 
@@ -371,6 +374,40 @@ import Testing
     }
 
     private struct NoHead: Error {}
+
+    @Test @ReactorActor
+    func `what a client without TLS is told is not for one with it, and both are forgotten together`()
+        async throws
+    {
+        try await withCache { proxy in
+            let certificates = try await TestCertificates.get()
+            let pair = try await certificates.certificate(for: "DNS:localhost")
+            let identity = TLSIdentity(certificate: pair.certificate, key: pair.key)
+            proxy.server.tls = try TLSServerContext(identities: [identity])
+            let endpoint = try await proxy.server.listen(on: Endpoint(parsing: "127.0.0.1:0"), isSecure: true)
+            var configuration = HTTPClientConfiguration()
+            configuration.tls = try TLSClientContext(authorities: certificates.authority)
+            let port = if case .tcp(_, let port) = endpoint { port } else { UInt16(0) }
+            let secure = HTTPClient(upstream: .tcp(host: "localhost", port: port), configuration: configuration)
+            defer { secure.close() }
+
+            let plain = try await proxy.connect()
+            plain.send(Self.get + "\r\n")
+            let server = try await proxy.upstream.accept()
+            #expect(
+                try await answer(server, ["Cache-Control: max-age=60"], "go").contains("X-Forwarded-Proto: http\r\n")
+            )
+            #expect(try await plain.takeResponse().body == "go")
+            let request = HTTPClientRequest(.get, target: "/x", authority: "a")
+            async let secured = secure.send(request, deadline: Reactor.now + .seconds(20))
+            let head = try await answer(server, ["Cache-Control: max-age=60"], "come")
+            #expect(head.contains("X-Forwarded-Proto: https\r\n"))
+            #expect(try await secured.body == Array("come".utf8))
+            #expect(proxy.proxy.cache.count == 2)
+            #expect(proxy.proxy.cache.purge("a/x", isPrefix: false) == 1)
+            #expect(proxy.proxy.cache.count == 0)
+        }
+    }
 
     @Test @ReactorActor func `purging forgets a target, or all that begin alike`() async throws {
         try await withCache { proxy in

@@ -42,7 +42,14 @@ enum CacheRules {
         fields.contains("etag") || fields.contains("last-modified")
     }
 
-    private static func variesByEverything(_ fields: HTTPFields) -> Bool { fields.list("vary", contains: "*") }
+    /// Also by what this proxy says anew in each request; host and scheme are what answers are kept under.
+    private static func variesByEverything(_ fields: HTTPFields) -> Bool {
+        fields.values("vary").flatMap { QuotedList.members(of: $0) }.map { $0.lowercased() }.contains { name in
+            guard name != "*" else { return true }
+            return FieldNames.isWrittenByProxy(Array(name.utf8).span) && name != "x-forwarded-proto"
+                && name != "x-forwarded-host"
+        }
+    }
 
     /// How long an answer is fresh, in seconds (RFC 9111 §4.2.1). Nothing is guessed from `Last-Modified`: who says
     /// nothing is asked.

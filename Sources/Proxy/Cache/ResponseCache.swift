@@ -39,9 +39,13 @@ public final class ResponseCache {
 
     // MARK: Looking
 
-    /// What a target is kept under: whoever is asked under another name may answer something else.
-    static func key(_ head: RequestHead) -> String {
-        (head.authority ?? "").lowercased() + head.pathAndQuery
+    /// Behind a target, for what was asked over TLS; no target has a space.
+    private static let secureMark = " https"
+
+    /// What a target is kept under: whoever is asked under another name may answer something else, and who is told by
+    /// `X-Forwarded-Proto` that a client came without TLS may send it away.
+    static func key(_ head: RequestHead, isSecure: Bool) -> String {
+        (head.authority ?? "").lowercased() + head.pathAndQuery + (isSecure ? secureMark : "")
     }
 
     func answer(to head: RequestHead, _ key: String) -> CachedAnswer? { store.value(key)?.last { $0.answers(head) } }
@@ -68,8 +72,16 @@ public final class ResponseCache {
         store.insert(variants, bytes: variants.reduce(0) { $0 + $1.bytes }, for: key)
     }
 
-    /// Forgets what is kept under a target.
-    func invalidate(_ key: String) { store.remove(key) }
+    /// Forgets what is kept under a target, or under what one is kept under, however it was asked.
+    ///
+    /// - Returns: Whether anything was.
+    @discardableResult
+    func invalidate(_ key: String) -> Bool {
+        let target = key.hasSuffix(Self.secureMark) ? String(key.dropLast(Self.secureMark.utf8.count)) : key
+        let wasPlain = store.remove(target)
+        let wasSecure = store.remove(target + Self.secureMark)
+        return wasPlain || wasSecure
+    }
 
     // MARK: Merging
 
@@ -100,7 +112,7 @@ public final class ResponseCache {
     /// - Returns: How many targets were forgotten.
     @discardableResult
     func purge(_ target: String, isPrefix: Bool) -> Int {
-        guard isPrefix else { return store.remove(target) ? 1 : 0 }
+        guard isPrefix else { return invalidate(target) ? 1 : 0 }
         let found = store.keys.filter { $0.hasPrefix(target) }
         for key in found { store.remove(key) }
         return found.count
