@@ -11,7 +11,8 @@ extension HTTPConnection: HTTPBodySource {
     }
 
     func bodyIsAwaited(_ body: HTTPBody) {
-        guard let receiver = machine.receiver, receiver.request.body === body else { return }
+        // Behind the head of its answer an interim one would be taken for a part of that.
+        guard let receiver = machine.receiver, receiver.request.body === body, receiver.isUnanswered else { return }
         if machine.wantsBody(receiver) { append { HeadWriter.appendContinue(to: &$0) } }
     }
 
