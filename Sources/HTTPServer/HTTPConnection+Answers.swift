@@ -23,6 +23,11 @@ extension HTTPConnection {
         if machine.oldest === exchange { cut() }
     }
 
+    /// The same of an answer that was to go on without the connection.
+    func aborted(_ push: HTTPPush) {
+        if case .pushed(push)? = machine.oldest?.answer { cut() }
+    }
+
     /// Writes the answers whose turn has come.
     func writeAnswers() {
         while let exchange = machine.turn {
@@ -96,6 +101,7 @@ extension HTTPConnection {
 
     /// Writes the head; once it is sent, the socket is given up, see ``turnEnds()``.
     private func begin(_ push: HTTPPush, of exchange: HTTPExchange) {
+        guard !push.isEnded else { return cut() }
         guard !push.isHeadWritten else { return }
         push.isHeadWritten = true
         expectSignsOfLife()

@@ -228,7 +228,7 @@ public final class HTTPPush {
     /// Cuts the connection: the client sees that the response is not whole.
     public func end() {
         switch state {
-        case .waiting(let connection): connection.cut()
+        case .waiting(let connection): connection.aborted(self)
         case .open(let server):
             watcher = nil
             stream.close()

@@ -110,6 +110,36 @@ import Testing
         }
     }
 
+    @ReactorActor
+    private final class Source: HTTPPushSource {
+        private(set) var isEnded = false
+
+        func pushBecameReady() {}
+        func pushEnded() { isEnded = true }
+    }
+
+    @Test @ReactorActor func `what ends before its turn cuts no answer before it`() async throws {
+        let source = Source()
+        var waiting: HTTPExchange?
+        var push: HTTPPush?
+        try await withServer(handling: { request, exchange in
+            if request.head.path == "/slow" {
+                waiting = exchange
+            } else {
+                push = exchange.startPush(fields: [:], source: source)
+            }
+        }) { server in
+            let client = try await server.connect()
+            client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET /push HTTP/1.1\r\nHost: a\r\n\r\n")
+            try await eventually("the requests") { push != nil }
+            Reactor.spawn { await server.server.drain(within: .seconds(20)) }
+            try await eventually("the end of the push") { source.isEnded }
+            waiting?.respond(.text("done"))
+            #expect(try await client.takeResponse().body == "done")
+            #expect(try await client.takeAll().isEmpty)
+        }
+    }
+
     @Test @ReactorActor func `pipelined requests that have arrived are answered before a drained connection closes`()
         async throws
     {
