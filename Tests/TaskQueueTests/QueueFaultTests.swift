@@ -167,6 +167,37 @@ import Testing
         await server.stop()
     }
 
+    @Test @ReactorActor func `that ends cannot be written is said once, however often it is tried`() async throws {
+        let server = try await TestServers.startRedis()
+        let queue = try await QueueFixture(server: server)
+        let client = try await queue.client()
+        let log = TestLog()
+        queue.logger = log.logger
+        let (begun, mayEnd) = (Promise<Void, Never>(), Promise<Void, Never>())
+        _ = try await queue.worker { worker in
+            worker.register("wait") { _ in
+                begun.succeed(())
+                _ = await mayEnd.result
+                return .success(Array("1".utf8))
+            }
+        }
+        let answer = Promise<TaskOutcome, TaskQueueError>()
+        client.submitAndWait(queue.request("wait")) { answer.settle($0) }
+        _ = await begun.result
+        _ = try await queue.redis.command(["CONFIG", "SET", "min-replicas-to-write", "1"])
+        mayEnd.succeed(())
+        try await eventually("many tries") {
+            let statistics = try await queue.redis.command(["INFO", "errorstats"]).text ?? ""
+            let count = statistics.split(separator: "errorstat_NOREPLICAS:count=").last?.prefix { $0.isNumber }
+            return count.flatMap { Int($0) } ?? 0 >= 60
+        }
+        _ = try await queue.redis.command(["CONFIG", "SET", "min-replicas-to-write", "0"])
+        #expect(try await answer.value == .success(Array("1".utf8)))
+        #expect(log.lines.count { $0.message == "task results not written yet" } == 1)
+        queue.close()
+        await server.stop()
+    }
+
     @Test @ReactorActor func `a key of another type in the queue's place refuses at once, and writes nothing`()
         async throws
     {

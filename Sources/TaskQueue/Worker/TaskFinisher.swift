@@ -20,6 +20,7 @@ final class TaskFinisher {
     private lazy var flush = EndOfTurn { [weak self] in self?.send() }
     private lazy var retryTimer = Timer { [unowned self] in send() }
     private var backoff = Backoff(first: .milliseconds(50), cap: .seconds(1))
+    private var failures = Reminder()
 
     /// Called with entries whose end is in Redis, and the time until the next delayed task is due if any was delayed.
     var onWritten: ([StreamPosition], FinishScript.Summary) -> Void = { _, _ in }
@@ -69,7 +70,12 @@ final class TaskFinisher {
             onWritten(batch.map(\.entry), summary)
         case .failure(let error):
             waiting.append(contentsOf: batch)
-            logger.warning("task results not written yet", metadata: ["error": "\(error)", "tasks": "\(batch.count)"])
+            if let unsaid = failures.isDue(at: Reactor.now) {
+                logger.warning(
+                    "task results not written yet",
+                    metadata: ["error": "\(error)", "tasks": "\(batch.count)", "unsaid": "\(unsaid)"]
+                )
+            }
             if !retryTimer.isScheduled { retryTimer.schedule(after: backoff.next()) }
         }
     }
