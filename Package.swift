@@ -102,7 +102,7 @@ let slices = [
     Slice("Conversations", ["SharedCache"]),
     Slice(
         "Proxy",
-        ["TaskQueue", "HTTPBodies", "HTTPClient", "TLS", "Tracing"],
+        ["TaskQueue", "HTTPBodies", "HTTPClient", "RateLimits", "TLS", "Tracing"],
         embedded: ["statistics.html", "statistics.css", "statistics.js"].map { "Statistics/Page/\($0)" }
     ),
 ]

@@ -1,4 +1,4 @@
-internal import Reactor
+public import Reactor
 
 /// A range of addresses, `10.0.0.0/8` or `fd00::/8`; one address alone is a range too.
 public struct AddressRange: Hashable, Sendable, CustomStringConvertible {
@@ -6,7 +6,7 @@ public struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     private let bits: Int
 
     /// Reads the text; nil for anything else, and where bits behind the prefix are set.
-    init?(_ text: String) {
+    public init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count <= 2, let bytes = ClientAddress.bytes(String(parts[0])) else { return nil }
         var bits = bytes.count * 8
@@ -25,6 +25,9 @@ public struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     func contains(_ address: [UInt8]) -> Bool {
         address.count == bytes.count && ClientAddress.masked(address, bits: bits) == bytes
     }
+
+    /// Whether the other end of a connection is one of them.
+    public func contains(_ peer: SocketAddress) -> Bool { ClientAddress.bytes(peer).map { contains($0) } ?? false }
 
     /// The text form.
     public var description: String { "\(ClientAddress.text(bytes))/\(bits)" }
@@ -87,7 +90,7 @@ enum ClientAddress {
         SocketAddress(numericHost: text, port: 0).flatMap(bytes)
     }
 
-    private static func bytes(_ address: SocketAddress) -> [UInt8]? {
+    static func bytes(_ address: SocketAddress) -> [UInt8]? {
         switch address {
         case .ipv4(let bytes, _): bytes
         case .ipv6(let bytes, _):

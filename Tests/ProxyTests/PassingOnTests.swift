@@ -1,5 +1,6 @@
 import HTTPServer
 import HTTPWire
+import RateLimits
 import Reactor
 import TestSupport
 import Testing
@@ -51,6 +52,44 @@ import WebAPI
             client.send("GET /x? HTTP/1.1\r\nHost: a\r\n\r\n")
             let server = try await proxy.upstream.accept()
             #expect(try await server.take(through: "\r\n") == "GET /x? HTTP/1.1\r\n")
+        }
+    }
+
+    /// The gateway behind a load balancer, say, and one behind somebody who only looks like it. What is kept for others
+    /// may depend on nothing that it is not kept under.
+    @Test(arguments: [
+        ("127.0.0.0/8", false, "6.6.6.6, 7.7.7.7, 8.8.8.8, 127.0.0.1", "https", "shop.test"),
+        ("127.0.0.0/8", true, "6.6.6.6, 7.7.7.7, 8.8.8.8, 127.0.0.1", "http", "a"),
+        ("198.51.100.7", false, "127.0.0.1", "http", "a"),
+    ])
+    @ReactorActor func `a trusted peer is believed about whom it forwards, another is not`(
+        range: String,
+        isCached: Bool,
+        client: String,
+        scheme: String,
+        host: String
+    ) async throws {
+        let trusted = try #require(AddressRange(range))
+        try await withProxy(
+            route: {
+                $0.trusted = [trusted]
+                $0.isCached = isCached
+            }
+        ) { proxy in
+            let peer = try await proxy.connect()
+            peer.send(
+                "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6, 7.7.7.7\r\nX-Forwarded-For: 8.8.8.8\r\n"
+                    + "X-Forwarded-Proto: https\r\nX-Forwarded-Host: shop.test\r\nX_Forwarded_For: 9.9.9.9\r\n"
+                    + "Forwarded: for=9.9.9.9\r\nX-Real-IP: 9.9.9.9\r\n\r\n"
+            )
+            let server = try await proxy.upstream.accept()
+            let head = try await server.take(through: "\r\n\r\n").split(separator: "\r\n").map { String($0) }
+            #expect(
+                head.filter { $0.hasPrefix("X-Forwarded") } == [
+                    "X-Forwarded-For: \(client)", "X-Forwarded-Proto: \(scheme)", "X-Forwarded-Host: \(host)",
+                ]
+            )
+            #expect(head.allSatisfy { !$0.contains("9.9.9.9") })
         }
     }
 

@@ -1,4 +1,5 @@
 internal import HTTPWire
+internal import RateLimits
 internal import Reactor
 internal import Tracing
 internal import WebAPI
@@ -43,6 +44,7 @@ enum ForwardedHead {
             for field in task?.conditions ?? HTTPFields() {
                 HeadWriter.appendField(field.name, to: &lines) { $0.append(utf8: field.value) }
             }
+            appendForwarded(context, head, by: path.route, &lines)
             appendOwn(context, head, &lines)
             appendHop(head, upgrade, &lines)
         }
@@ -67,19 +69,44 @@ enum ForwardedHead {
         return wish
     }
 
+    /// Who asked, and how. What a trusted peer says of that goes on; its own address stands behind it.
+    private static func appendForwarded(
+        _ context: RequestContext,
+        _ head: RequestHead,
+        by route: ProxyRoute,
+        _ lines: inout [UInt8]
+    ) {
+        let isTrusted =
+            !route.trusted.isEmpty
+            && context.peerAddress.map { peer in route.trusted.contains { $0.contains(peer) } } == true
+        if let host = context.peerHost {
+            HeadWriter.appendField("X-Forwarded-For", to: &lines) { line in
+                for hops in isTrusted ? head.fields.values("x-forwarded-for") : [] where !hops.isEmpty {
+                    line.append(utf8: hops)
+                    line.append(utf8: ", ")
+                }
+                line.append(utf8: host)
+            }
+        }
+        // What is kept is kept under neither, so one client could choose what another gets.
+        let isBelieved = isTrusted && !route.isCached
+        let scheme = isBelieved ? head.fields["x-forwarded-proto"].flatMap { isScheme($0) ? $0 : nil } : nil
+        HeadWriter.appendField("X-Forwarded-Proto", to: &lines) {
+            $0.append(utf8: scheme ?? (context.isSecure ? "https" : "http"))
+        }
+        if isBelieved, let host = head.fields["x-forwarded-host"], HeadWriter.isAuthority(host) {
+            HeadWriter.appendField("X-Forwarded-Host", to: &lines) { $0.append(utf8: host) }
+        } else if let authority = head.authorityBytes {
+            HeadWriter.appendField("X-Forwarded-Host", to: &lines) { $0.append(contentsOf: authority) }
+        }
+    }
+
+    private static func isScheme(_ text: String) -> Bool { text == "http" || text == "https" }
+
     private static func appendOwn(_ context: RequestContext, _ head: RequestHead, _ lines: inout [UInt8]) {
         HeadWriter.appendField("Via", to: &lines) {
             $0.append(utf8: head.version == .http11 ? "1.1 " : "1.0 ")
             $0.append(utf8: pseudonym)
-        }
-        if let host = context.peerHost {
-            HeadWriter.appendField("X-Forwarded-For", to: &lines) { $0.append(utf8: host) }
-        }
-        HeadWriter.appendField("X-Forwarded-Proto", to: &lines) {
-            $0.append(utf8: context.isSecure ? "https" : "http")
-        }
-        if let authority = head.authorityBytes {
-            HeadWriter.appendField("X-Forwarded-Host", to: &lines) { $0.append(contentsOf: authority) }
         }
         HeadWriter.appendField(WebService.requestIDField, to: &lines) { context.identity.requestID.append(to: &$0) }
         HeadWriter.appendField(WebService.traceField, to: &lines) { context.identity.trace.append(to: &$0) }

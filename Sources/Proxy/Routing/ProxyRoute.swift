@@ -1,4 +1,5 @@
 internal import HTTPWire
+internal import RateLimits
 internal import Reactor
 internal import TLS
 internal import WebAPI
@@ -31,6 +32,8 @@ public struct ProxyRoute: Sendable {
     var passesToken = false
     /// Whether answers are kept and given again, as the upstream's `Cache-Control` says.
     var isCached = false
+    /// Peers that are believed about whom they forward.
+    var trusted: [AddressRange] = []
     /// From the request's last byte to the head of the answer; then 504.
     var timeout = Duration.seconds(30)
     /// Without progress of a body, either way; then the answer is cut.

@@ -1,5 +1,6 @@
 public import Configuration
 internal import HTTPClient
+internal import RateLimits
 internal import TLS
 public import Service
 
@@ -160,6 +161,7 @@ extension ProxyRoute {
             route.tunnelTimeout = values.tunnelTimeout
             route.passesToken = values.authorization == .pass
             route.isCached = values.isCached
+            route.trusted = configuration[TrustedProxies.table].ranges
             route.checkPath = values.check.isEmpty ? nil : values.check
             route.checkInterval = values.checkInterval
             if targets.contains(where: \.url.isSecure) {
