@@ -79,6 +79,7 @@ public final class StreamMember {
     private let logger: Logger
     private var refusedReads = Reminder()
     private var failedPatrols = Reminder()
+    private var failedReclaims = Reminder()
     private var machine = StreamMemberMachine()
     private var nextSweep = Instant.now
     private var isClosed = false
@@ -258,7 +259,12 @@ public final class StreamMember {
                 deliver(found)
             case .failed(let error):
                 machine.endReclaim(succeeded: false)
-                logger.warning("asking for lost entries failed", metadata: ["error": "\(error)"])
+                if let unsaid = failedReclaims.isDue(at: Reactor.now) {
+                    logger.warning(
+                        "asking for lost entries failed",
+                        metadata: ["error": "\(error)", "unsaid": "\(unsaid)"]
+                    )
+                }
                 if error.isNoGroup { makeGroup() }
             }
         }
