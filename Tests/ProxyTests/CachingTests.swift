@@ -232,6 +232,41 @@ import Testing
         }
     }
 
+    @Test(arguments: ["PUT", "purge", "purge of a prefix"]) @ReactorActor
+    func `what is on its way while its target changes is given, and not kept`(change: String) async throws {
+        try await withCache { proxy in
+            let client = try await proxy.connect()
+            client.send(Self.get + "\r\n")
+            let server = try await proxy.upstream.accept()
+            _ = try await server.take(through: "\r\n\r\n")
+            server.send("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 3\r\n\r\nol")
+            _ = try await client.take(through: "\r\n\r\nol")
+            if change == "PUT" {
+                let other = try await proxy.connect()
+                other.send("PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+                let second = try await proxy.upstream.accept()
+                _ = try await second.take(through: "\r\n\r\n")
+                second.send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+                #expect(try await other.takeResponse().status == 204)
+            } else {
+                let isPrefix = change != "purge"
+                proxy.proxy.cache.purge(isPrefix ? "a/" : "a/x", isPrefix: isPrefix)
+            }
+            // Who comes now asks for itself.
+            let late = try await proxy.connect()
+            late.send(Self.get + "\r\n")
+            let another = try await proxy.upstream.accept()
+            _ = try await another.take(through: "\r\n\r\n")
+            another.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nnew")
+            #expect(try await late.takeResponse().body == "new")
+            server.send("d")
+            _ = try await client.take(1)
+            let upstream = proxy.proxy.clients[0].client
+            try await eventually("the end of the request") { upstream.load.busy == 0 }
+            #expect(proxy.proxy.cache.count == 0)
+        }
+    }
+
     @Test @ReactorActor func `what breaks off, or has no certain end, is not kept`() async throws {
         try await withCache { proxy in
             for framing in ["Content-Length: 100", "Transfer-Encoding: chunked", "X: y"] {
@@ -325,7 +360,7 @@ import Testing
         var read: [CachedAnswer] = []
         while cache.mayFill(response), read.count < 1000 {
             let answer = try Self.answer(in: cache, response, key: nil)
-            cache.keep(answer, under: "\(read.count)")
+            cache.keep(answer, under: "\(read.count)", asked: 0)
             read.append(answer)
         }
         // As many as are kept, and half as many again.
@@ -340,7 +375,7 @@ import Testing
         let cache = ResponseCache(byteLimit: 1024 * 1024)
         for number in 0..<1000 {
             let key = "\(number)" + String(repeating: "k", count: 10_000)
-            cache.keep(try Self.answer(in: cache, Self.response(length: 5), key: key), under: "\(number)")
+            cache.keep(try Self.answer(in: cache, Self.response(length: 5), key: key), under: "\(number)", asked: 0)
         }
         #expect((50...104).contains(cache.count))
     }

@@ -27,6 +27,8 @@ final class CacheTask {
     /// What `Cache-Status` says of why the upstream was asked.
     private let reason: String
     private let requestedAt = Clock.seconds
+    /// What was forgotten before it was asked.
+    private let lastForgotten: Int
     private var flight: CacheFlight?
     private var filling: CachedAnswer?
     /// Where ``filling`` comes from.
@@ -49,6 +51,7 @@ final class CacheTask {
         reason: String
     ) {
         self.cache = cache
+        lastForgotten = cache.lastForgotten
         self.key = key
         self.head = head
         self.kept = kept
@@ -121,7 +124,7 @@ final class CacheTask {
 
     private func validated(_ kept: CachedAnswer, _ fields: HTTPFields, _ now: Int) -> Verdict {
         kept.freshen(fields, requestedAt: requestedAt, receivedAt: now)
-        cache.keep(kept, under: key)
+        cache.keep(kept, under: key, asked: lastForgotten)
         cache.note(.validated)
         land(.shared(kept))
         return .give(kept, cacheStatus: "tickloop; fwd=stale; fwd-status=304; stored")
@@ -209,7 +212,7 @@ final class CacheTask {
         if let filling = filling.take() {
             filling.end(isWhole ? .complete : .cut)
             if isWhole, !isDetached {
-                cache.keep(filling, under: key)
+                cache.keep(filling, under: key, asked: lastForgotten)
                 land(.shared(filling))
             }
             filling.tellReaders()

@@ -15,6 +15,14 @@ public final class ResponseCache {
     private var flights: [String: CacheFlight] = [:]
     /// Targets that are asked for anew beside their use.
     private var refreshing: Set<String> = []
+    /// Targets that were forgotten of late, and when, as numbers that grow.
+    private var forgotten: [String: Int] = [:]
+    /// The number of what was forgotten last.
+    private(set) var lastForgotten = 0
+    /// What was asked for before this one was may be any that was forgotten.
+    private var lastOfUnknown = 0
+    /// Most targets in ``forgotten``.
+    private static let forgottenMax = 256
     /// Of all answers, also of those that are not kept yet, or not any more.
     let weights = AnswerWeights()
 
@@ -65,7 +73,11 @@ public final class ResponseCache {
     /// though they are kept no longer. What finds none goes from the upstream to its client at the client's pace.
     func mayGrow(by bytes: Int = 0) -> Bool { weights.bytes + bytes <= store.byteCount + store.byteLimit / 2 }
 
-    func keep(_ answer: CachedAnswer, under key: String) {
+    /// Keeps an answer, unless its target was forgotten while it was on its way: it may say what was so before.
+    ///
+    /// - Parameter asked: ``lastForgotten`` when it was asked for.
+    func keep(_ answer: CachedAnswer, under key: String, asked: Int) {
+        guard asked >= max(lastOfUnknown, forgotten[Self.target(key)] ?? 0) else { return }
         var variants = (store.value(key) ?? []).filter { !$0.isVariantOf(answer) }
         variants.append(answer)
         if variants.count > Self.variantsMax { variants.removeFirst() }
@@ -77,10 +89,27 @@ public final class ResponseCache {
     /// - Returns: Whether anything was.
     @discardableResult
     func invalidate(_ key: String) -> Bool {
-        let target = key.hasSuffix(Self.secureMark) ? String(key.dropLast(Self.secureMark.utf8.count)) : key
+        let target = Self.target(key)
+        lastForgotten += 1
+        if forgotten.count < Self.forgottenMax { forgotten[target] = lastForgotten } else { forgetUnknown() }
+        // Who comes from now on asks for itself.
+        for key in [target, target + Self.secureMark] { flights[key] = nil }
         let wasPlain = store.remove(target)
         let wasSecure = store.remove(target + Self.secureMark)
         return wasPlain || wasSecure
+    }
+
+    /// Whatever is on its way is not kept.
+    private func forgetUnknown() {
+        lastForgotten += 1
+        lastOfUnknown = lastForgotten
+        forgotten = [:]
+        flights = [:]
+    }
+
+    /// What a target is called, however it was asked.
+    private static func target(_ key: String) -> String {
+        key.hasSuffix(secureMark) ? String(key.dropLast(secureMark.utf8.count)) : key
     }
 
     // MARK: Merging
@@ -113,13 +142,17 @@ public final class ResponseCache {
     @discardableResult
     func purge(_ target: String, isPrefix: Bool) -> Int {
         guard isPrefix else { return invalidate(target) ? 1 : 0 }
+        forgetUnknown()
         let found = store.keys.filter { $0.hasPrefix(target) }
         for key in found { store.remove(key) }
         return found.count
     }
 
     /// Forgets everything: what other routes answer may be something else.
-    func removeAll() { store.removeAll() }
+    func removeAll() {
+        forgetUnknown()
+        store.removeAll()
+    }
 }
 
 /// What became of a request on a route with a cache; for metrics and `Cache-Status`.
