@@ -32,8 +32,10 @@ import Worker
 
     private static let good = [
         "gateway/TICKLOOP_SERVER_LISTEN": "https://0.0.0.0:443",
+        "gateway/TICKLOOP_TLS_CERTIFICATES": "own.pem",
         "gateway/TICKLOOP_SERVER_METRICS_LISTEN": "127.0.0.1:9100",
-        "gateway/TICKLOOP_AUTH_MODE": "jwt", "api/TICKLOOP_AUTH_MODE": "jwt",
+        "gateway/TICKLOOP_AUTH_MODE": "jwt", "gateway/TICKLOOP_AUTH_KEYS": "keys.json",
+        "api/TICKLOOP_AUTH_MODE": "jwt", "api/TICKLOOP_AUTH_KEYS": "keys.json",
         "worker/TICKLOOP_DATABASE_PASSWORD": "x7!kq", "worker/TICKLOOP_EXCHANGE_BASE_URL": "https://exchange.test",
     ]
 
