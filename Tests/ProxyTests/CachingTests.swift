@@ -371,6 +371,21 @@ import Testing
         #expect(cache.weights.bytes == 0)
     }
 
+    @Test @ReactorActor func `so many changes of other targets cost an answer on its way nothing, and more its place`()
+        throws
+    {
+        for (changes, isKept) in [(0, true), (256, true), (257, false)] {
+            let cache = ResponseCache(byteLimit: 1024 * 1024)
+            // Those of before do not count, however many.
+            for number in 0..<1000 { cache.invalidate("a/before/\(number)") }
+            let asked = cache.lastForgotten
+            for number in 0..<changes { cache.invalidate("a/\(number)") }
+            let answer = try Self.answer(in: cache, Self.response(length: 5), key: nil)
+            cache.keep(answer, under: "a/x", asked: asked)
+            #expect(cache.count == (isKept ? 1 : 0), "\(changes)")
+        }
+    }
+
     @Test @ReactorActor func `what clients say in the fields of Vary counts as a part of what is kept`() throws {
         let cache = ResponseCache(byteLimit: 1024 * 1024)
         for number in 0..<1000 {

@@ -15,8 +15,8 @@ public final class ResponseCache {
     private var flights: [String: CacheFlight] = [:]
     /// Targets that are asked for anew beside their use.
     private var refreshing: Set<String> = []
-    /// Targets that were forgotten of late, and when, as numbers that grow.
-    private var forgotten: [String: Int] = [:]
+    /// Targets that were forgotten of late, the last one at the end, and when, as numbers that grow.
+    private var forgotten: [(target: String, number: Int)] = []
     /// The number of what was forgotten last.
     private(set) var lastForgotten = 0
     /// What was asked for before this one was may be any that was forgotten.
@@ -77,7 +77,9 @@ public final class ResponseCache {
     ///
     /// - Parameter asked: ``lastForgotten`` when it was asked for.
     func keep(_ answer: CachedAnswer, under key: String, asked: Int) {
-        guard asked >= max(lastOfUnknown, forgotten[Self.target(key)] ?? 0) else { return }
+        let target = Self.target(key)
+        let since = forgotten.reversed().prefix { $0.number > asked }
+        guard asked >= lastOfUnknown, !since.contains(where: { $0.target == target }) else { return }
         var variants = (store.value(key) ?? []).filter { !$0.isVariantOf(answer) }
         variants.append(answer)
         if variants.count > Self.variantsMax { variants.removeFirst() }
@@ -91,7 +93,8 @@ public final class ResponseCache {
     func invalidate(_ key: String) -> Bool {
         let target = Self.target(key)
         lastForgotten += 1
-        if forgotten.count < Self.forgottenMax { forgotten[target] = lastForgotten } else { forgetUnknown() }
+        if forgotten.count == Self.forgottenMax { lastOfUnknown = forgotten.removeFirst().number }
+        forgotten.append((target, lastForgotten))
         // Who comes from now on asks for itself.
         for key in [target, target + Self.secureMark] { flights[key] = nil }
         let wasPlain = store.remove(target)
@@ -103,7 +106,7 @@ public final class ResponseCache {
     private func forgetUnknown() {
         lastForgotten += 1
         lastOfUnknown = lastForgotten
-        forgotten = [:]
+        forgotten = []
         flights = [:]
     }
 
