@@ -160,7 +160,7 @@ final class Proxy: PathFallback {
     /// - Parameter waitedSince: When a request came that has waited for another one in vain; nil for one that is new.
     private func lookUp(_ context: RequestContext, _ path: ProxyPath, waitedSince: Instant? = nil) {
         let startedAt = waitedSince ?? Reactor.now
-        let key = ResponseCache.key(context.head, isSecure: context.isSecure)
+        let key = CacheKey(context.head, isSecure: context.isSecure)
         let head = path.route.forwardedHead(of: context)
         switch CachedRoute(cache: cache).decide(head, key, mayWait: waitedSince == nil) {
         case .give(let answer, let cacheStatus, let refreshes):
@@ -208,7 +208,7 @@ final class Proxy: PathFallback {
         of answer: CachedAnswer,
         _ context: RequestContext,
         _ path: ProxyPath,
-        _ key: String
+        _ key: CacheKey
     ) -> (() -> Void)? {
         guard context.head.method == .get, cache.beginRefresh(key) else { return nil }
         let head = path.route.forwardedHead(of: context)

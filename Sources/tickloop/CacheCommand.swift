@@ -25,7 +25,7 @@ struct CachePurgeCommand: ParsableCommand {
     @Argument(help: "The URL as clients ask for it, with its query: http://HOST/PATH.") var url: String
 
     func run() throws {
-        guard let target = ResponseCache.target(ofURL: url) else {
+        guard let target = CacheTarget(ofURL: url) else {
             throw ValidationError("\(url) is no URL that a gateway is asked for: http://HOST/PATH")
         }
         let configuration = try options.load(Role.gateway.schema)

@@ -360,7 +360,7 @@ import Testing
         var read: [CachedAnswer] = []
         while cache.mayFill(response), read.count < 1000 {
             let answer = try Self.answer(in: cache, response, key: nil)
-            cache.keep(answer, under: "\(read.count)", asked: 0)
+            cache.keep(answer, under: "a/\(read.count)", asked: 0)
             read.append(answer)
         }
         // As many as are kept, and half as many again.
@@ -390,7 +390,7 @@ import Testing
         let cache = ResponseCache(byteLimit: 1024 * 1024)
         for number in 0..<1000 {
             let key = "\(number)" + String(repeating: "k", count: 10_000)
-            cache.keep(try Self.answer(in: cache, Self.response(length: 5), key: key), under: "\(number)", asked: 0)
+            cache.keep(try Self.answer(in: cache, Self.response(length: 5), key: key), under: "a/\(number)", asked: 0)
         }
         #expect((50...104).contains(cache.count))
     }

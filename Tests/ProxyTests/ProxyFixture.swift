@@ -5,7 +5,7 @@ import Reactor
 import TestSupport
 import WebAPI
 
-@testable import Proxy
+@testable public import Proxy
 
 /// A proxy on a port of its own, in front of an upstream that says what the test wants.
 @ReactorActor
@@ -80,4 +80,18 @@ func withProxy(
     )
     defer { fixture.close() }
     try await body(fixture)
+}
+
+extension CacheTarget: ExpressibleByStringInterpolation {
+    /// Reads `host/path?query`.
+    public init(stringLiteral text: String) {
+        guard let target = Self(text) else { preconditionFailure("\(text) has no path") }
+        self = target
+    }
+}
+
+/// What was asked without TLS.
+extension CacheKey: ExpressibleByStringInterpolation {
+    /// Reads `host/path?query`.
+    public init(stringLiteral text: String) { self.init(target: CacheTarget(stringLiteral: text), isSecure: false) }
 }

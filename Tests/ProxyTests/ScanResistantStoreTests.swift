@@ -5,7 +5,7 @@ import Testing
 @Suite struct ScanResistantStoreTests {
     private static let weight = 1024
 
-    private func store(of entries: Int) -> ScanResistantStore<Int> {
+    private func store(of entries: Int) -> ScanResistantStore<String, Int> {
         ScanResistantStore(byteLimit: entries * (Self.weight + 300))
     }
 

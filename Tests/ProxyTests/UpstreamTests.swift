@@ -165,7 +165,7 @@ import WebAPI
         ]
     )
     func `what a URL is kept under`(url: String, target: String?) {
-        #expect(ResponseCache.target(ofURL: url) == target)
+        #expect(CacheTarget(ofURL: url)?.text == target)
     }
 
     @Test @ReactorActor func `routes change for the next request, and the one on its way ends as it began`()

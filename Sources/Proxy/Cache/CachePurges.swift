@@ -49,30 +49,21 @@ public final class CachePurges {
     private func take(_ message: Span<UInt8>) {
         let words = String(decoding: (0..<message.count).map { message[$0] }, as: UTF8.self)
             .split(separator: " ", maxSplits: 2)
-        guard words.count == 3, let number = Int(words[0]) else { return }
+        guard words.count == 3, let number = Int(words[0]), let target = CacheTarget(words[2]) else { return }
         heard = max(heard ?? 0, number)
-        cache.purge(String(words[2]), isPrefix: words[1] == "prefix")
+        cache.purge(target, isPrefix: words[1] == "prefix")
     }
 
-    /// Tells all gateways to forget a target.
+    /// Tells all gateways to forget a target, or all that begin like it.
     ///
-    /// - Parameter target: As ``ResponseCache/purge(_:isPrefix:)`` takes it.
     /// - Returns: How many of them listened.
-    public static func purge(_ target: String, isPrefix: Bool, redis: RedisClient) async throws(RedisError) -> Int {
+    public static func purge(
+        _ target: CacheTarget,
+        isPrefix: Bool,
+        redis: RedisClient
+    ) async throws(RedisError) -> Int {
         let number = try await redis.command(["INCR", .string(counter)]).integer ?? 0
-        let message = "\(number) \(isPrefix ? "prefix" : "target") \(target)"
+        let message = "\(number) \(isPrefix ? "prefix" : "target") \(target.text)"
         return Int(try await redis.command(["PUBLISH", .string(channel), .string(message)]).integer ?? 0)
-    }
-}
-
-extension ResponseCache {
-    /// What a URL is kept under; nil for one that no gateway is asked for.
-    nonisolated public static func target(ofURL url: String) -> String? {
-        guard let scheme = ["http://", "https://"].first(where: { url.lowercased().hasPrefix($0) }) else { return nil }
-        let rest = url.dropFirst(scheme.count)
-        let host = rest.prefix { $0 != "/" && $0 != "?" }
-        guard !host.isEmpty, !url.contains(where: { $0 == " " || $0 == "#" }) else { return nil }
-        let path = rest.dropFirst(host.count)
-        return host.lowercased() + (path.hasPrefix("/") ? "" : "/") + path
     }
 }

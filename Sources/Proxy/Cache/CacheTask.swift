@@ -17,7 +17,7 @@ final class CacheTask {
     }
 
     private let cache: ResponseCache
-    private let key: String
+    private let key: CacheKey
     private let head: RequestHead
     private let asked: CacheDirectives
     /// What is kept and no longer fresh.
@@ -43,7 +43,7 @@ final class CacheTask {
     /// - Parameter flight: Those who wait for this one's answer.
     init(
         _ cache: ResponseCache,
-        _ key: String,
+        _ key: CacheKey,
         _ head: RequestHead,
         kept: CachedAnswer? = nil,
         flight: CacheFlight? = nil,
@@ -88,7 +88,7 @@ final class CacheTask {
         }
         let isStored = CacheRules.mayStore(head, response.status, fields) && cache.mayFill(response)
         guard isStored else {
-            if response.status.code < 500, kept != nil { cache.invalidate(key) }
+            if response.status.code < 500, kept != nil { cache.invalidate(key.target) }
             cache.note(.passed)
             land(.alone)
             return .pass(cacheStatus: status)
@@ -110,15 +110,12 @@ final class CacheTask {
 
     /// What a request changed is not known any more, nor what it says that it changed on the same host (RFC 9111 §4.4).
     private func invalidate(_ fields: HTTPFields) {
-        cache.invalidate(key)
-        let host = (head.authority ?? "").lowercased()
+        cache.invalidate(key.target)
+        let host = key.target.host
         for place in fields.values("location") + fields.values("content-location") {
-            if place.hasPrefix("/"), !place.hasPrefix("//") {
-                cache.invalidate(host + place)
-            } else if let scheme = ["http://", "https://"].first(where: { place.hasPrefix($0) }) {
-                let rest = place.dropFirst(scheme.count)
-                if rest.lowercased().hasPrefix(host + "/") { cache.invalidate(host + rest.dropFirst(host.count)) }
-            }
+            let isHere = place.hasPrefix("/") && !place.hasPrefix("//")
+            let target = isHere ? CacheTarget(host + place) : CacheTarget(ofURL: place)
+            if let target, target.host == host { cache.invalidate(target) }
         }
     }
 

@@ -21,7 +21,7 @@ struct CachedRoute {
     let cache: ResponseCache
 
     /// - Parameter mayWait: Whether the request has not waited yet.
-    func decide(_ head: RequestHead, _ key: String, mayWait: Bool) -> Decision {
+    func decide(_ head: RequestHead, _ key: CacheKey, mayWait: Bool) -> Decision {
         let asked = CacheDirectives(head.fields, isRequest: true)
         guard head.method == .get || head.method == .head else { return bystander(head, key, "method") }
         // Who would rather speak another protocol is not helped by an answer, and its tunnel would be waited for.
@@ -51,13 +51,13 @@ struct CachedRoute {
     }
 
     /// Its answer is not kept.
-    private func bystander(_ head: RequestHead, _ key: String, _ reason: String) -> Decision {
+    private func bystander(_ head: RequestHead, _ key: CacheKey, _ reason: String) -> Decision {
         .ask(CacheTask(cache, key, head, mayStore: false, reason: reason))
     }
 
     private func ask(
         _ head: RequestHead,
-        _ key: String,
+        _ key: CacheKey,
         _ kept: CachedAnswer?,
         _ asked: CacheDirectives,
         mayMerge: Bool

@@ -10,13 +10,13 @@ public final class ResponseCache {
 
     /// Most bytes of one answer: no answer drives out many others.
     let answerBytesMax: Int
-    private var store: ScanResistantStore<[CachedAnswer]>
+    private var store: ScanResistantStore<CacheKey, [CachedAnswer]>
     /// Requests under way whose answers others wait for, by what they ask.
-    private var flights: [String: CacheFlight] = [:]
+    private var flights: [CacheKey: CacheFlight] = [:]
     /// Targets that are asked for anew beside their use.
-    private var refreshing: Set<String> = []
+    private var refreshing: Set<CacheKey> = []
     /// Targets that were forgotten of late, the last one at the end, and when, as numbers that grow.
-    private var forgotten: [(target: String, number: Int)] = []
+    private var forgotten: [(target: CacheTarget, number: Int)] = []
     /// The number of what was forgotten last.
     private(set) var lastForgotten = 0
     /// What was asked for before this one was may be any that was forgotten.
@@ -47,16 +47,7 @@ public final class ResponseCache {
 
     // MARK: Looking
 
-    /// Behind a target, for what was asked over TLS; no target has a space.
-    private static let secureMark = " https"
-
-    /// What a target is kept under: whoever is asked under another name may answer something else, and who is told by
-    /// `X-Forwarded-Proto` that a client came without TLS may send it away.
-    static func key(_ head: RequestHead, isSecure: Bool) -> String {
-        (head.authority ?? "").lowercased() + head.pathAndQuery + (isSecure ? secureMark : "")
-    }
-
-    func answer(to head: RequestHead, _ key: String) -> CachedAnswer? { store.value(key)?.last { $0.answers(head) } }
+    func answer(to head: RequestHead, _ key: CacheKey) -> CachedAnswer? { store.value(key)?.last { $0.answers(head) } }
 
     // MARK: Keeping
 
@@ -76,30 +67,30 @@ public final class ResponseCache {
     /// Keeps an answer, unless its target was forgotten while it was on its way: it may say what was so before.
     ///
     /// - Parameter asked: ``lastForgotten`` when it was asked for.
-    func keep(_ answer: CachedAnswer, under key: String, asked: Int) {
-        let target = Self.target(key)
+    func keep(_ answer: CachedAnswer, under key: CacheKey, asked: Int) {
         let since = forgotten.reversed().prefix { $0.number > asked }
-        guard asked >= lastOfUnknown, !since.contains(where: { $0.target == target }) else { return }
+        guard asked >= lastOfUnknown, !since.contains(where: { $0.target == key.target }) else { return }
         var variants = (store.value(key) ?? []).filter { !$0.isVariantOf(answer) }
         variants.append(answer)
         if variants.count > Self.variantsMax { variants.removeFirst() }
-        store.insert(variants, bytes: variants.reduce(0) { $0 + $1.bytes }, for: key)
+        store.insert(variants, bytes: variants.reduce(key.byteCount) { $0 + $1.bytes }, for: key)
     }
 
-    /// Forgets what is kept under a target, or under what one is kept under, however it was asked.
+    /// Forgets what is kept of a target, however it was asked.
     ///
     /// - Returns: Whether anything was.
     @discardableResult
-    func invalidate(_ key: String) -> Bool {
-        let target = Self.target(key)
+    func invalidate(_ target: CacheTarget) -> Bool {
         lastForgotten += 1
         if forgotten.count == Self.forgottenMax { lastOfUnknown = forgotten.removeFirst().number }
         forgotten.append((target, lastForgotten))
-        // Who comes from now on asks for itself.
-        for key in [target, target + Self.secureMark] { flights[key] = nil }
-        let wasPlain = store.remove(target)
-        let wasSecure = store.remove(target + Self.secureMark)
-        return wasPlain || wasSecure
+        var isFound = false
+        for key in [CacheKey(target: target, isSecure: false), CacheKey(target: target, isSecure: true)] {
+            // Who comes from now on asks for itself.
+            flights[key] = nil
+            if store.remove(key) { isFound = true }
+        }
+        return isFound
     }
 
     /// Whatever is on its way is not kept.
@@ -110,45 +101,37 @@ public final class ResponseCache {
         flights = [:]
     }
 
-    /// What a target is called, however it was asked.
-    private static func target(_ key: String) -> String {
-        key.hasSuffix(secureMark) ? String(key.dropLast(secureMark.utf8.count)) : key
-    }
-
     // MARK: Merging
 
-    func flight(_ key: String) -> CacheFlight? { flights[key] }
+    func flight(_ key: CacheKey) -> CacheFlight? { flights[key] }
 
     /// Makes those who ask the same wait for this request's answer.
-    func beginFlight(_ key: String) -> CacheFlight {
+    func beginFlight(_ key: CacheKey) -> CacheFlight {
         let flight = CacheFlight()
         flights[key] = flight
         return flight
     }
 
     /// From now on others ask for themselves.
-    func endFlight(_ key: String, _ flight: CacheFlight) {
+    func endFlight(_ key: CacheKey, _ flight: CacheFlight) {
         if flights[key] === flight { flights[key] = nil }
     }
 
     /// Whether this one is to ask for a target anew; others are doing it if not.
-    func beginRefresh(_ key: String) -> Bool { refreshing.insert(key).inserted }
+    func beginRefresh(_ key: CacheKey) -> Bool { refreshing.insert(key).inserted }
 
-    func endRefresh(_ key: String) { refreshing.remove(key) }
+    func endRefresh(_ key: CacheKey) { refreshing.remove(key) }
 
     // MARK: Purging
 
-    /// Forgets a target, or all whose beginning is given.
+    /// Forgets a target, or all that begin like it.
     ///
-    /// - Parameter target: `host/path?query`, without a scheme.
-    /// - Returns: How many targets were forgotten.
+    /// - Returns: How much was forgotten.
     @discardableResult
-    func purge(_ target: String, isPrefix: Bool) -> Int {
+    func purge(_ target: CacheTarget, isPrefix: Bool) -> Int {
         guard isPrefix else { return invalidate(target) ? 1 : 0 }
         forgetUnknown()
-        let found = store.keys.filter { $0.hasPrefix(target) }
-        for key in found { store.remove(key) }
-        return found.count
+        return store.keys.filter { target.isPrefix(of: $0.target) && store.remove($0) }.count
     }
 
     /// Forgets everything: what other routes answer may be something else.

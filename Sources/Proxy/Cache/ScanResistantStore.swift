@@ -3,7 +3,7 @@
 ///
 ///     new ──▶ small (a tenth) ──asked again──▶ main ──asked again since──▶ main
 ///                 └──── not ───▶ gone, remembered ──comes back──▶ main
-struct ScanResistantStore<Value> {
+struct ScanResistantStore<Key: Hashable, Value> {
     private struct Entry {
         var value: Value
         var bytes: Int
@@ -16,22 +16,22 @@ struct ScanResistantStore<Value> {
 
     /// First in, first out, with a moving start.
     private struct Queue {
-        private var places: [(key: String, ticket: Int)] = []
+        private var places: [(key: Key, ticket: Int)] = []
         private var start = 0
         var bytes = 0
 
         /// Places, those of the past among them.
         var count: Int { places.count - start }
 
-        mutating func append(_ key: String, _ ticket: Int) { places.append((key, ticket)) }
+        mutating func append(_ key: Key, _ ticket: Int) { places.append((key, ticket)) }
 
         /// Keeps the places that are somebody's still.
-        mutating func clear(isTaken: (_ key: String, _ ticket: Int) -> Bool) {
+        mutating func clear(isTaken: (_ key: Key, _ ticket: Int) -> Bool) {
             places = places[start...].filter { isTaken($0.key, $0.ticket) }
             start = 0
         }
 
-        mutating func popFirst() -> (key: String, ticket: Int)? {
+        mutating func popFirst() -> (key: Key, ticket: Int)? {
             guard start < places.count else { return nil }
             defer {
                 start += 1
@@ -51,7 +51,7 @@ struct ScanResistantStore<Value> {
 
     /// Most bytes of all entries.
     let byteLimit: Int
-    private var entries: [String: Entry] = [:]
+    private var entries: [Key: Entry] = [:]
     private var small = Queue()
     private var main = Queue()
     /// Hashes of keys that left the small queue unused, and their order.
@@ -71,20 +71,20 @@ struct ScanResistantStore<Value> {
     /// How many places the queues have; for tests.
     var placeCount: Int { small.count + main.count }
     /// All keys, in no order.
-    var keys: [String] { Array(entries.keys) }
+    var keys: [Key] { Array(entries.keys) }
 
     /// The value of a key, which counts as a use.
-    mutating func value(_ key: String) -> Value? {
+    mutating func value(_ key: Key) -> Value? {
         guard let index = entries.index(forKey: key) else { return nil }
         if entries.values[index].uses < Self.usesMax { entries.values[index].uses += 1 }
         return entries.values[index].value
     }
 
     /// Puts a value in the place of the one before; drops others to make room, or this one if it alone is too large.
-    mutating func insert(_ value: Value, bytes: Int, for key: String) {
+    mutating func insert(_ value: Value, bytes: Int, for key: Key) {
         let before = entries[key]
         remove(key)
-        let cost = bytes + key.utf8.count + Self.overheadBytes
+        let cost = bytes + Self.overheadBytes
         guard cost <= byteLimit else { return }
         lastTicket += 1
         let isMain = before?.isMain ?? (remembered.remove(key.hashValue) != nil)
@@ -95,7 +95,7 @@ struct ScanResistantStore<Value> {
 
     /// Removes a key; whether it was there.
     @discardableResult
-    mutating func remove(_ key: String) -> Bool {
+    mutating func remove(_ key: Key) -> Bool {
         guard let entry = entries.removeValue(forKey: key) else { return false }
         if entry.isMain { main.bytes -= entry.bytes } else { small.bytes -= entry.bytes }
         return true
@@ -107,7 +107,7 @@ struct ScanResistantStore<Value> {
         self.evictions = evictions
     }
 
-    private mutating func enqueue(_ key: String, _ isMain: Bool, _ cost: Int) {
+    private mutating func enqueue(_ key: Key, _ isMain: Bool, _ cost: Int) {
         if isMain {
             main.append(key, lastTicket)
             main.bytes += cost

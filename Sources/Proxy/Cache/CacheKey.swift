@@ -1,0 +1,54 @@
+internal import HTTPWire
+
+/// A URL without its scheme: what a purge names, and what a request changes, however it was asked.
+public struct CacheTarget: Hashable, Sendable {
+    /// `host` or `host:port`, in lower case.
+    let host: String
+    /// Path and query, as they came.
+    let path: String
+
+    /// Reads `host/path?query`; nil without a slash.
+    init?(_ text: some StringProtocol) {
+        guard let slash = text.firstIndex(of: "/") else { return nil }
+        host = text[..<slash].lowercased()
+        path = String(text[slash...])
+    }
+
+    /// What a URL is kept under; nil for one that no gateway is asked for.
+    public init?(ofURL url: String) {
+        guard let scheme = ["http://", "https://"].first(where: { url.lowercased().hasPrefix($0) }) else { return nil }
+        let rest = url.dropFirst(scheme.count)
+        let host = rest.prefix { $0 != "/" && $0 != "?" }
+        guard !host.isEmpty, !url.contains(where: { $0 == " " || $0 == "#" }) else { return nil }
+        let path = rest.dropFirst(host.count)
+        self.host = host.lowercased()
+        self.path = (path.hasPrefix("/") ? "" : "/") + path
+    }
+
+    fileprivate init(_ head: RequestHead) {
+        host = (head.authority ?? "").lowercased()
+        path = head.pathAndQuery
+    }
+
+    /// `host/path?query`.
+    var text: String { host + path }
+
+    /// Whether another one begins with this one.
+    func isPrefix(of other: Self) -> Bool { host == other.host && other.path.hasPrefix(path) }
+}
+
+/// What an answer is kept under: whoever is asked under another name may answer something else, and who is told by
+/// `X-Forwarded-Proto` that a client came without TLS may send it away.
+struct CacheKey: Hashable {
+    let target: CacheTarget
+    let isSecure: Bool
+
+    /// What it weighs.
+    var byteCount: Int { target.host.utf8.count + target.path.utf8.count }
+}
+
+extension CacheKey {
+    init(_ head: RequestHead, isSecure: Bool) {
+        self.init(target: CacheTarget(head), isSecure: isSecure)
+    }
+}
