@@ -30,13 +30,11 @@ final class CacheTask {
     /// What was forgotten before it was asked.
     private let lastForgotten: Int
     private var flight: CacheFlight?
-    private var filling: CachedAnswer?
-    /// Where ``filling`` comes from.
+    private var state = CacheFill<CachedAnswer>.asked
+    /// Where the answer comes from.
     private var source: HTTPBody?
-    /// Whether ``filling`` has grown too large, or all together have: it is passed to its one reader only.
-    private var isDetached = false
-    /// Whether somebody reads ``filling`` who would also read what is not kept.
-    private var hasReader = true
+    /// Told when nothing more of it is taken.
+    private var onEnd: (() -> Void)?
 
     /// A request whose answer may be kept.
     ///
@@ -73,8 +71,10 @@ final class CacheTask {
 
     // MARK: The answer
 
-    /// - Parameter fields: Those of the answer that are passed on.
-    func began(_ response: ResponseHead, _ fields: HTTPFields) -> Verdict {
+    /// - Parameters:
+    ///   - fields: Those of the answer that are passed on.
+    ///   - hasReader: Whether somebody reads it who would also read what is not kept.
+    func began(_ response: ResponseHead, _ fields: HTTPFields, hasReader: Bool = true) -> Verdict {
         let now = Clock.seconds
         let status = "tickloop; fwd=\(reason); fwd-status=\(response.status.code)"
         guard mayStore else {
@@ -101,10 +101,8 @@ final class CacheTask {
             receivedAt: now,
             weights: cache.weights
         )
-        filling = answer
         cache.note(.stored)
-        // Who waits may read along where it is known that all of it will be kept.
-        if answer.length != nil { land(.shared(answer)) }
+        perform(state.began(answer, isSized: answer.length != nil, hasReader: hasReader))
         return .fill(answer, cacheStatus: "\(status); stored")
     }
 
@@ -140,33 +138,32 @@ final class CacheTask {
 
     /// Takes the body of the answer: at the upstream's pace, whoever reads it, because what is kept is small; what is
     /// not kept at the pace of its reader.
-    ///
-    /// - Parameter onEnd: Called once, when nothing more of it is taken; may be called before this returns.
-    func fill(from source: HTTPBody, onEnd: @escaping @ReactorActor () -> Void = {}) {
+    func fill(from source: HTTPBody) {
         self.source = source
         source.read { [self] result in
             switch result {
-            case .success(let piece?):
-                append(piece.span)
-                guard let filling, isDetached else { return fill(from: source, onEnd: onEnd) }
-                guard hasReader else { return stop(onEnd) }
-                if !filling.whenRoom({ [self] in fill(from: source, onEnd: onEnd) }) {
-                    fill(from: source, onEnd: onEnd)
-                }
-            case .success(nil):
-                ended(isWhole: true)
-                onEnd()
-            case .failure:
-                ended(isWhole: false)
-                onEnd()
+            case .success(let piece?): append(piece.span)
+            case .success(nil): return ended(isWhole: true)
+            case .failure: return ended(isWhole: false)
+            }
+            switch state {
+            case .filling: fill(from: source)
+            case .passing(let answer):
+                if !answer.whenRoom({ [self] in fill(from: source) }) { fill(from: source) }
+            case .asked, .over: break
             }
         }
     }
 
-    private func stop(_ onEnd: @ReactorActor () -> Void) {
-        source?.cancel()
-        ended(isWhole: false)
-        onEnd()
+    private func append(_ bytes: Span<UInt8>) {
+        switch state {
+        case .filling(let answer, hasReader: _):
+            answer.append(bytes)
+            guard answer.length == nil, answer.body.count > cache.answerBytesMax || !cache.mayGrow() else { return }
+            perform(state.outgrew())
+        case .passing(let answer): answer.append(bytes)
+        case .asked, .over: break
+        }
     }
 
     /// Takes the answer to a request that was made for the cache alone.
@@ -174,47 +171,43 @@ final class CacheTask {
         with result: Result<HTTPClientResponse, HTTPClientError>,
         onEnd: @escaping @ReactorActor () -> Void
     ) {
-        hasReader = false
+        self.onEnd = onEnd
         // An error changes nothing: what is kept is served until it is too old.
         if case .success(let response) = result, !CacheRules.isError(response.status) {
             let fields = response.fields.endToEnd(announcesTrailers: false) { FieldNames.isForProxy($0) }
-            if case .fill = began(response.head, fields) { return fill(from: response.pulled, onEnd: onEnd) }
+            if case .fill = began(response.head, fields, hasReader: false) { return fill(from: response.pulled) }
         }
         if case .success(let response) = result { response.rest?.cancel() }
         ended(isWhole: false)
-        onEnd()
     }
 
-    /// Nobody reads ``filling`` any more but who may find it kept.
-    func readerLeft() {
-        hasReader = false
-        guard isDetached else { return }
-        source?.cancel()
-        ended(isWhole: false)
-    }
-
-    private func append(_ bytes: Span<UInt8>) {
-        guard let filling else { return }
-        filling.append(bytes)
-        guard filling.length == nil, !isDetached else { return }
-        guard filling.body.count > cache.answerBytesMax || !cache.mayGrow() else { return }
-        isDetached = true
-        filling.detach()
-        land(.alone)
-    }
+    /// Nobody reads the answer any more but who may find it kept.
+    func readerLeft() { perform(state.readerLeft()) }
 
     /// The answer is complete, or will not be. Called at the end, also when nothing was kept.
-    func ended(isWhole: Bool) {
-        source = nil
-        if let filling = filling.take() {
-            filling.end(isWhole ? .complete : .cut)
-            if isWhole, !isDetached {
-                cache.keep(filling, under: key, asked: lastForgotten)
-                land(.shared(filling))
-            }
-            filling.tellReaders()
+    func ended(isWhole: Bool) { perform(state.ended(isWhole: isWhole)) }
+
+    private func perform(_ action: CacheFill<CachedAnswer>.Action) {
+        switch action {
+        case .none: return
+        case .share(let answer): return land(.shared(answer))
+        case .detach(let answer):
+            answer.detach()
+            return land(.alone)
+        case .keep(let answer):
+            answer.end(.complete)
+            cache.keep(answer, under: key, asked: lastForgotten)
+            land(.shared(answer))
+            answer.tellReaders()
+        case .drop(let answer, let isWhole):
+            source?.cancel()
+            answer.end(isWhole ? .complete : .cut)
+            answer.tellReaders()
+            land(.alone)
+        case .release: land(.alone)
         }
-        land(.alone)
+        source = nil
+        onEnd.take()?()
     }
 
     private func land(_ outcome: CacheFlight.Outcome) {

@@ -1,0 +1,173 @@
+import HTTPBodies
+import HTTPWire
+import Reactor
+import Testing
+
+@testable import Proxy
+
+/// What becomes of those who wait, and of the cache, whatever happens while an answer is on its way.
+@Suite struct CacheTaskTests {
+    init() { Reactor.runInBackground() }
+
+    enum Step {
+        case answered(HTTPStatus, [String])
+        case bytes(Int)
+        case ended
+        case cut
+        case clientLeft
+        case purged
+        case failed
+
+        static let fresh = Step.answered(.ok, ["Cache-Control: max-age=60"])
+        static let sized = Step.answered(.ok, ["Cache-Control: max-age=60", "Content-Length: 5"])
+    }
+
+    enum Waiting {
+        case shared
+        case alone
+        case waiting
+    }
+
+    /// A task, one that waits for it, and an upstream.
+    @ReactorActor
+    private final class Stage: HTTPBodySource {
+        static let key: CacheKey = "a/x"
+
+        let cache = ResponseCache(byteLimit: 1024 * 1024)
+        let task: CacheTask
+        lazy var body = HTTPBody(declaredLength: nil, windowBytes: 65_536, source: self)
+        var waiting = Waiting.waiting
+        var isCancelled = false
+
+        /// - Parameter kept: Fields of what is kept, and stale.
+        init(kept: [String]? = nil) throws {
+            let head = try TestHeads.request()
+            let kept = try kept.map { [cache] in try Self.answer($0, in: cache) }
+            if let kept { cache.keep(kept, under: Self.key, asked: 0) }
+            let flight = cache.beginFlight(Self.key)
+            task = CacheTask(cache, Self.key, head, kept: kept, flight: flight, reason: "uri-miss")
+            _ = flight.wait { [unowned self] outcome in
+                #expect(waiting == .waiting)
+                waiting = if case .shared = outcome { .shared } else { .alone }
+            }
+        }
+
+        private static func answer(_ lines: [String], in cache: ResponseCache) throws -> CachedAnswer {
+            let head = try TestHeads.response(.ok, lines + ["Content-Length: 0"])
+            let answer = try CachedAnswer(
+                head,
+                head.fields,
+                to: TestHeads.request(),
+                requestedAt: 0,
+                receivedAt: 0,
+                weights: cache.weights
+            )
+            answer.end(.complete)
+            return answer
+        }
+
+        func take(_ step: Step) throws {
+            switch step {
+            case .answered(let status, let lines):
+                let head = try TestHeads.response(status, lines)
+                if case .fill = task.began(head, head.fields) {
+                    task.fill(from: body)
+                } else {
+                    task.ended(isWhole: false)
+                }
+            case .bytes(let count): body.receive([UInt8](repeating: 0x78, count: count))
+            case .ended: body.finish()
+            case .cut: body.fail(.cut)
+            case .clientLeft: task.readerLeft()
+            case .purged: cache.purge(Self.key.target, isPrefix: false)
+            case .failed: if task.failed() == nil { task.ended(isWhole: false) }
+            }
+        }
+
+        func bodyIsAwaited(_ body: HTTPBody) {}
+        func bodyWasTaken(_ body: HTTPBody) {}
+        func bodyIsUnwanted(_ body: HTTPBody) { isCancelled = true }
+    }
+
+    @Test(
+        arguments: [
+            ([], .waiting, false), ([.fresh], .waiting, false), ([.sized], .shared, false),
+            ([.fresh, .bytes(5), .ended], .shared, true), ([.sized, .bytes(5), .ended], .shared, true),
+            ([.sized, .clientLeft, .bytes(5), .ended], .shared, true),
+            ([.sized, .bytes(1), .cut], .shared, false), ([.fresh, .bytes(1), .cut], .alone, false),
+            ([.sized, .purged, .bytes(5), .ended], .shared, false),
+            ([.purged, .sized, .bytes(5), .ended], .shared, false),
+            ([.answered(.ok, ["Cache-Control: private"])], .alone, false), ([.failed], .alone, false),
+            ([.answered(.serviceUnavailable, [])], .alone, false),
+        ] as [([Step], Waiting, Bool)]
+    )
+    @ReactorActor
+    func `a miss`(steps: [Step], waiting: Waiting, isKept: Bool) throws {
+        let stage = try Stage()
+        for step in steps { try stage.take(step) }
+        #expect(stage.waiting == waiting)
+        #expect(stage.cache.count == (isKept ? 1 : 0))
+        #expect(!stage.isCancelled)
+    }
+
+    @Test(
+        arguments: [
+            // Its reader reads nothing, so that the upstream must wait.
+            ([.bytes(70_000), .bytes(400_000)], false), ([.bytes(70_000), .clientLeft], true),
+            ([.clientLeft, .bytes(70_000)], true), ([.bytes(70_000), .bytes(400_000), .clientLeft], true),
+        ] as [([Step], Bool)]
+    )
+    @ReactorActor
+    func `an answer that grows too large`(steps: [Step], isCancelled: Bool) throws {
+        let stage = try Stage()
+        for step in [.fresh] + steps { try stage.take(step) }
+        #expect(stage.waiting == .alone)
+        #expect(stage.isCancelled == isCancelled)
+        stage.body.finish()
+        #expect(stage.cache.count == 0)
+    }
+
+    @Test(
+        arguments: [
+            (["max-age=60"], [.answered(.notModified, ["Cache-Control: max-age=60"])], .shared, true),
+            (["max-age=60"], [.purged, .answered(.notModified, ["Cache-Control: max-age=60"])], .shared, false),
+            (["max-age=60"], [.sized, .bytes(5), .ended], .shared, true),
+            (["max-age=60"], [.answered(.ok, ["Cache-Control: private"])], .alone, false),
+            (["max-age=60"], [.answered(.serviceUnavailable, [])], .alone, true),
+            (["max-age=60"], [.failed], .alone, true),
+            (["max-age=60, stale-if-error=9999999999"], [.failed], .shared, true),
+            (["max-age=60, stale-if-error=9999999999"], [.answered(.serviceUnavailable, [])], .shared, true),
+        ] as [([String], [Step], Waiting, Bool)]
+    )
+    @ReactorActor
+    func `what is kept is stale`(kept: [String], steps: [Step], waiting: Waiting, isKept: Bool) throws {
+        let stage = try Stage(kept: ["ETag: \"v\""] + kept.map { "Cache-Control: \($0)" })
+        for step in steps { try stage.take(step) }
+        #expect(stage.waiting == waiting)
+        #expect(stage.cache.count == (isKept ? 1 : 0))
+    }
+}
+
+/// Heads as they come from the wire.
+enum TestHeads {
+    struct NoHead: Error {}
+
+    static func request(_ lines: [String] = []) throws -> RequestHead {
+        var parser = RequestParser(limits: HTTPLimits())
+        let text = "GET /x HTTP/1.1\r\nHost: a\r\n" + lines.map { "\($0)\r\n" }.joined() + "\r\n"
+        let bytes = Array(text.utf8)
+        guard case .deliverHead(let head) = try parser.step(bytes.span).action else { throw NoHead() }
+        return head
+    }
+
+    /// - Parameter lines: Chunks follow if none is about the length.
+    static func response(_ status: HTTPStatus, _ lines: [String]) throws -> ResponseHead {
+        var parser = ResponseParser(limits: HTTPLimits())
+        parser.expectResponse(to: .get)
+        let framing = lines.contains { $0.hasPrefix("Content-Length") } ? [] : ["Transfer-Encoding: chunked"]
+        let text = "HTTP/1.1 \(status.code) X\r\n" + (lines + framing).map { "\($0)\r\n" }.joined() + "\r\n"
+        let bytes = Array(text.utf8)
+        guard case .deliverHead(let head) = try parser.step(bytes.span).action else { throw NoHead() }
+        return head
+    }
+}
