@@ -32,15 +32,22 @@ enum Example {
         """
 
     /// What the internal API answers to the gateway.
-    static let response = """
+    static let response = response(saying: "Date: Wed, 01 Jan 2025 00:00:00 GMT")
+
+    /// What an upstream answers that a proxy may keep.
+    static let keptResponse = response(saying: "Cache-Control: max-age=3600")
+
+    private static func response(saying line: String) -> String {
+        """
         HTTP/1.1 200 OK\r
-        Date: Wed, 01 Jan 2025 00:00:00 GMT\r
+        \(line)\r
         Content-Type: application/json\r
         X-Request-Id: \(requestID)\r
         Content-Length: \(answer(days: 15).utf8.count)\r
         \r
         \(answer(days: 15))
         """
+    }
 
     /// The body of an answer about averages.
     static func answer(days count: Int) -> String {

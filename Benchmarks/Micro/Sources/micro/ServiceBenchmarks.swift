@@ -18,6 +18,10 @@ extension Benchmark {
             kind: .gateway(Traffic(target: "/proxied/thing", isForwarded: true, isProxied: true))
         ),
         Benchmark(
+            name: "gateway/kept-answer",
+            kind: .gateway(Traffic(target: "/proxied/thing", isProxied: true, isKept: true))
+        ),
+        Benchmark(
             name: "gateway/refused-request",
             kind: .gateway(Traffic(target: "/prices/average?start_date=2025-02-30", status: 400))
         ),
@@ -34,6 +38,8 @@ struct Traffic: Sendable {
     var isForwarded = false
     /// Whether that is the upstream of a proxy.
     var isProxied = false
+    /// Whether the proxy keeps answers.
+    var isKept = false
     /// The status of the answer.
     var status = 200
 }
@@ -53,7 +59,7 @@ func runGateway(_ traffic: Traffic, _ measure: @escaping @Sendable (Workload) ->
     startThread {
         surroundings.connect()
         // The rest of a cache's life is spent here, so that what is asked below is a hit.
-        if traffic.cacheMilliseconds > 0 { surroundings.exchange(isForwarded: true) }
+        if traffic.cacheMilliseconds > 0 || traffic.isKept { surroundings.exchange(isForwarded: true) }
         measure { count in
             for _ in 0..<count { surroundings.exchange(isForwarded: traffic.isForwarded) }
             waitUntilIdle()

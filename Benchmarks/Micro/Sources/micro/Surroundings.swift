@@ -8,7 +8,7 @@ internal import Glibc
 final class Surroundings: @unchecked Sendable {
     private let folder: String
     private let request: [UInt8]
-    private let response = Array(Example.response.utf8)
+    private let response: [UInt8]
     private let status: [UInt8]
     private var listener: CInt = -1
     private var client: CInt = -1
@@ -21,6 +21,7 @@ final class Surroundings: @unchecked Sendable {
     init(_ traffic: Traffic) {
         folder = makeFolder()
         request = Array(Example.get(traffic.target).utf8)
+        response = Array(traffic.isKept ? Example.keptResponse.utf8 : Example.response.utf8)
         status = Array("HTTP/1.1 \(traffic.status) ".utf8)
         var port: CInt = 0
         listener = unsafe traffic.isProxied ? measure_listen_on_loopback(&port) : measure_listen("\(folder)/api")
@@ -37,6 +38,7 @@ final class Surroundings: @unchecked Sendable {
             [[proxy]]
             prefix = "/proxied/"
             upstreams = ["http://127.0.0.1:\(traffic.isProxied ? port : 9)"]
+            cache = \(traffic.isKept)
             """
     }
 
