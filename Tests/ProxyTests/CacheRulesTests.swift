@@ -58,6 +58,9 @@ import Testing
         #expect(!CacheRules.mayStore(try head("POST"), .ok, fresh))
         #expect(!CacheRules.mayStore(try head(), .partialContent, fresh))
         #expect(!CacheRules.mayStore(try head(), .notModified, fresh))
+        // What a condition or a part came to is nothing for who asked for neither.
+        #expect(!CacheRules.mayStore(try head("GET", ["If-Match: \"a\""]), .preconditionFailed, fresh))
+        #expect(!CacheRules.mayStore(try head("GET", ["Range: bytes=9-"]), .rangeNotSatisfiable, fresh))
         #expect(!CacheRules.mayStore(try head("GET", ["Cache-Control: no-store"]), .ok, fresh))
         let authorized = try head("GET", ["Authorization: Basic x"])
         #expect(!CacheRules.mayStore(authorized, .ok, fresh))

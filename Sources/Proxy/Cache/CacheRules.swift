@@ -5,12 +5,15 @@ enum CacheRules {
     /// Statuses whose answers may be kept for their validator alone, without a word about how long they are fresh.
     private static let keptByDefault: Set<Int> = [200, 203, 301, 308, 404, 410]
 
+    /// Answers to what only some requests ask besides: a part, or something on a condition.
+    private static let ofConditions: Set<HTTPStatus> = [
+        .partialContent, .notModified, .preconditionFailed, .rangeNotSatisfiable,
+    ]
+
     /// Whether an answer may be kept (RFC 9111 §3). Stricter than it must be: what sets a cookie is somebody's own, and
     /// part of a body is of little use.
     static func mayStore(_ request: RequestHead, _ status: HTTPStatus, _ fields: HTTPFields) -> Bool {
-        guard request.method == .get, status.code >= 200, status != .notModified, status.code != 206 else {
-            return false
-        }
+        guard request.method == .get, status.code >= 200, !ofConditions.contains(status) else { return false }
         let asked = CacheDirectives(request.fields, isRequest: true)
         let said = CacheDirectives(fields, isRequest: false)
         // `must-understand` lifts `no-store` for statuses that are understood (§5.2.2.3).
