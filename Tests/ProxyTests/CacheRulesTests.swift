@@ -10,7 +10,8 @@ import Testing
     private func head(_ method: String = "GET", _ lines: [String] = []) throws -> RequestHead {
         var parser = RequestParser(limits: HTTPLimits())
         let text = "\(method) / HTTP/1.1\r\nHost: a\r\n" + lines.map { "\($0)\r\n" }.joined() + "\r\n"
-        let bytes = Array(text.utf8)
+        // One byte each, as fields had it before UTF-8.
+        let bytes = text.unicodeScalars.map { UInt8($0.value) }
         guard case .deliverHead(let head) = try parser.step(bytes.span).action else { throw NoHead() }
         return head
     }
@@ -182,6 +183,18 @@ import Testing
         #expect(!variant.matches(try head("GET", ["Accept-Language: fr"])))
         #expect(!variant.matches(try head("GET", ["Accept-Language: de, fr", "X-A: 1"])))
         #expect(!variant.matches(try head()))
+    }
+
+    @Test func `what the upstream does not get is no part of a variant`() throws {
+        let answer = fields(["Vary: X-A"])
+        let variant = CacheVariant(answer, of: try head("GET", ["X-A: 1", "Connection: X-A"]))
+        #expect(!variant.matches(try head("GET", ["X-A: 1"])))
+        #expect(variant.matches(try head()))
+    }
+
+    @Test func `what is no UTF-8 is not told apart, and so is never the same`() throws {
+        let variant = CacheVariant(fields(["Vary: X-A"]), of: try head("GET", ["X-A: J\u{F6}rg"]))
+        #expect(!variant.matches(try head("GET", ["X-A: J\u{E4}rg"])))
     }
 
     @Test func `what a request invalidates`() {

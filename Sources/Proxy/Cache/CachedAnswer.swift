@@ -182,13 +182,17 @@ struct CacheVariant: Hashable, Sendable {
     }
 
     func matches(_ request: RequestHead) -> Bool {
-        names.isEmpty || zip(names, values).allSatisfy { Self.value($0, of: request) == $1 }
+        zip(names, values).allSatisfy { name, value in
+            // What was no UTF-8 cannot be told apart.
+            Self.value(name, of: request) == value && !value.unicodeScalars.contains("\u{FFFD}")
+        }
     }
 
     /// Several lines are one list, and space around its commas means nothing.
     private static func value(_ name: String, of request: RequestHead) -> String {
         let lines = request.fields.values(name)
-        guard !lines.isEmpty else { return "\0" }
+        // What belongs to the client's connection does not get to the upstream.
+        guard !lines.isEmpty, !request.fields.list("connection", contains: name) else { return "\0" }
         return lines.flatMap { QuotedList.members(of: $0) }.joined(separator: ",")
     }
 }
