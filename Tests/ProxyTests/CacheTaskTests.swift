@@ -42,7 +42,7 @@ import Testing
         /// - Parameter kept: Fields of what is kept, and stale.
         init(kept: [String]? = nil) throws {
             let head = try TestHeads.request()
-            let kept = try kept.map { [cache] in try Self.answer($0, in: cache) }
+            let kept = try kept.map { [cache] in try TestHeads.answer($0, in: cache) }
             if let kept { cache.keep(kept, under: Self.key, asked: 0) }
             let flight = cache.beginFlight(Self.key)
             task = CacheTask(cache, Self.key, head, kept: kept, flight: flight, reason: "uri-miss")
@@ -50,20 +50,6 @@ import Testing
                 #expect(waiting == .waiting)
                 waiting = if case .shared = outcome { .shared } else { .alone }
             }
-        }
-
-        private static func answer(_ lines: [String], in cache: ResponseCache) throws -> CachedAnswer {
-            let head = try TestHeads.response(.ok, lines + ["Content-Length: 0"])
-            let answer = try CachedAnswer(
-                head,
-                head.fields,
-                to: TestHeads.request(),
-                requestedAt: 0,
-                receivedAt: 0,
-                weights: cache.weights
-            )
-            answer.end(.complete)
-            return answer
         }
 
         func take(_ step: Step) throws {
@@ -98,7 +84,6 @@ import Testing
             ([.sized, .purged, .bytes(5), .ended], .shared, false),
             ([.purged, .sized, .bytes(5), .ended], .shared, false),
             ([.answered(.ok, ["Cache-Control: private"])], .alone, false), ([.failed], .alone, false),
-            ([.answered(.serviceUnavailable, [])], .alone, false),
         ] as [([Step], Waiting, Bool)]
     )
     @ReactorActor
@@ -131,6 +116,10 @@ import Testing
         arguments: [
             (["max-age=60"], [.answered(.notModified, ["Cache-Control: max-age=60"])], .shared, true),
             (["max-age=60"], [.purged, .answered(.notModified, ["Cache-Control: max-age=60"])], .shared, false),
+            (["max-age=60"], [.answered(.notModified, ["Set-Cookie: a=1"])], .alone, false),
+            (["max-age=60"], [.answered(.notModified, ["Cache-Control: private"])], .alone, false),
+            (["max-age=60"], [.answered(.notModified, ["Vary: *"])], .alone, false),
+            (["max-age=60"], [.answered(.notModified, ["ETag: \"w\""])], .alone, false),
             (["max-age=60"], [.sized, .bytes(5), .ended], .shared, true),
             (["max-age=60"], [.answered(.ok, ["Cache-Control: private"])], .alone, false),
             (["max-age=60"], [.answered(.serviceUnavailable, [])], .alone, true),
@@ -145,6 +134,29 @@ import Testing
         for step in steps { try stage.take(step) }
         #expect(stage.waiting == waiting)
         #expect(stage.cache.count == (isKept ? 1 : 0))
+    }
+
+    @Test @ReactorActor func `a 304 without a date is of now`() throws {
+        let stage = try Stage(kept: ["ETag: \"v\"", "Date: Sun, 06 Nov 1994 08:49:37 GMT"])
+        try stage.take(.answered(.notModified, ["Cache-Control: max-age=60"]))
+        let kept = try #require(stage.cache.answer(to: TestHeads.request(), Stage.key))
+        #expect(kept.ttl > 0)
+        #expect(kept.fields["date"].flatMap { HTTPDate.parse($0) }.map { $0 >= Clock.seconds - 60 } == true)
+    }
+
+    @Test @ReactorActor func `what a 304 says in Vary counts, for the request that it answers`() throws {
+        let stage = try Stage(kept: ["ETag: \"v\""])
+        try stage.take(.answered(.notModified, ["Vary: X-Key"]))
+        #expect(stage.cache.answer(to: try TestHeads.request(), Stage.key)?.fields["vary"] == "X-Key")
+        let other = try #require(stage.cache.answer(to: TestHeads.request(["X-Key: 1"]), Stage.key))
+        #expect(other.fields["vary"] == nil)
+    }
+
+    @Test @ReactorActor func `what a 304 says to one client is not said to another who asks at the same time`() throws {
+        let stage = try Stage(kept: ["ETag: \"v\""])
+        let kept = try #require(stage.cache.answer(to: TestHeads.request(), Stage.key))
+        try stage.take(.answered(.notModified, ["Set-Cookie: a=1"]))
+        #expect(!kept.fields.contains("set-cookie"))
     }
 }
 
@@ -169,5 +181,21 @@ enum TestHeads {
         let bytes = Array(text.utf8)
         guard case .deliverHead(let head) = try parser.step(bytes.span).action else { throw NoHead() }
         return head
+    }
+
+    /// A whole answer without a body, from long ago.
+    @ReactorActor
+    static func answer(_ lines: [String], in cache: ResponseCache) throws -> CachedAnswer {
+        let head = try response(.ok, lines + ["Content-Length: 0"])
+        let answer = CachedAnswer(
+            head,
+            head.fields,
+            to: try request(),
+            requestedAt: 0,
+            receivedAt: 0,
+            weights: cache.weights
+        )
+        answer.end(.complete)
+        return answer
     }
 }

@@ -118,11 +118,20 @@ final class CacheTask {
     }
 
     private func validated(_ kept: CachedAnswer, _ fields: HTTPFields, _ now: Int) -> Verdict {
-        kept.freshen(fields, requestedAt: requestedAt, receivedAt: now)
-        cache.keep(kept, under: key, asked: lastForgotten)
+        let isMeant = kept.isMeant(by: fields)
+        let answer =
+            isMeant ? kept.freshened(by: fields, to: head, requestedAt: requestedAt, receivedAt: now) : kept
+        let status = "tickloop; fwd=stale; fwd-status=304"
         cache.note(.validated)
-        land(.shared(kept))
-        return .give(kept, cacheStatus: "tickloop; fwd=stale; fwd-status=304; stored")
+        // It may be the client's alone now.
+        guard isMeant, CacheRules.mayStore(head, answer.status, answer.fields) else {
+            cache.invalidate(key.target)
+            land(.alone)
+            return .give(answer, cacheStatus: status)
+        }
+        cache.keep(answer, under: key, asked: lastForgotten)
+        land(.shared(answer))
+        return .give(answer, cacheStatus: "\(status); stored")
     }
 
     /// There is no answer, or it is an error: what is kept may do.

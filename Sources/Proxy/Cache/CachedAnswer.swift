@@ -17,8 +17,8 @@ final class CachedAnswer {
     private static let windowBytes = 256 * 1024
 
     let status: HTTPStatus
-    private(set) var fields: HTTPFields
-    private(set) var freshness: Freshness
+    let fields: HTTPFields
+    let freshness: Freshness
     private(set) var progress = Progress.filling
     private(set) var body: [UInt8] = [] { didSet { weigh() } }
     /// What `Content-Length` said; nil if it is not known before the end.
@@ -40,7 +40,8 @@ final class CachedAnswer {
     /// Of ``weights``, what this one is.
     private var weight = 0
 
-    init(
+    /// An answer whose head has come.
+    convenience init(
         _ head: ResponseHead,
         _ fields: HTTPFields,
         to request: RequestHead,
@@ -48,13 +49,28 @@ final class CachedAnswer {
         receivedAt: Int,
         weights: AnswerWeights
     ) {
-        self.weights = weights
-        status = head.status
-        self.fields = fields
-        freshness = Freshness(fields, requestedAt: requestedAt, receivedAt: receivedAt)
-        length = if case .length(let count) = head.framing { count } else { head.framing == .none ? 0 : nil }
-        vary = CacheVariant(fields, of: request)
+        let length: Int? = if case .length(let count) = head.framing { count } else { head.framing == .none ? 0 : nil }
+        self.init(head.status, fields, length, to: request, (requestedAt, receivedAt), weights)
         if let length { body.reserveCapacity(length) }
+    }
+
+    private init(
+        _ status: HTTPStatus,
+        _ fields: HTTPFields,
+        _ length: Int?,
+        to request: RequestHead,
+        _ time: (requestedAt: Int, receivedAt: Int),
+        _ weights: AnswerWeights
+    ) {
+        var fields = fields
+        // Who is given it later must not take it for one of then (RFC 9110 §6.6.1).
+        if !fields.contains("date") { fields.append("Date", HTTPDate.format(unixSeconds: time.receivedAt)) }
+        self.status = status
+        self.fields = fields
+        self.length = length
+        self.weights = weights
+        freshness = Freshness(fields, requestedAt: time.requestedAt, receivedAt: time.receivedAt)
+        vary = CacheVariant(fields, of: request)
         weigh()
     }
 
@@ -127,16 +143,29 @@ final class CachedAnswer {
 
     // MARK: Validation
 
-    /// Takes what a 304 says (RFC 9111 §3.2); what describes the body stays.
-    func freshen(_ update: HTTPFields, requestedAt: Int, receivedAt: Int) {
+    /// The same body with what a 304 says of it (RFC 9111 §3.2); what describes the body stays. Another answer, because
+    /// what was said to one client may be for that one alone.
+    func freshened(
+        by update: HTTPFields,
+        to request: RequestHead,
+        requestedAt: Int,
+        receivedAt: Int
+    ) -> CachedAnswer {
         var merged = fields
         let taken = update.filter { !Self.describesBody.contains($0.name.lowercased()) }
-        for field in taken { merged.remove(field.name) }
-        merged.remove("age")
+        for name in ["age", "date"] + taken.map(\.name) { merged.remove(name) }
         for field in taken { merged.append(field.name, field.value) }
-        fields = merged
-        freshness = Freshness(fields, requestedAt: requestedAt, receivedAt: receivedAt)
-        served = nil
+        let answer = CachedAnswer(status, merged, body.count, to: request, (requestedAt, receivedAt), weights)
+        answer.body = body
+        answer.end(.complete)
+        return answer
+    }
+
+    /// Whether a 304 is about this answer and no other (RFC 9111 §4.3.4). Compared weakly: who compresses may have made
+    /// the tag of the answer weak, and not that of the 304.
+    func isMeant(by update: HTTPFields) -> Bool {
+        guard let tag = update["etag"], let own = fields["etag"] else { return true }
+        return ClientConditions.weak(tag[...]) == ClientConditions.weak(own[...])
     }
 
     /// What asks an upstream whether it is still right; nil if it has nothing to ask with.

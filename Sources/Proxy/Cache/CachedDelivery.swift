@@ -148,7 +148,8 @@ enum ClientConditions {
             .contains { request.fields.contains($0) }
     }
 
-    private static func weak(_ tag: Substring) -> Substring { tag.hasPrefix("W/") ? tag.dropFirst(2) : tag }
+    /// A tag as weak comparison takes it.
+    static func weak(_ tag: Substring) -> Substring { tag.hasPrefix("W/") ? tag.dropFirst(2) : tag }
 }
 
 /// The part of a body that a client asks for (RFC 9110 §14).
