@@ -84,6 +84,11 @@ import Testing
             ([.sized, .purged, .bytes(5), .ended], .shared, false),
             ([.purged, .sized, .bytes(5), .ended], .shared, false),
             ([.answered(.ok, ["Cache-Control: private"])], .alone, false), ([.failed], .alone, false),
+            // What each has to ask for.
+            ([.answered(.ok, ["Cache-Control: no-cache", "ETag: \"v\"", "Content-Length: 0"])], .alone, false),
+            ([.answered(.ok, ["Cache-Control: no-cache", "ETag: \"v\""])], .alone, false),
+            ([.answered(.ok, ["Cache-Control: max-age=0", "ETag: \"v\""]), .ended], .alone, true),
+            ([.answered(.serviceUnavailable, [])], .alone, false),
         ] as [([Step], Waiting, Bool)]
     )
     @ReactorActor
@@ -116,6 +121,7 @@ import Testing
         arguments: [
             (["max-age=60"], [.answered(.notModified, ["Cache-Control: max-age=60"])], .shared, true),
             (["max-age=60"], [.purged, .answered(.notModified, ["Cache-Control: max-age=60"])], .shared, false),
+            (["max-age=60"], [.answered(.notModified, ["Cache-Control: no-cache"])], .alone, true),
             (["max-age=60"], [.answered(.notModified, ["Set-Cookie: a=1"])], .alone, false),
             (["max-age=60"], [.answered(.notModified, ["Cache-Control: private"])], .alone, false),
             (["max-age=60"], [.answered(.notModified, ["Vary: *"])], .alone, false),

@@ -102,6 +102,7 @@ final class CacheTask {
             weights: cache.weights
         )
         cache.note(.stored)
+        release(unlessForAll: answer)
         perform(state.began(answer, isSized: answer.length != nil, hasReader: hasReader))
         return .fill(answer, cacheStatus: "\(status); stored")
     }
@@ -130,8 +131,15 @@ final class CacheTask {
             return .give(answer, cacheStatus: status)
         }
         cache.keep(answer, under: key, asked: lastForgotten)
+        release(unlessForAll: answer)
         land(.shared(answer))
         return .give(answer, cacheStatus: "\(status); stored")
+    }
+
+    /// Lets those who wait ask for themselves, if each would have to ask whether the answer is right.
+    private func release(unlessForAll answer: CachedAnswer) {
+        let use = CacheRules.use(answer.freshness, asked: CacheDirectives(), now: Clock.seconds)
+        if use == .validate { land(.alone) }
     }
 
     /// There is no answer, or it is an error: what is kept may do.
