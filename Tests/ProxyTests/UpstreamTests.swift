@@ -148,14 +148,25 @@ import WebAPI
         defer { redis.close() }
         try #require(await redis.waitUntilReady(within: .seconds(60)))
         let cache = ResponseCache(byteLimit: 1 << 20)
+        func keep(_ keys: CacheKey...) throws {
+            for key in keys { cache.keep(try TestHeads.answer([], in: cache), under: key, asked: cache.lastForgotten) }
+        }
+        // What was purged before somebody listened is not known.
+        try keep("b/x")
         let purges = CachePurges(cache, redis: redis, logger: logger)
         purges.start()
         defer { purges.close() }
-        var told = 0
         try await eventually("somebody who listens") {
-            told = try await CachePurges.purge("a/", isPrefix: true, redis: redis)
-            return told == 1
+            try await CachePurges.purge("a/", isPrefix: true, redis: redis) == 1
         }
+        try await eventually("an empty cache") { cache.count == 0 }
+        try keep("b/x", "c/x")
+        _ = try await CachePurges.purge("c/x", isPrefix: false, redis: redis)
+        try await eventually("all but one") { cache.count == 1 }
+        // Another one is counted, and does not get here.
+        _ = try await redis.command(["INCR", "tickloop:proxy:purges"])
+        _ = try await CachePurges.purge("c/x", isPrefix: false, redis: redis)
+        try await eventually("an empty cache") { cache.count == 0 }
     }
 
     @Test(

@@ -41,7 +41,7 @@ public final class CachePurges {
             return
         }
         let count = Int(reply.integer ?? 0)
-        if let heard, heard != count { cache.removeAll() }
+        if heard != count { cache.removeAll() }
         heard = count
     }
 
@@ -50,6 +50,8 @@ public final class CachePurges {
         let words = String(decoding: (0..<message.count).map { message[$0] }, as: UTF8.self)
             .split(separator: " ", maxSplits: 2)
         guard words.count == 3, let number = Int(words[0]), let target = CacheTarget(words[2]) else { return }
+        // Others were said and not heard.
+        if heard.map({ number > $0 + 1 }) ?? true { cache.removeAll() }
         heard = max(heard ?? 0, number)
         cache.purge(target, isPrefix: words[1] == "prefix")
     }
