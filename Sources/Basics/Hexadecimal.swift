@@ -36,11 +36,8 @@ public enum Hexadecimal {
     public static func append(_ value: UInt64, digits: Int, to bytes: inout [UInt8]) {
         let high = eightDigits(UInt32(truncatingIfNeeded: value >> 32))
         let low = eightDigits(UInt32(truncatingIfNeeded: value))
-        let text = InlineArray<16, UInt8> { index in
-            UInt8(truncatingIfNeeded: (index < 8 ? high : low) >> (56 - index % 8 * 8))
-        }
-        bytes.append(addingCapacity: digits) { output in
-            for index in 16 - digits..<16 { output.append(text[index]) }
+        unsafe withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { text in
+            unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[(16 - digits)...]))
         }
     }
 

@@ -24,7 +24,8 @@ struct BodyDecoder {
 
     private enum State {
         case fixed(remainingBytes: Int)
-        case chunked(ChunkedDecoder)
+        /// Indirect, because it is large, and few bodies come in chunks.
+        indirect case chunked(ChunkedDecoder)
         case untilClose(receivedBytes: Int)
     }
 

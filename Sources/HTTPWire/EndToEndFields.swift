@@ -35,15 +35,19 @@ extension HTTPFields {
     public func endToEnd(announcesTrailers: Bool, except isLeftOut: (Span<UInt8>) -> Bool) -> HTTPFields {
         let nominated = nominatedNames
         let span = bytes.span
-        let kept = entries.filter { entry in
+        var kept: [Entry] = []
+        kept.reserveCapacity(entries.count)
+        for entry in entries {
             switch entry.name {
             case .connection, .keepAlive, .proxyConnection, .te, .upgrade, .transferEncoding, .contentLength:
-                return false
-            case .trailer where !announcesTrailers: return false
+                continue
+            case .trailer where !announcesTrailers: continue
             case .other, .date, .expect, .trailer, .host: break
             }
             let name = entry.nameRange.bounds
-            return !isLeftOut(span.extracting(name)) && (nominated.isEmpty || !isNominated(name, nominated))
+            if !isLeftOut(span.extracting(name)), nominated.isEmpty || !isNominated(name, nominated) {
+                kept.append(entry)
+            }
         }
         return HTTPFields(bytes: bytes, entries: kept)
     }

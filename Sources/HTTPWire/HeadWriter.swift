@@ -62,13 +62,15 @@ public enum HeadWriter {
     ///   - value: Appends the value, which traps if it could end the line.
     public static func appendField(_ name: String, to buffer: inout [UInt8], value: (inout [UInt8]) -> Void) {
         buffer.append(utf8: name)
-        buffer.append(ASCII.colon)
-        buffer.append(ASCII.space)
+        buffer.append(utf8: ": ")
         let start = buffer.count
         value(&buffer)
         precondition(buffer.span.extracting(start...).isFieldValue, "not a field value")
         appendLineEnd(to: &buffer)
     }
+
+    /// Writes one field line that was made before.
+    public static func append(_ line: FieldLine, to buffer: inout [UInt8]) { buffer.append(contentsOf: line.bytes) }
 
     /// Writes a status line and the fields of a response.
     ///
@@ -167,8 +169,21 @@ public enum HeadWriter {
 
     @inline(__always)
     private static func appendLineEnd(to buffer: inout [UInt8]) {
-        buffer.append(ASCII.carriageReturn)
-        buffer.append(ASCII.lineFeed)
+        buffer.append(utf8: "\r\n")
+    }
+}
+
+/// A field line that is written often, checked once.
+public struct FieldLine: Sendable {
+    fileprivate let bytes: [UInt8]
+
+    /// - Parameters:
+    ///   - name: As of ``HeadWriter/appendField(_:to:value:)``.
+    ///   - value: Traps if it could end the line.
+    public init(_ name: String, _ value: String) {
+        var bytes: [UInt8] = []
+        HeadWriter.appendField(name, to: &bytes) { $0.append(utf8: value) }
+        self.bytes = bytes
     }
 }
 

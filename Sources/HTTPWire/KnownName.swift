@@ -7,21 +7,21 @@ enum KnownName: UInt8, Sendable {
 
     /// The name in `range` of `bytes`.
     ///
-    /// The length decides which single comparison is worth making.
+    /// Length and first letter decide which single comparison is worth making.
     init(_ bytes: Span<UInt8>, _ range: Range<Int>) {
         let candidate: (KnownName, String)
-        switch range.count {
-        case 2: candidate = (.te, "te")
-        case 4 where ASCII.lowercased(bytes[range.lowerBound]) == 0x68: candidate = (.host, "host")
-        case 4: candidate = (.date, "date")
-        case 6: candidate = (.expect, "expect")
-        case 7 where ASCII.lowercased(bytes[range.lowerBound]) == 0x74: candidate = (.trailer, "trailer")
-        case 7: candidate = (.upgrade, "upgrade")
-        case 10 where ASCII.lowercased(bytes[range.lowerBound]) == 0x63: candidate = (.connection, "connection")
-        case 10: candidate = (.keepAlive, "keep-alive")
-        case 14: candidate = (.contentLength, "content-length")
-        case 16: candidate = (.proxyConnection, "proxy-connection")
-        case 17: candidate = (.transferEncoding, "transfer-encoding")
+        switch (range.count, bytes[range.lowerBound] | 0x20) {
+        case (2, UInt8(ascii: "t")): candidate = (.te, "te")
+        case (4, UInt8(ascii: "h")): candidate = (.host, "host")
+        case (4, UInt8(ascii: "d")): candidate = (.date, "date")
+        case (6, UInt8(ascii: "e")): candidate = (.expect, "expect")
+        case (7, UInt8(ascii: "t")): candidate = (.trailer, "trailer")
+        case (7, UInt8(ascii: "u")): candidate = (.upgrade, "upgrade")
+        case (10, UInt8(ascii: "c")): candidate = (.connection, "connection")
+        case (10, UInt8(ascii: "k")): candidate = (.keepAlive, "keep-alive")
+        case (14, UInt8(ascii: "c")): candidate = (.contentLength, "content-length")
+        case (16, UInt8(ascii: "p")): candidate = (.proxyConnection, "proxy-connection")
+        case (17, UInt8(ascii: "t")): candidate = (.transferEncoding, "transfer-encoding")
         default:
             self = .other
             return

@@ -31,8 +31,10 @@ struct SectionScanner: Sendable {
     private var hasStartLine = false
     private var emptyLines = 0
     private var lineStart = 0
-    /// No line feed lies in `lineStart..<searched`.
+    /// No line ends in `lineStart..<searched`.
     private var searched = 0
+    /// Whether a control character was found there that may stand nowhere in a line.
+    private var hasStrayControl = false
 
     private(set) var entries: [HTTPFields.Entry] = []
     private(set) var framing = FramingFields()
@@ -69,9 +71,8 @@ struct SectionScanner: Sendable {
         in bytes: Span<UInt8>,
         rules: borrowing SectionRules
     ) throws(HTTPParseError) -> Range<Int>? {
-        guard let lineFeed = bytes.firstIndex(of: ASCII.lineFeed, from: searched) else {
+        guard let lineFeed = findLineFeed(in: bytes) else {
             try checkLimits(end: bytes.count, rules: rules)
-            searched = bytes.count
             return nil
         }
         try checkLimits(end: lineFeed + 1, rules: rules)
@@ -84,6 +85,28 @@ struct SectionScanner: Sendable {
         lineStart = lineFeed + 1
         searched = lineStart
         return line
+    }
+
+    /// Looks at each byte once, for the end of the line and for what may not stand in it.
+    private mutating func findLineFeed(in bytes: Span<UInt8>) -> Int? {
+        if searched == lineStart { hasStrayControl = false }
+        while let control = bytes.firstControl(from: searched) {
+            switch bytes[control] {
+            case ASCII.lineFeed: return control
+            case ASCII.tab: break
+            case ASCII.carriageReturn:
+                guard control + 1 < bytes.count else {
+                    searched = control
+                    return nil
+                }
+                if bytes[control + 1] == ASCII.lineFeed { return control + 1 }
+                hasStrayControl = true
+            default: hasStrayControl = true
+            }
+            searched = control + 1
+        }
+        searched = bytes.count
+        return nil
     }
 
     private func checkLimits(end: Int, rules: borrowing SectionRules) throws(HTTPParseError) {
@@ -101,8 +124,7 @@ struct SectionScanner: Sendable {
         let field = bytes.extracting(line)
         var colon = 0
         while colon < field.count, ASCII.isToken(field[colon]) { colon += 1 }
-        // What is a token could also stand in a value, so that all of the line may be asked at once.
-        guard colon > 0, colon < field.count, field[colon] == ASCII.colon, field.isFieldValue else {
+        guard colon > 0, colon < field.count, field[colon] == ASCII.colon, !hasStrayControl else {
             throw .malformedField
         }
 

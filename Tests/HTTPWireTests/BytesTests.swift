@@ -39,6 +39,16 @@ import Testing
         #expect(found == text.indices.filter { text[$0] == 0x0A })
     }
 
+    @Test func `a control character is found wherever it stands, and nothing else`() {
+        var faults = 0
+        Self.forEachText { text, byte, place in
+            let isControl = byte < 0x20 || byte == 0x7F
+            if text.span.firstControl(from: 0) != (isControl ? place : nil) { faults += 1 }
+            if text.span.firstControl(from: place + 1) != nil { faults += 1 }
+        }
+        #expect(faults == 0)
+    }
+
     @Test func `a field value and a target are refused for any byte that may not stand in them`() {
         var faults = 0
         Self.forEachText { text, byte, _ in

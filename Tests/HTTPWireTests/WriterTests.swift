@@ -24,6 +24,12 @@ import Testing
         return String(decoding: buffer, as: UTF8.self)
     }
 
+    @Test func `a line that was made before is written as it would be now`() {
+        var buffer: [UInt8] = []
+        HeadWriter.append(FieldLine("Via", "1.1 a"), to: &buffer)
+        #expect(String(decoding: buffer, as: UTF8.self) == "Via: 1.1 a\r\n")
+    }
+
     @Test func `a response head is written with what frames it`() {
         #expect(
             response(.ok, ["Content-Type": "text/plain"])

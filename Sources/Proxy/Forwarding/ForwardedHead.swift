@@ -9,6 +9,10 @@ internal import WebAPI
 enum ForwardedHead {
     /// What this proxy is called in `Via` and `Proxy-Status`; never a host name.
     nonisolated static let pseudonym = "tickloop"
+    private static let via11 = FieldLine("Via", "1.1 \(pseudonym)")
+    private static let via10 = FieldLine("Via", "1.0 \(pseudonym)")
+    private static let http = FieldLine("X-Forwarded-Proto", "http")
+    private static let https = FieldLine("X-Forwarded-Proto", "https")
 
     /// Appends the head of the request of `context`.
     ///
@@ -91,9 +95,8 @@ enum ForwardedHead {
         // What is kept is kept under neither, so one client could choose what another gets.
         let isBelieved = isTrusted && !route.isCached
         let scheme = isBelieved ? head.fields["x-forwarded-proto"].flatMap { isScheme($0) ? $0 : nil } : nil
-        HeadWriter.appendField("X-Forwarded-Proto", to: &lines) {
-            $0.append(utf8: scheme ?? (context.isSecure ? "https" : "http"))
-        }
+        let isSecure = scheme.map { $0 == "https" } ?? context.isSecure
+        HeadWriter.append(isSecure ? Self.https : Self.http, to: &lines)
         if isBelieved, let host = head.fields["x-forwarded-host"], HeadWriter.isAuthority(host) {
             HeadWriter.appendField("X-Forwarded-Host", to: &lines) { $0.append(utf8: host) }
         } else if let authority = head.authorityBytes {
@@ -104,10 +107,7 @@ enum ForwardedHead {
     private static func isScheme(_ text: String) -> Bool { text == "http" || text == "https" }
 
     private static func appendOwn(_ context: RequestContext, _ head: RequestHead, _ lines: inout [UInt8]) {
-        HeadWriter.appendField("Via", to: &lines) {
-            $0.append(utf8: head.version == .http11 ? "1.1 " : "1.0 ")
-            $0.append(utf8: pseudonym)
-        }
+        HeadWriter.append(head.version == .http11 ? Self.via11 : Self.via10, to: &lines)
         HeadWriter.appendField(WebService.requestIDField, to: &lines) { context.identity.requestID.append(to: &$0) }
         HeadWriter.appendField(WebService.traceField, to: &lines) { context.identity.trace.append(to: &$0) }
         if let state = context.identity.traceState {
