@@ -123,6 +123,14 @@ import Testing
         #expect(gateway.command.environment["TICKLOOP_UPSTREAM_ADDRESS"] == expected)
     }
 
+    @Test func `services keep what they free at hand, unless told otherwise`() {
+        func tunables(_ environment: [String: String]) -> Set<String?> {
+            Set(plan(environment: environment).tiers.joined().map { $0.command.environment["GLIBC_TUNABLES"] })
+        }
+        #expect(tunables([:]) == ["glibc.malloc.tcache_count=256"])
+        #expect(tunables(["GLIBC_TUNABLES": "glibc.malloc.check=1"]) == ["glibc.malloc.check=1"])
+    }
+
     @Test func `children use the private servers, whatever the environment says, unless told otherwise`() {
         let other = [
             "TICKLOOP_DATABASE_URL": "postgresql://elsewhere/db", "TICKLOOP_REDIS_URL": "redis://elsewhere",
