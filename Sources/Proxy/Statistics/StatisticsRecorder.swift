@@ -21,9 +21,9 @@ final class StatisticsRecorder {
     private static let pause = Duration.milliseconds(500)
     /// Requests of one batch at most.
     ///
-    /// Many: a batch costs PostgreSQL a commit and a change of some hundred sums, however many requests are in it. But
-    /// not beyond 4096, which is what a segment may have.
-    private static let batchRequestsMax = 4000
+    /// More would cost PostgreSQL less for each, but keep it busy for so long at a time that requests notice, where all
+    /// share few cores. Not beyond 4096, which is what a segment may have.
+    private static let batchRequestsMax = 500
     /// Bytes of one batch at most, beyond the last request.
     private static let batchBytesMax = 512 * 1024
     /// Bytes that wait at most, all batches together: some 100,000 requests.
