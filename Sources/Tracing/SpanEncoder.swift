@@ -87,8 +87,8 @@ struct SpanEncoder {
 
     private mutating func write(_ context: TraceContext) {
         digits.removeAll(keepingCapacity: true)
-        Hexadecimal.append(context.traceID.high, digits: 16, to: &digits)
-        Hexadecimal.append(context.traceID.low, digits: 16, to: &digits)
+        Hexadecimal.append(context.traceID.high, to: &digits)
+        Hexadecimal.append(context.traceID.low, to: &digits)
         writer.key("traceId")
         writer.string(utf8: digits)
         write("spanId", context.spanID)
@@ -96,7 +96,7 @@ struct SpanEncoder {
 
     private mutating func write(_ name: String, _ spanID: UInt64) {
         digits.removeAll(keepingCapacity: true)
-        Hexadecimal.append(spanID, digits: 16, to: &digits)
+        Hexadecimal.append(spanID, to: &digits)
         writer.key(name)
         writer.string(utf8: digits)
     }

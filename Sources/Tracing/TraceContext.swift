@@ -84,12 +84,18 @@ extension TraceContext: CustomStringConvertible {
 
     /// Appends the `traceparent` header's value.
     public func append(to bytes: inout [UInt8]) {
-        bytes.append(contentsOf: "00-".utf8)
-        Hexadecimal.append(traceID.high, digits: 16, to: &bytes)
-        Hexadecimal.append(traceID.low, digits: 16, to: &bytes)
-        bytes.append(UInt8(ascii: "-"))
-        Hexadecimal.append(spanID, digits: 16, to: &bytes)
-        bytes.append(UInt8(ascii: "-"))
-        Hexadecimal.append(UInt64(flags), digits: 2, to: &bytes)
+        let hyphen = UInt8(ascii: "-")
+        bytes.append(addingCapacity: 55) { text in
+            text.append(UInt8(ascii: "0"))
+            text.append(UInt8(ascii: "0"))
+            text.append(hyphen)
+            Hexadecimal.append(traceID.high, to: &text)
+            Hexadecimal.append(traceID.low, to: &text)
+            text.append(hyphen)
+            Hexadecimal.append(spanID, to: &text)
+            text.append(hyphen)
+            text.append(Hexadecimal.digit(flags >> 4))
+            text.append(Hexadecimal.digit(flags))
+        }
     }
 }

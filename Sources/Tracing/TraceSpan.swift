@@ -10,15 +10,21 @@ public final class TraceSpan {
 
     private let tracer: Tracer
     private let start: Instant
+    private let startNanoseconds: UInt64
     /// Nil once it has ended.
     private var record: SpanRecord?
 
     init(_ record: SpanRecord, _ tracer: Tracer) {
         context = record.context
+        startNanoseconds = record.startNanoseconds
         start = Instant.now
         self.tracer = tracer
         self.record = record
     }
+
+    /// The time since 1970-01-01T00:00:00Z: when it started, and what has passed since. The wall clock may be set
+    /// meanwhile, and spans below this one lie within it.
+    var unixNanoseconds: UInt64 { startNanoseconds + UInt64(max(0, (Instant.now - start) / .nanoseconds(1))) }
 
     /// Sets a property; under a key that it does not have yet.
     public func set(_ key: String, _ value: SpanValue) { record?.attributes.append(SpanAttribute(key, value)) }
@@ -44,15 +50,14 @@ public final class TraceSpan {
     /// Ends it, now. Afterwards nothing changes it any more.
     public func end() {
         guard var record = record.take() else { return }
-        let nanoseconds = (Instant.now - start) / .nanoseconds(1)
-        record.endNanoseconds = record.startNanoseconds + UInt64(max(0, nanoseconds))
+        record.endNanoseconds = unixNanoseconds
         tracer.take(record)
     }
 
     // MARK: Below it
 
     /// Starts a span below this one.
-    public func child(_ name: String, _ kind: SpanKind) -> TraceSpan { tracer.start(name, kind, below: context) }
+    public func child(_ name: String, _ kind: SpanKind) -> TraceSpan { tracer.start(name, kind, below: self) }
 
     /// Starts a span for what is done once on behalf of several, such as a statement that serves a batch of tasks.
     ///

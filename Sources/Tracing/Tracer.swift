@@ -56,8 +56,10 @@ public final class Tracer {
     /// - Parameter limit: How long that may take; what is left then is dropped.
     public func drain(within limit: Duration) async { await exporter.drain(within: limit) }
 
-    func start(_ name: String, _ kind: SpanKind, below parent: TraceContext) -> TraceSpan {
-        span(name, kind, parent.child(using: &random), parent: parent.spanID, nil)
+    /// Starts a span below one of ours, by whose clock it goes.
+    func start(_ name: String, _ kind: SpanKind, below parent: TraceSpan) -> TraceSpan {
+        let place = parent.context.child(using: &random)
+        return span(name, kind, place, parent: parent.context.spanID, nil, at: parent.unixNanoseconds)
     }
 
     func take(_ record: SpanRecord) { exporter.add(record) }
@@ -67,11 +69,11 @@ public final class Tracer {
         _ kind: SpanKind,
         _ context: TraceContext,
         parent: UInt64?,
-        _ traceState: String?
-    ) -> TraceSpan {
+        _ traceState: String?,
         // The loop's time is read once a turn, which is too coarse where the order of what several processes did within
         // a millisecond is to be seen.
-        let now = UInt64(SystemClock.unixNanoseconds)
+        at now: UInt64 = UInt64(SystemClock.unixNanoseconds)
+    ) -> TraceSpan {
         let record = SpanRecord(
             context: context,
             parentSpanID: parent,
