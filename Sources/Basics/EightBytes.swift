@@ -40,3 +40,16 @@ extension Span<UInt8> {
         return EightBytes(low | high << 32)
     }
 }
+
+extension OutputSpan<UInt8> {
+    /// Appends the eight bytes of a number in one store; traps where they have no room.
+    @inlinable @inline(__always)
+    public mutating func append(highestFirst word: UInt64) {
+        precondition(freeCapacity >= 8, "no room")
+        unsafe withUnsafeMutableBufferPointer { buffer, count in
+            let room = UnsafeMutableRawBufferPointer(buffer)
+            unsafe room.storeBytes(of: word.bigEndian, toByteOffset: count, as: UInt64.self)
+            count += 8
+        }
+    }
+}

@@ -32,13 +32,15 @@ public enum Hexadecimal {
         text((0..<8).reversed().map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) })
     }
 
-    /// Appends the lower-case text of the lowest `digits` digits, at most 16.
-    public static func append(_ value: UInt64, digits: Int, to bytes: inout [UInt8]) {
-        let high = eightDigits(UInt32(truncatingIfNeeded: value >> 32))
-        let low = eightDigits(UInt32(truncatingIfNeeded: value))
-        unsafe withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { text in
-            unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[(16 - digits)...]))
-        }
+    /// Appends sixteen lower-case digits.
+    public static func append(_ value: UInt64, to bytes: inout [UInt8]) {
+        bytes.append(addingCapacity: 16) { append(value, to: &$0) }
+    }
+
+    /// Appends sixteen lower-case digits; traps where they have no room.
+    public static func append(_ value: UInt64, to text: inout OutputSpan<UInt8>) {
+        text.append(highestFirst: eightDigits(UInt32(truncatingIfNeeded: value >> 32)))
+        text.append(highestFirst: eightDigits(UInt32(truncatingIfNeeded: value)))
     }
 
     /// The lower-case digits of a number, made all at once, one in each byte; the first one is highest.

@@ -1,6 +1,6 @@
 internal import Basics
 
-// Searching, checking and copying bytes in bulk, without memory that is not safe.
+// Searching, checking and copying bytes in bulk; only a copy touches memory by address.
 //
 // Heads are too short for vector instructions: what is left over at their ends would cost most. With eight bytes at a
 // time, the last word may overlap with the one before.

@@ -109,7 +109,7 @@ final class Proxy: PathFallback {
 
     /// Passes a request on, or answers 404 if no prefix matches.
     func handle(_ context: RequestContext, isOwn: (String) -> Bool) {
-        let target = context.head.path
+        let target = context.path
         switch finder.find(target, isOwn: isOwn) {
         case .nothing: context.fail(.notFound)
         case .ambiguous: context.fail(Self.ambiguousPath)
@@ -140,7 +140,7 @@ final class Proxy: PathFallback {
             CarriedRequest(
                 unixTime: Reactor.unixTime - outcome.duration,
                 source: upstream.source,
-                path: upstream.url.basePath + path.route.forwarded(context.head.path),
+                path: upstream.url.basePath + path.route.forwarded(context.path),
                 status: outcome.status,
                 duration: outcome.duration
             )

@@ -33,8 +33,10 @@ public struct RequestID: Hashable, Sendable, CustomStringConvertible {
     public func append(to bytes: inout [UInt8]) {
         switch form {
         case .bits(let high, let low):
-            Hexadecimal.append(high, digits: 16, to: &bytes)
-            Hexadecimal.append(low, digits: 16, to: &bytes)
+            bytes.append(addingCapacity: 32) { text in
+                Hexadecimal.append(high, to: &text)
+                Hexadecimal.append(low, to: &text)
+            }
         case .text(let text):
             bytes.append(contentsOf: text.utf8)
         }

@@ -52,14 +52,13 @@ import Testing
 
     @Test(
         arguments: [
-            (0, 16, "0000000000000000"), (UInt64.max, 16, "ffffffffffffffff"), (UInt64.max, 3, "fff"),
-            (0x0123_4567_89ab_cdef, 16, "0123456789abcdef"), (0x0123_4567_89ab_cdef, 9, "789abcdef"),
-            (0x0123_4567_89ab_cdef, 8, "89abcdef"), (0xfedc_ba98_7654_3210, 12, "ba9876543210"), (0x9a, 2, "9a"),
-        ] as [(UInt64, Int, String)]
+            (0, "0000000000000000"), (UInt64.max, "ffffffffffffffff"), (0x0123_4567_89ab_cdef, "0123456789abcdef"),
+            (0xfedc_ba98_7654_3210, "fedcba9876543210"), (0x9a, "000000000000009a"), (1 << 32, "0000000100000000"),
+        ] as [(UInt64, String)]
     )
-    func `numbers become the lowest of their hexadecimal digits`(value: UInt64, digits: Int, expected: String) {
+    func `numbers become their hexadecimal digits`(value: UInt64, expected: String) {
         var text = Array("<".utf8)
-        Hexadecimal.append(value, digits: digits, to: &text)
+        Hexadecimal.append(value, to: &text)
         #expect(String(decoding: text, as: UTF8.self) == "<" + expected)
     }
 

@@ -21,7 +21,7 @@ struct EntityTag: Hashable {
 
     func append(to bytes: inout [UInt8]) {
         bytes.append(utf8: "W/\"")
-        Hexadecimal.append(hash, digits: 16, to: &bytes)
+        Hexadecimal.append(hash, to: &bytes)
         bytes.append(UInt8(ascii: "\""))
     }
 
