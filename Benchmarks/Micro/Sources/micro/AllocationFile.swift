@@ -77,20 +77,28 @@ struct AllocationFile {
             """
     }
 
-    /// A line for each count that is not as expected.
-    func differences(from counted: [Count]) -> [String] {
+    /// A line for each count that is above what is expected, or that only one side knows.
+    func excesses(of counted: [Count]) -> [String] {
         let measured = counted.compactMap { count -> String? in
-            guard let expected = counts.first(where: { $0.name == count.name }) else {
+            guard let expected = expected(count.name) else {
                 return "\(count.name): \(shortest(count.calls)), and nothing is expected yet"
             }
-            guard count != expected else { return nil }
-            let change = count.calls - expected.calls
-            let verdict = change > 0 ? "+\(shortest(change))" : "\(shortest(change)): fewer, so write it down"
-            return "\(count.name): \(shortest(count.calls)), expected \(shortest(expected.calls)) (\(verdict))"
+            guard count.calls > expected else { return nil }
+            return "\(count.name): \(shortest(count.calls)), expected \(shortest(expected))"
         }
         let gone = counts.filter { expected in !counted.contains { $0.name == expected.name } }
         return measured + gone.map { "\($0.name): expected, but not measured any more" }
     }
+
+    /// A line for each count that is below what is expected.
+    func savings(of counted: [Count]) -> [String] {
+        counted.compactMap { count in
+            guard let expected = expected(count.name), count.calls < expected else { return nil }
+            return "\(count.name): \(shortest(count.calls)), expected \(shortest(expected))"
+        }
+    }
+
+    private func expected(_ name: String) -> Double? { counts.first { $0.name == name }?.calls }
 }
 
 /// A number with two decimals at most and no zeros behind.
