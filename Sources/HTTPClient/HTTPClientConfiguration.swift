@@ -22,6 +22,9 @@ public struct HTTPClientConfiguration: Sendable {
     public var connectWindow = Duration.seconds(1)
     /// How long the upstream may take from the request's first byte to the end of the response's head.
     public var responseHeadTimeout = Duration.seconds(10)
+    /// How long the head of an opened response waits for its body, if that is announced to be short: many upstreams
+    /// send the two in two pieces, and whoever passes each on by itself pays for sending twice.
+    public var shortBodyWait = Duration.milliseconds(5)
     /// The largest response.
     public var responseLimits = HTTPLimits()
     /// When to stop asking.

@@ -17,6 +17,8 @@ public final class HTTPClientExchange {
     private static let continueTimeout = Duration.seconds(1)
     /// While nobody has taken what one read brought, no more is read.
     private static let windowBytes = 1
+    /// A body that is announced to be no longer is waited for with its head.
+    private static let shortBodyBytesMax = 16 * 1024
 
     let method: HTTPMethod
     let isIdempotent: Bool
@@ -63,6 +65,8 @@ public final class HTTPClientExchange {
     private var body: [UInt8] = []
     /// The body of an opened response that was told of.
     private(set) var rest: HTTPBody?
+    /// Of ``HTTPClientConfiguration/shortBodyWait``, once it was needed.
+    private(set) var bodyTimer: Timer?
     /// Whether no more of the response is read, because nobody takes it: so the upstream stops sending when the
     /// kernel's buffers are full.
     private(set) var isPaused = false
@@ -122,7 +126,7 @@ public final class HTTPClientExchange {
     private func end() -> (
         done: (@ReactorActor (Result<HTTPClientResponse, HTTPClientError>) -> Void)?, rest: HTTPBody?
     ) {
-        defer { (done, rest, outgoing, continueTimer) = (nil, nil, nil, nil) }
+        defer { (done, rest, outgoing, continueTimer, bodyTimer) = (nil, nil, nil, nil, nil) }
         place = .ended
         client = nil
         return (done, rest)
@@ -255,6 +259,7 @@ extension HTTPClientExchange {
         if let rest {
             if !body.isEmpty { rest.receive(takeBody()) }
         } else if let head {
+            guard !waitsForBody(head) else { return }
             begin(head, connection)
         }
         // Without it the sender has cancelled.
@@ -267,6 +272,17 @@ extension HTTPClientExchange {
         // The upstream is not to blame for a reader that does not read.
         if silence != nil { expect(by: .distantFuture) }
         connection.watch()
+    }
+
+    /// Whether the rest of a short response may still come in time to be told of with its head.
+    private func waitsForBody(_ head: ResponseHead) -> Bool {
+        guard case .length(let count) = head.framing, count <= Self.shortBodyBytesMax, let client else { return false }
+        if let bodyTimer { return bodyTimer.isScheduled }
+        // Unowned: dropped at the end.
+        let timer = Timer { [unowned self] in readEnded() }
+        timer.schedule(after: client.configuration.shortBodyWait)
+        bodyTimer = timer
+        return true
     }
 
     private func begin(_ head: ResponseHead, _ connection: ClientConnection) {

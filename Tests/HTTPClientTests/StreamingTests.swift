@@ -125,6 +125,32 @@ private final class Sender: HTTPBodySource {
         }
     }
 
+    @Test @ReactorActor func `a short body that comes soon after its head is told of with it`() async throws {
+        let upstream = try ScriptedUpstream(at: .loopback) { _, _ in }
+        let client = HTTPClient(of: upstream.endpoint) { $0.shortBodyWait = longTime }
+        let recorder = open(client)
+        try await eventually("the request") { upstream.requests.count == 1 }
+        upstream.peers[0].send("HTTP/1.1 200 OK\r\nContent-Length: 16384\r\n\r\n")
+        try await eventually("the head") { recorder.exchange?.bodyTimer != nil }
+        upstream.peers[0].send(String(repeating: "x", count: 16_384))
+        try await eventually("the end") { recorder.isComplete }
+        #expect(recorder.isWhole && recorder.body.utf8.count == 16_384)
+    }
+
+    @Test @ReactorActor func `a short body that comes late does not hold up its head, nor does a long one`()
+        async throws
+    {
+        let upstream = try ScriptedUpstream(at: .loopback) { peer, request in
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: \(request.hasPrefix("GET /short") ? 5 : 16_385)\r\n\r\nhel")
+        }
+        for (path, wait) in [("/short", Duration.milliseconds(1)), ("/long", longTime)] {
+            let client = HTTPClient(of: upstream.endpoint) { $0.shortBodyWait = wait }
+            let recorder = open(client, bytes: "GET \(path) HTTP/1.1\r\nHost: test\r\n\r\n")
+            try await eventually("what there is") { recorder.body == "hel" }
+            #expect(recorder.status == 200 && !recorder.isWhole)
+        }
+    }
+
     @Test @ReactorActor func `while nobody reads, nothing is read, and the upstream is held up`() async throws {
         let large = String(repeating: "x", count: 8_000_000)
         let upstream = try ScriptedUpstream(answering: ok(large))
@@ -232,15 +258,21 @@ private final class Sender: HTTPBodySource {
         #expect(client.load == HTTPClientLoad(connecting: 0, idle: 0, busy: 0, waiting: 0))
     }
 
-    @Test @ReactorActor func `a body that breaks off is told of`() async throws {
+    @Test(arguments: [(5, nil, ""), (20_000, 200, "hel")] as [(Int, UInt16?, String)])
+    @ReactorActor func `a body that breaks off is told of, in place of a short response`(
+        length: Int,
+        status: UInt16?,
+        body: String
+    ) async throws {
         let upstream = try ScriptedUpstream(at: .loopback) { peer, _ in
-            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: \(length)\r\n\r\nhel")
             peer.close()
         }
-        let recorder = open(HTTPClient(of: upstream.endpoint))
+        let recorder = open(HTTPClient(of: upstream.endpoint) { $0.shortBodyWait = longTime })
         try await eventually("the end") { recorder.hasEnded }
         #expect(recorder.failures == [.connectionLost(mayHaveBeenProcessed: true)])
-        #expect(recorder.body == "hel")
+        #expect(recorder.status == status)
+        #expect(recorder.body == body)
     }
 
     @Test @ReactorActor func `a body that falls silent ends`() async throws {
