@@ -1,9 +1,16 @@
 extension [UInt8] {
     /// Appends a number in decimal digits.
     public mutating func append(decimal number: UInt64) {
-        if number >= 10 { append(decimal: number / 10) }
-        append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
+        // In threes: most numbers are short, and each step is a call.
+        if number >= 1000 { append(decimal: number / 1000) }
+        let three = UInt32(truncatingIfNeeded: number % 1000)
+        if number >= 100 { append(digit: three / 100) }
+        if number >= 10 { append(digit: three / 10 % 10) }
+        append(digit: three % 10)
     }
+
+    @inline(__always)
+    private mutating func append(digit: UInt32) { append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)) }
 }
 
 extension Span<UInt8> {

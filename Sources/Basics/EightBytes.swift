@@ -25,6 +25,18 @@ public struct EightBytes {
     @inlinable @inline(__always)
     public var beyondVisible: UInt64 { (word | (word &+ Self.lowBits)) & Self.highBits }
 
+    /// Which are not `A`–`Z`, `a`–`z` or `-`: known of each of them, not only of the lowest.
+    @inlinable @inline(__always)
+    public var neitherLettersNorHyphens: UInt64 {
+        // With seven bits in each no sum reaches the next one.
+        let sevenBits = ~Self.highBits
+        let lower = (word | UInt64(0x20) &* Self.lowBits) & sevenBits
+        let fromA = lower &+ UInt64(0x80 - 0x61) &* Self.lowBits
+        let beyondZ = lower &+ UInt64(0x80 - 0x7B) &* Self.lowBits
+        let unlikeHyphen = ((word ^ UInt64(0x2D) &* Self.lowBits) & sevenBits) &+ sevenBits
+        return (~(fromA & ~beyondZ) & unlikeHyphen | word) & Self.highBits
+    }
+
     /// The same with bits set in each.
     @inlinable @inline(__always)
     public func with(_ bits: UInt8) -> EightBytes { EightBytes(word | UInt64(bits) &* Self.lowBits) }

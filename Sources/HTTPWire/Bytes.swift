@@ -42,6 +42,24 @@ extension Span where Element == UInt8 {
         return nil
     }
 
+    /// How many bytes there are before the first one that may not stand in a token, RFC 9110 §5.6.2.
+    var tokenEnd: Int {
+        var position = 0
+        // Names are letters and hyphens, with few exceptions.
+        while position + 8 <= count {
+            let others = eight(at: position).neitherLettersNorHyphens
+            if others != 0 {
+                position += others.trailingZeroBitCount / 8
+                guard ASCII.isToken(self[position]) else { return position }
+                position += 1
+            } else {
+                position += 8
+            }
+        }
+        while position < count, ASCII.isToken(self[position]) { position += 1 }
+        return position
+    }
+
     /// Whether no eight bytes are at fault and no single one is: the eight are asked first, and the single ones where
     /// there are fewer, or where the eight may have been misjudged.
     @inline(__always)
@@ -107,20 +125,6 @@ extension [UInt8] {
     @inline(__always)
     public mutating func append(utf8 text: String) {
         append(copying: text.utf8.span)
-    }
-
-    /// Appends `number`, which is not negative, in decimal digits.
-    public mutating func append(decimal number: Int) {
-        precondition(number >= 0, "lengths are not negative")
-        var digits = InlineArray<20, UInt8>(repeating: ASCII.zero)
-        var first = digits.count
-        var rest = UInt(number)
-        repeat {
-            first -= 1
-            digits[first] = ASCII.zero + UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-        } while rest > 0
-        append(copying: digits.span.extracting(first...))
     }
 }
 

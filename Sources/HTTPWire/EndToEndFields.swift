@@ -31,24 +31,26 @@ extension HTTPFields {
     }
 
     /// The fields that concern the whole way: as ``appendEndToEnd(to:announcesTrailers:except:)``, for a head that is
-    /// written later. Whoever writes it writes the framing.
+    /// written later. What ``HeadWriter`` leaves out of every head, because it writes that itself, is still among them.
     public func endToEnd(announcesTrailers: Bool, except isLeftOut: (Span<UInt8>) -> Bool) -> HTTPFields {
         let nominated = nominatedNames
         let span = bytes.span
-        var kept: [Entry] = []
-        kept.reserveCapacity(entries.count)
-        for entry in entries {
+        func isKept(_ entry: Entry) -> Bool {
             switch entry.name {
-            case .connection, .keepAlive, .proxyConnection, .te, .upgrade, .transferEncoding, .contentLength:
-                continue
-            case .trailer where !announcesTrailers: continue
+            case .te, .upgrade: return false
+            case .trailer where !announcesTrailers: return false
             case .other, .date, .expect, .trailer, .host: break
+            case .connection, .keepAlive, .proxyConnection, .transferEncoding, .contentLength: return true
             }
             let name = entry.nameRange.bounds
-            if !isLeftOut(span.extracting(name)), nominated.isEmpty || !isNominated(name, nominated) {
-                kept.append(entry)
-            }
+            return !isLeftOut(span.extracting(name)) && (nominated.isEmpty || !isNominated(name, nominated))
         }
+        // Of most heads nothing need be copied.
+        guard let first = entries.firstIndex(where: { !isKept($0) }) else { return self }
+        var kept: [Entry] = []
+        kept.reserveCapacity(entries.count)
+        kept += entries[..<first]
+        for entry in entries[(first + 1)...] where isKept(entry) { kept.append(entry) }
         return HTTPFields(bytes: bytes, entries: kept)
     }
 

@@ -1,15 +1,29 @@
 /// A request method: a case-sensitive token (RFC 9110 §9.1).
 ///
 /// Methods that nobody registered are kept as they came.
-public struct HTTPMethod: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
-    /// The method as it stands in the request line.
-    public let rawValue: String
+public enum HTTPMethod: Hashable, Sendable, CustomStringConvertible {
+    case get, head, post, put, delete, patch, options, trace
+    /// Refused by the parser.
+    case connect
+    /// Any other; made by ``init(rawValue:)``, so that none of those above has two forms.
+    case other(String)
 
     /// Takes any text.
     ///
     /// Text that is not a token is refused by the serializers' preconditions, not here.
     public init(rawValue: String) {
-        self.rawValue = rawValue
+        switch rawValue {
+        case "GET": self = .get
+        case "HEAD": self = .head
+        case "POST": self = .post
+        case "PUT": self = .put
+        case "DELETE": self = .delete
+        case "PATCH": self = .patch
+        case "OPTIONS": self = .options
+        case "TRACE": self = .trace
+        case "CONNECT": self = .connect
+        default: self = .other(rawValue)
+        }
     }
 
     /// The longest method accepted, in bytes; the longest registered one (`UPDATEREDIRECTREF`) has 17.
@@ -23,35 +37,32 @@ public struct HTTPMethod: RawRepresentable, Hashable, Sendable, CustomStringConv
         } else if token.count == 4, token[0] == 0x50, token[1] == 0x4F, token[2] == 0x53, token[3] == 0x54 {
             self = .post
         } else {
-            rawValue = token.text
+            self.init(rawValue: token.text)
         }
     }
 
-    /// `GET`.
-    public static var get: Self { Self(rawValue: "GET") }
-    /// `HEAD`.
-    public static var head: Self { Self(rawValue: "HEAD") }
-    /// `POST`.
-    public static var post: Self { Self(rawValue: "POST") }
-    /// `PUT`.
-    public static var put: Self { Self(rawValue: "PUT") }
-    /// `DELETE`.
-    public static var delete: Self { Self(rawValue: "DELETE") }
-    /// `PATCH`.
-    public static var patch: Self { Self(rawValue: "PATCH") }
-    /// `OPTIONS`.
-    public static var options: Self { Self(rawValue: "OPTIONS") }
-    /// `TRACE`.
-    public static var trace: Self { Self(rawValue: "TRACE") }
-    /// `CONNECT`, which the parser refuses.
-    public static var connect: Self { Self(rawValue: "CONNECT") }
+    /// The method as it stands in the request line.
+    public var rawValue: String {
+        switch self {
+        case .get: "GET"
+        case .head: "HEAD"
+        case .post: "POST"
+        case .put: "PUT"
+        case .delete: "DELETE"
+        case .patch: "PATCH"
+        case .options: "OPTIONS"
+        case .trace: "TRACE"
+        case .connect: "CONNECT"
+        case .other(let text): text
+        }
+    }
 
     /// Whether sending the request twice has the effect of sending it once (RFC 9110 §9.2.2), so that it may be
     /// retried.
     public var isIdempotent: Bool {
         switch self {
         case .get, .head, .put, .delete, .options, .trace: true
-        default: false
+        case .post, .patch, .connect, .other: false
         }
     }
 

@@ -1,3 +1,5 @@
+internal import Basics
+
 /// Writes heads behind the bytes of a buffer, so that one buffer serves a whole connection.
 ///
 /// The fields that frame a message are written here and nowhere else: `Content-Length`, `Transfer-Encoding`,
@@ -20,26 +22,24 @@ public enum HeadWriter {
         to buffer: inout [UInt8]
     ) {
         precondition(framing != .untilClose, "the end of a request cannot be the end of its connection")
-        appendMethod(method, to: &buffer)
-        precondition(!target.isEmpty && target.utf8.span.isTarget, "not a request target")
-        buffer.append(utf8: target)
-        appendHost(authority, to: &buffer)
-        append(fields, to: &buffer) { $0.isWrittenForConnection || $0 == .host }
-        appendFraming(framing, to: &buffer)
-        if !keepsAlive { buffer.append(utf8: "Connection: close\r\n") }
-        appendLineEnd(to: &buffer)
+        appendRequest(method, host: .host(authority), framing: framing, to: &buffer) {
+            $0.append(utf8: target)
+        } appendFields: { lines in
+            append(fields, to: &lines) { $0.isWrittenForConnection || $0 == .host }
+            if !keepsAlive { lines.append(utf8: "Connection: close\r\n") }
+        }
     }
 
     /// Writes the head of a request from parts that need not be put together before.
     ///
     /// - Parameters:
-    ///   - authority: `host` or `host:port` for the `Host` field.
+    ///   - host: From ``FieldLine/host(_:)``.
     ///   - framing: `none`, `length` or `chunked`.
     ///   - appendTarget: Appends the target in origin form, `/path?query`. A byte that cannot stand in a target traps.
     ///   - appendFields: Appends the fields with ``appendField(_:to:value:)``.
     public static func appendRequest(
         _ method: HTTPMethod,
-        authority: String,
+        host: FieldLine,
         framing: BodyFraming = .none,
         to buffer: inout [UInt8],
         appendTarget: (inout [UInt8]) -> Void,
@@ -49,7 +49,8 @@ public enum HeadWriter {
         let start = buffer.count
         appendTarget(&buffer)
         precondition(buffer.count > start && buffer.span.extracting(start...).isTarget, "not a request target")
-        appendHost(authority, to: &buffer)
+        buffer.append(utf8: " HTTP/1.1\r\n")
+        append(host, to: &buffer)
         appendFields(&buffer)
         appendFraming(framing, to: &buffer)
         appendLineEnd(to: &buffer)
@@ -58,11 +59,23 @@ public enum HeadWriter {
     /// Writes one field line.
     ///
     /// - Parameters:
-    ///   - name: A token (RFC 9110 §5.6.2) that is no name of a field that frames a message; written by a programmer.
+    ///   - name: No name of a field that frames a message.
     ///   - value: Appends the value, which traps if it could end the line.
+    public static func appendField(_ name: FieldName, to buffer: inout [UInt8], value: (inout [UInt8]) -> Void) {
+        buffer.append(contentsOf: name.bytes)
+        appendValue(value, to: &buffer)
+    }
+
+    /// Writes one field line; its name is a token (RFC 9110 §5.6.2) that was checked when it came, or that a programmer
+    /// wrote.
     public static func appendField(_ name: String, to buffer: inout [UInt8], value: (inout [UInt8]) -> Void) {
         buffer.append(utf8: name)
         buffer.append(utf8: ": ")
+        appendValue(value, to: &buffer)
+    }
+
+    @inline(__always)
+    private static func appendValue(_ value: (inout [UInt8]) -> Void, to buffer: inout [UInt8]) {
         let start = buffer.count
         value(&buffer)
         precondition(buffer.span.extracting(start...).isFieldValue, "not a field value")
@@ -123,26 +136,20 @@ public enum HeadWriter {
         Authority.isValid(0..<text.utf8.count, text.utf8.span)
     }
 
-    // A line end or a space in a method, a target or an authority would make two requests out of one.
+    // A line end or a space in a method or a target would make two requests out of one.
 
     private static func appendMethod(_ method: HTTPMethod, to buffer: inout [UInt8]) {
-        for byte in method.rawValue.utf8 { precondition(ASCII.isToken(byte), "a method is a token") }
-        buffer.append(utf8: method.rawValue)
+        let text = method.rawValue
+        for byte in text.utf8 { precondition(ASCII.isToken(byte), "a method is a token") }
+        buffer.append(utf8: text)
         buffer.append(ASCII.space)
-    }
-
-    private static func appendHost(_ authority: String, to buffer: inout [UInt8]) {
-        buffer.append(utf8: " HTTP/1.1\r\nHost: ")
-        precondition(Authority.isValid(0..<authority.utf8.count, authority.utf8.span), "not a host with a port")
-        buffer.append(utf8: authority)
-        appendLineEnd(to: &buffer)
     }
 
     private static func appendStatusLine(_ status: HTTPStatus, to buffer: inout [UInt8]) {
         // Nearly every response is a 200.
         if status.rawValue == 200 { return buffer.append(utf8: "HTTP/1.1 200 OK\r\n") }
         buffer.append(utf8: "HTTP/1.1 ")
-        buffer.append(decimal: status.code)
+        buffer.append(decimal: UInt64(status.code))
         buffer.append(ASCII.space)
         buffer.append(utf8: status.reason)
         appendLineEnd(to: &buffer)
@@ -162,7 +169,7 @@ public enum HeadWriter {
         case .chunked: buffer.append(utf8: "Transfer-Encoding: chunked\r\n")
         case .length(let count):
             buffer.append(utf8: "Content-Length: ")
-            buffer.append(decimal: count)
+            buffer.append(decimal: UInt64(count))
             appendLineEnd(to: &buffer)
         }
     }
@@ -170,20 +177,6 @@ public enum HeadWriter {
     @inline(__always)
     private static func appendLineEnd(to buffer: inout [UInt8]) {
         buffer.append(utf8: "\r\n")
-    }
-}
-
-/// A field line that is written often, checked once.
-public struct FieldLine: Sendable {
-    fileprivate let bytes: [UInt8]
-
-    /// - Parameters:
-    ///   - name: As of ``HeadWriter/appendField(_:to:value:)``.
-    ///   - value: Traps if it could end the line.
-    public init(_ name: String, _ value: String) {
-        var bytes: [UInt8] = []
-        HeadWriter.appendField(name, to: &bytes) { $0.append(utf8: value) }
-        self.bytes = bytes
     }
 }
 

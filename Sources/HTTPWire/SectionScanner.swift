@@ -122,8 +122,7 @@ struct SectionScanner: Sendable {
     /// the check of the name.
     private mutating func takeField(_ line: Range<Int>, _ bytes: Span<UInt8>) throws(HTTPParseError) {
         let field = bytes.extracting(line)
-        var colon = 0
-        while colon < field.count, ASCII.isToken(field[colon]) { colon += 1 }
+        let colon = field.tokenEnd
         guard colon > 0, colon < field.count, field[colon] == ASCII.colon, !hasStrayControl else {
             throw .malformedField
         }

@@ -215,7 +215,7 @@ final class Proxy: PathFallback {
         let task = CacheTask(cache, key, head, kept: answer, reason: "stale")
         let upstream = path.group.choose()
         var bytes: [UInt8] = []
-        ForwardedHead.append(context, path, to: upstream, framing: .none, task: task, &bytes)
+        ForwardedHead.append(context, context.head, path, to: upstream, framing: .none, task: task, &bytes)
         let request = HTTPClientRequest(.get, bytes: bytes)
         return { [cache] in
             upstream.client.open(

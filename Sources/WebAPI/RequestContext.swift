@@ -75,11 +75,11 @@ public final class RequestContext: HTTPAnswerFields {
     /// The head of the request.
     public var head: RequestHead { exchange.request.head }
 
-    /// The method, read where it stands: the head is not copied for it, nor for path and query.
+    /// The method, read where it stands: the head is not copied for it.
     public var method: HTTPMethod { exchange.request.head.method }
 
     /// The path, still percent-encoded.
-    public var path: String { exchange.request.head.path }
+    public private(set) lazy var path = exchange.request.head.path
 
     /// The query as it came, or nothing.
     var query: ArraySlice<UInt8> { exchange.request.head.queryBytes ?? [] }

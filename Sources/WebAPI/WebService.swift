@@ -38,13 +38,13 @@ public protocol PathFallback: AnyObject, Sendable {
 @ReactorActor
 public final class WebService: HTTPHandler {
     /// The header in which a hop tells the next one how many milliseconds are left.
-    nonisolated public static let timeoutField = "X-Request-Timeout-Ms"
+    nonisolated public static let timeoutField = FieldName("X-Request-Timeout-Ms")
     /// The header that names a request.
-    nonisolated public static let requestIDField = "X-Request-Id"
+    nonisolated public static let requestIDField = FieldName("X-Request-Id")
     /// The W3C header that places a request in a trace.
-    nonisolated public static let traceField = "traceparent"
+    nonisolated public static let traceField = FieldName("traceparent")
     /// The W3C header in which other tracing systems have something carried along.
-    nonisolated public static let traceStateField = "tracestate"
+    nonisolated public static let traceStateField = FieldName("tracestate")
 
     /// Requests being handled now.
     public private(set) var requestsInFlight = 0
@@ -205,7 +205,7 @@ public final class WebService: HTTPHandler {
     public func response(to refusal: HTTPRefusal) -> HTTPResponse {
         var response = response(APIError(refusal))
         // Whatever id the request had could not be read, or must not be believed.
-        response.fields.append(Self.requestIDField, identifier.makeRequestID().description)
+        response.fields.append(Self.requestIDField.text, identifier.makeRequestID().description)
         return response
     }
 
@@ -240,7 +240,7 @@ public final class WebService: HTTPHandler {
     }
 
     private func timeout(of head: RequestHead) -> Duration {
-        guard takesDeadlineFromCaller, let text = head.fields[Self.timeoutField],
+        guard takesDeadlineFromCaller, let text = head.fields[Self.timeoutField.text],
             let milliseconds = Int(text), milliseconds >= 0
         else { return requestTimeout }
         return min(requestTimeout, .milliseconds(milliseconds))

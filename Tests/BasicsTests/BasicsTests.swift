@@ -37,6 +37,17 @@ import Testing
     }
 }
 
+@Suite struct DecimalTextTests {
+    @Test func `a number is written in decimal digits`() {
+        let powers = sequence(first: UInt64(1)) { $0 > UInt64.max / 10 ? nil : $0 * 10 }
+        for number in powers.flatMap({ [$0 - 1, $0, $0 + 1, $0 / 7] }) + [UInt64.max] {
+            var text = [UInt8]("x".utf8)
+            text.append(decimal: number)
+            #expect(String(decoding: text, as: UTF8.self) == "x\(number)")
+        }
+    }
+}
+
 @Suite struct HexadecimalTests {
     @Test func `every byte is a digit or none`() {
         for byte in UInt8.min...UInt8.max {

@@ -59,10 +59,14 @@ import Testing
         #expect(faults == 0)
     }
 
-    @Test(arguments: [0, 7, 10, 99, 100, 1_234_567_890, Int.max])
-    func `a number is written in decimal digits`(number: Int) {
-        var text = [UInt8]("x")
-        text.append(decimal: number)
-        #expect(String(decoding: text, as: UTF8.self) == "x\(number)")
+    @Test func `a token ends before the first byte that may not stand in one`() {
+        let others = Set("!#$%&'*+-.^_`|~".utf8)
+        var faults = 0
+        Self.forEachText { text, byte, place in
+            let isToken = (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20) || others.contains(byte)
+            if text.span.tokenEnd != (isToken ? text.count : place) { faults += 1 }
+        }
+        #expect(faults == 0)
+        #expect([UInt8]().span.tokenEnd == 0)
     }
 }

@@ -68,7 +68,7 @@ import Testing
         )
         #expect(
             String(decoding: buffer, as: UTF8.self)
-                == "POST /a?b HTTP/1.1\r\nHost: h:80\r\nAccept: */*\r\nContent-Length: 3\r\nConnection: close\r\n\r\n"
+                == "POST /a?b HTTP/1.1\r\nHost: h:80\r\nAccept: */*\r\nConnection: close\r\nContent-Length: 3\r\n\r\n"
         )
     }
 

@@ -11,16 +11,20 @@ enum ForwardedHead {
     nonisolated static let pseudonym = "tickloop"
     private static let via11 = FieldLine("Via", "1.1 \(pseudonym)")
     private static let via10 = FieldLine("Via", "1.0 \(pseudonym)")
+    private static let forwardedFor = FieldName("X-Forwarded-For")
+    private static let forwardedHost = FieldName("X-Forwarded-Host")
     private static let http = FieldLine("X-Forwarded-Proto", "http")
     private static let https = FieldLine("X-Forwarded-Proto", "https")
 
     /// Appends the head of the request of `context`.
     ///
     /// - Parameters:
+    ///   - head: The client's.
     ///   - upgrade: The protocol that the client would rather speak; nil for none.
     ///   - task: What the cache asks, in the place of what the client does.
     static func append(
         _ context: RequestContext,
+        _ head: RequestHead,
         _ path: ProxyPath,
         to upstream: Upstream,
         framing: BodyFraming,
@@ -28,10 +32,9 @@ enum ForwardedHead {
         task: CacheTask? = nil,
         _ bytes: inout [UInt8]
     ) {
-        let head = context.head
         HeadWriter.appendRequest(
             head.method,
-            authority: path.route.keepsHost ? head.authority ?? upstream.url.authority : upstream.url.authority,
+            host: path.route.keepsHost ? head.authority.map { .host($0) } ?? upstream.host : upstream.host,
             framing: framing,
             to: &bytes
         ) { target in
@@ -84,7 +87,7 @@ enum ForwardedHead {
             !route.trusted.isEmpty
             && context.peerAddress.map { peer in route.trusted.contains { $0.contains(peer) } } == true
         if let host = context.peerHost {
-            HeadWriter.appendField("X-Forwarded-For", to: &lines) { line in
+            HeadWriter.appendField(Self.forwardedFor, to: &lines) { line in
                 for hops in isTrusted ? head.fields.values("x-forwarded-for") : [] where !hops.isEmpty {
                     line.append(utf8: hops)
                     line.append(utf8: ", ")
@@ -98,9 +101,9 @@ enum ForwardedHead {
         let isSecure = scheme.map { $0 == "https" } ?? context.isSecure
         HeadWriter.append(isSecure ? Self.https : Self.http, to: &lines)
         if isBelieved, let host = head.fields["x-forwarded-host"], HeadWriter.isAuthority(host) {
-            HeadWriter.appendField("X-Forwarded-Host", to: &lines) { $0.append(utf8: host) }
+            HeadWriter.appendField(Self.forwardedHost, to: &lines) { $0.append(utf8: host) }
         } else if let authority = head.authorityBytes {
-            HeadWriter.appendField("X-Forwarded-Host", to: &lines) { $0.append(contentsOf: authority) }
+            HeadWriter.appendField(Self.forwardedHost, to: &lines) { $0.append(contentsOf: authority) }
         }
     }
 
@@ -123,12 +126,13 @@ enum FieldNames {
     static func isWrittenByProxy(_ name: Span<UInt8>) -> Bool {
         guard name.count >= 5 else { return false }
         switch name[0] | 0x20 {
-        case UInt8(ascii: "x"): return isForwarded(name) || name.isIgnoringCase(WebService.requestIDField)
+        case UInt8(ascii: "x"): return isForwarded(name) || name.isIgnoringCase(WebService.requestIDField.text)
         case UInt8(ascii: "f"): return name.isIgnoringCase("forwarded")
         case UInt8(ascii: "p"): return isProxy(name)
         case UInt8(ascii: "h"): return name.isIgnoringCase("http2-settings")
         case UInt8(ascii: "t"):
-            return name.isIgnoringCase(WebService.traceField) || name.isIgnoringCase(WebService.traceStateField)
+            return name.isIgnoringCase(WebService.traceField.text)
+                || name.isIgnoringCase(WebService.traceStateField.text)
         default: return false
         }
     }
@@ -136,7 +140,7 @@ enum FieldNames {
     /// Whether a field of an answer is not passed on to the client.
     static func isForProxy(_ name: Span<UInt8>) -> Bool {
         switch name[0] | 0x20 {
-        case UInt8(ascii: "x"): name.isIgnoringCase(WebService.requestIDField)
+        case UInt8(ascii: "x"): name.isIgnoringCase(WebService.requestIDField.text)
         case UInt8(ascii: "p"): name.isIgnoringCase("proxy-authenticate")
         default: false
         }

@@ -16,6 +16,7 @@ final class ProxiedRequest {
     private static let wholeBytesMax = 16 * 1024
 
     private let context: RequestContext
+    private let head: RequestHead
     private let path: ProxyPath
     private(set) var upstream: Upstream
     /// A body that was read before the request was sent.
@@ -42,15 +43,15 @@ final class ProxiedRequest {
         self.task = task
         self.startedAt = startedAt
         self.context = context
+        head = context.head
         self.path = path
         upstream = path.group.choose()
         self.onEnd = onEnd
-        upgrade = ForwardedHead.upgrade(of: context.head)
+        upgrade = ForwardedHead.upgrade(of: head)
     }
 
     func start() {
         context.onClientGone = { [self] in abandon() }
-        let head = context.head
         if case .length(let count) = head.framing, count > 0, count <= Self.wholeBytesMax, !head.expectsContinue {
             context.request.body.collect(limitBytes: count) { [self] result in
                 switch result {
@@ -67,12 +68,12 @@ final class ProxiedRequest {
     }
 
     private func open() {
-        let head = context.head
         var bytes: [UInt8] = []
         // With what the allocator and the array note beside it, still of a size that is at hand.
         bytes.reserveCapacity(960 + wholeBody.count)
         ForwardedHead.append(
             context,
+            head,
             path,
             to: upstream,
             framing: head.framing,
@@ -81,7 +82,7 @@ final class ProxiedRequest {
             &bytes
         )
         bytes += wholeBody
-        let method = context.method
+        let method = head.method
         var request = HTTPClientRequest(
             method,
             bytes: bytes,
@@ -138,7 +139,7 @@ final class ProxiedRequest {
     private func pass(_ response: HTTPClientResponse, _ fields: HTTPFields) {
         let head = response.head
         let status = head.status
-        if context.method == .head || status.forbidsBody {
+        if self.head.method == .head || status.forbidsBody {
             context.respond(HTTPResponse(status, fields: fields, body: .omitted(length: head.contentLength)))
             return end(.answered(status))
         }

@@ -25,7 +25,10 @@ struct CarriedSegment {
     private var durations = NumberColumn()
     private var buckets = NumberColumn()
     private var sums: [Kind: CarriedSum] = [:]
-    private var pathSums: [String: CarriedSum] = [:]
+    private var pathSums: [(path: String, sum: CarriedSum)] = []
+    private var pathPlaces: [String: Int] = [:]
+    /// The place of the last request's path: the next one is likely to have the same.
+    private var recentPath = 0
 
     init(_ key: Key) {
         self.key = key
@@ -48,14 +51,19 @@ struct CarriedSegment {
         buckets.append(bucket)
 
         let isFailure = request.status >= 400
-        let known = (sums.count, pathSums.count)
-        sums[Kind(statusClass: request.status / 100, bucket: bucket), default: CarriedSum()].add(duration, isFailure)
-        pathSums[request.path, default: CarriedSum()].add(duration, isFailure)
         var grown = byteCount - before
-        if sums.count > known.0 { grown += CarriedSum.byteCountMax + key.source.byteCount }
-        if pathSums.count > known.1 {
-            grown += CarriedSum.byteCountMax + key.source.byteCount + paths.bytes.count - pathBefore
+        let known = sums.count
+        sums[Kind(statusClass: request.status / 100, bucket: bucket), default: CarriedSum()].add(duration, isFailure)
+        if sums.count > known { grown += CarriedSum.byteCountMax + key.source.byteCount }
+        if recentPath == pathSums.count || pathSums[recentPath].path != request.path {
+            recentPath = pathPlaces[request.path] ?? pathSums.count
+            if recentPath == pathSums.count {
+                pathPlaces[request.path] = recentPath
+                pathSums.append((request.path, CarriedSum()))
+                grown += CarriedSum.byteCountMax + key.source.byteCount + paths.bytes.count - pathBefore
+            }
         }
+        pathSums[recentPath].sum.add(duration, isFailure)
         return grown
     }
 

@@ -11,6 +11,8 @@ final class Upstream {
     private static let leastShare = 0.1
 
     let url: UpstreamURL
+    /// What requests to it say whom they are for, unless it is what the client said.
+    let host: FieldLine
     let client: HTTPClient
     /// What statistics say of who was asked.
     let source: CarriedSource
@@ -23,6 +25,7 @@ final class Upstream {
 
     init(_ target: ProxyRoute.Target, of route: ProxyRoute) {
         url = target.url
+        host = .host(target.url.authority)
         weight = target.weight
         source = CarriedSource(route: route.prefix, origin: target.url.origin)
         var configuration = HTTPClientConfiguration()

@@ -1,3 +1,4 @@
+internal import Basics
 internal import HTTPServer
 internal import HTTPWire
 public import Reactor
@@ -40,7 +41,7 @@ public final class AnswerPolicy {
     private static func append(_ name: StaticString, _ duration: Duration, to value: inout [UInt8]) {
         value.append(utf8: "\(name);dur=")
         let microseconds = max(0, Int(duration / .microseconds(1)))
-        value.append(decimal: microseconds / 1000)
+        value.append(decimal: UInt64(microseconds / 1000))
         value.append(UInt8(ascii: "."))
         let rest = microseconds % 1000
         for digit in [rest / 100, rest / 10 % 10, rest % 10] { value.append(UInt8(ascii: "0") + UInt8(digit)) }

@@ -33,15 +33,15 @@ extension WebService {
     nonisolated public static func parametersOfAnyRequest(takesDeadlineFromCaller: Bool) -> [RouteParameter] {
         let identity: [RouteParameter] = [
             .header(
-                requestIDField,
+                requestIDField.text,
                 "Names the request on every hop and in every log line: 1 to 128 visible ASCII characters. Anything "
                     + "else, or nothing, is replaced by an id that is made here."
             ),
-            .header(traceField, "W3C Trace Context, which is continued; one that is malformed is ignored."),
+            .header(traceField.text, "W3C Trace Context, which is continued; one that is malformed is ignored."),
         ]
         guard takesDeadlineFromCaller else { return identity }
         let timeout = RouteParameter.header(
-            timeoutField,
+            timeoutField.text,
             "Milliseconds after which the caller waits no more; then 504. It can only shorten the service's own limit; "
                 + "anything but a whole number is ignored."
         )
@@ -51,7 +51,7 @@ extension WebService {
     /// The fields that any answer carries.
     nonisolated public static let fieldsOfAnyAnswer = [
         AnswerField(
-            requestIDField,
+            requestIDField.text,
             "The id of the request: the client's own, or the one that was made.",
             .string(pattern: "^[!-~]{1,128}$"),
             example: "8d5f0c2a4be14b6f9f3a6a1c0e7d2b94"

@@ -1,3 +1,4 @@
+internal import Basics
 public import HTTPClient
 internal import HTTPServer
 internal import HTTPWire
@@ -18,6 +19,7 @@ public final class Relay {
     /// Asks for streams, which keep their connections for hours and have no end of their own.
     let streams: HTTPClient
     let authority: String
+    private let host: FieldLine
     private let logger: Logger
 
     /// - Parameters:
@@ -31,6 +33,7 @@ public final class Relay {
         streams = HTTPClient(upstream: upstream, configuration: streaming)
         // RFC 9112 §3.2: a Host is always sent; a Unix-domain socket has none, so the role stands for it.
         authority = if case .tcp = upstream { upstream.description } else { name }
+        host = .host(authority)
         self.logger = logger
         client.onCircuitChange = { isOpen in
             logger.warning(isOpen ? "\(name) does not answer, circuit open" : "\(name) answers again")
@@ -69,7 +72,7 @@ public final class Relay {
         bytes.reserveCapacity(384 + (body?.count ?? 0))
         HeadWriter.appendRequest(
             route.method,
-            authority: authority,
+            host: host,
             framing: body.map { .length($0.count) } ?? .none,
             to: &bytes
         ) { target in
@@ -91,7 +94,7 @@ public final class Relay {
             HeadWriter.appendField(WebService.traceStateField, to: &head) { $0.append(utf8: state) }
         }
         HeadWriter.appendField(WebService.timeoutField, to: &head) {
-            $0.append(decimal: Self.milliseconds(toTell: timeLeft(context)))
+            $0.append(decimal: UInt64(Self.milliseconds(toTell: timeLeft(context))))
         }
         // The next hop verifies for itself who asks.
         if context.caller != nil, let token = context.head.fields.valueBytes("authorization") {
