@@ -26,7 +26,7 @@ struct HeadReader<Line: StartLine>: Sendable {
         rules = SectionRules(limits: limits, startLine: Line.rules(within: limits))
     }
 
-    /// Whether no byte of the next head has come.
+    /// Whether no byte of the next head has come, but for empty lines that are tolerated before it.
     var isEmpty: Bool { partial.isEmpty }
 
     /// The memory that the head takes up of which a part has come.
@@ -48,7 +48,7 @@ struct HeadReader<Line: StartLine>: Sendable {
         if kept == 0 {
             // The usual case: all of it is here. It is read in place and copied once.
             guard let found = try scan(unread) else {
-                partial.append(copying: unread)
+                if !scanner.dropEmptyLines(unread.count) { partial.append(copying: unread) }
                 return (nil, unread.count)
             }
             end = found
@@ -60,7 +60,7 @@ struct HeadReader<Line: StartLine>: Sendable {
             swap(&bytes, &partial)
             bytes.append(copying: unread.extracting(0..<taken))
             guard let found = try scan(bytes.span) else {
-                partial = bytes
+                if !scanner.dropEmptyLines(bytes.count) { partial = bytes }
                 return (nil, taken)
             }
             end = found

@@ -66,6 +66,17 @@ struct SectionScanner: Sendable {
         return .needMoreBytes
     }
 
+    /// Forgets what came, if that is nothing but empty lines that are tolerated before the start line. That there were
+    /// some is remembered.
+    ///
+    /// - Parameter byteCount: How many bytes came.
+    mutating func dropEmptyLines(_ byteCount: Int) -> Bool {
+        guard !hasStartLine, emptyLines > 0, lineStart == byteCount else { return false }
+        lineStart = 0
+        searched = 0
+        return true
+    }
+
     /// The next line without its CRLF, or nil when its end has not come yet.
     private mutating func nextLine(
         in bytes: Span<UInt8>,

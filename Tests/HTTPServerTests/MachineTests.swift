@@ -417,6 +417,15 @@ private final class Owner {
             ["begin /a", "200 /a", "408, close", "linger"]
         ),
         Row(
+            "a line end too many is no beginning",
+            [
+                .came(get("/a") + "\r"), .answered("/a"), .came("\n"), .passed(20), .came(get("/b")), .answered("/b"),
+                .came("\r\n"), .passed(74.9), .passed(0.2),
+            ],
+            ["begin /a", "200 /a", "begin /b", "200 /b", "finish"]
+        ),
+        Row("two of them are a fault", [.came("\r\n"), .came("\r\n")], ["400, close", "linger"]),
+        Row(
             "between requests there is more",
             [.came(get("/a")), .answered("/a"), .passed(74.9), .passed(0.2)],
             ["begin /a", "200 /a", "finish"]
