@@ -14,14 +14,31 @@ public final class TestDatabase {
     /// Makes it.
     ///
     /// - Parameter last: The name of the last migration that it has already; all of them if nil.
-    public init(through last: String? = nil) async throws {
-        let address = try await TestServers.createDatabase()
+    public convenience init(through last: String? = nil) async throws {
+        if let last {
+            try await self.init(TestServers.createDatabase())
+            for name in Self.migrations where name <= last { try await apply(name) }
+        } else {
+            // Most tests want the same, which is made once.
+            try await self.init(TestServers.createDatabase(copying: Self.complete.value()))
+        }
+    }
+
+    private init(_ address: PostgresAddress) async throws {
         var configuration = try PostgresConfiguration(connectionString: address.localURL)
         configuration.statementTimeout = .seconds(120)
         configuration.connectTimeout = .seconds(60)
         self.configuration = configuration
         session = try await PostgresSession.open(configuration)
-        for name in Self.migrations where name <= last ?? name { try await apply(name) }
+    }
+
+    /// The name of a database with all migrations, to which nobody is connected.
+    private static let complete = Shared {
+        let address = try await TestServers.createDatabase()
+        let database = try await TestDatabase(address)
+        for name in migrations { try await database.apply(name) }
+        database.session.close()
+        return address.database
     }
 
     /// Applies the migrations after `first`.

@@ -15,9 +15,11 @@ public enum TestServers {
     /// The shared Redis.
     public static func redis() async throws -> TestRedis { try await sharedRedis.value() }
 
-    /// A new, empty database on the shared PostgreSQL, owned by the role that the address names.
-    public static func createDatabase() async throws -> PostgresAddress {
-        try await postgres().createDatabase()
+    /// A new database on the shared PostgreSQL, owned by the role that the address names.
+    ///
+    /// - Parameter template: Of which database it is a copy; of nothing if nil.
+    public static func createDatabase(copying template: String? = nil) async throws -> PostgresAddress {
+        try await postgres().createDatabase(copying: template)
     }
 
     /// A numbered database of the shared Redis that no other caller has. There are 255; each is given out once.
@@ -108,12 +110,15 @@ public final class TestPostgres: TestServer {
     /// How to reach it.
     public var address: PostgresAddress { server.address }
 
-    /// Makes an empty database.
-    public func createDatabase() async throws -> PostgresAddress {
+    /// Makes a database.
+    ///
+    /// - Parameter template: Of which it is a copy; of nothing if nil. Nobody may be connected to that one for long.
+    public func createDatabase(copying template: String? = nil) async throws -> PostgresAddress {
         databases += 1
         var address = server.address
         address.database = "test\(databases)"
-        try await run("CREATE DATABASE \(address.database) OWNER \(address.user)", isSuperuser: true)
+        let source = template.map { " TEMPLATE \($0)" } ?? ""
+        try await run("CREATE DATABASE \(address.database) OWNER \(address.user)\(source)", isSuperuser: true)
         return address
     }
 
