@@ -1,4 +1,3 @@
-import Glibc
 import Reactor
 import TestSupport
 import Testing
@@ -8,19 +7,8 @@ import Testing
 /// Two followers, a database of the same rules as `sql/0016_executions.sql` and an exchange, under simulated time, with
 /// everything failing at random. Each seed is one schedule, the same whenever it is run.
 @Suite struct ReportScheduleTests {
-    /// `TICKLOOP_SCHEDULES` runs more than these, `TICKLOOP_SEED` begins with another one.
-    private static let count = number("TICKLOOP_SCHEDULES") ?? 2000
-    private static let first = number("TICKLOOP_SEED") ?? 1
-
-    private static func number(_ name: String) -> UInt64? {
-        unsafe getenv(name).flatMap { UInt64(unsafe String(cString: $0)) }
-    }
-
-    @Test func `whatever fails when, every report is taken in, in order, and none is passed over`() {
-        var faults: [String] = []
-        for seed in Self.first..<Self.first + Self.count where faults.count < 10 {
-            faults += World(seed: seed).run().map { "seed \(seed): \($0)" }
-        }
+    @Test func `whatever fails when, every report is taken in, in order, and none is passed over`() async {
+        let faults = await Schedules.faults(count: 2000) { World(seed: $0).run() }
         #expect(faults == [])
     }
 }
