@@ -11,6 +11,9 @@ from comparison.processes import Child, Failure, free_ports
 OURS = """
 [server]
 listen = ["127.0.0.1:{port}"]
+[shutdown]
+# Longer than any answer of the checks takes; a broker that would take statistics is not there to be waited for.
+grace_ms = 3000
 [[proxy]]
 prefix = "/"
 upstreams = ["http://127.0.0.1:{upstream}"]

@@ -39,6 +39,9 @@ import Testing
             """
             [server]
             listen = ["127.0.0.1:\(port)"]
+            [shutdown]
+            # Statistics would wait longer for a broker that is not there.
+            grace_ms = 100
             [[proxy]]
             prefix = "/"
             upstreams = ["http://\(upstream)"]
