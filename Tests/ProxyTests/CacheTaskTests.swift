@@ -170,9 +170,9 @@ import Testing
 enum TestHeads {
     struct NoHead: Error {}
 
-    static func request(_ lines: [String] = []) throws -> RequestHead {
+    static func request(_ lines: [String] = [], method: String = "GET") throws -> RequestHead {
         var parser = RequestParser(limits: HTTPLimits())
-        let text = "GET /x HTTP/1.1\r\nHost: a\r\n" + lines.map { "\($0)\r\n" }.joined() + "\r\n"
+        let text = "\(method) /x HTTP/1.1\r\nHost: a\r\n" + lines.map { "\($0)\r\n" }.joined() + "\r\n"
         let bytes = Array(text.utf8)
         guard case .deliverHead(let head) = try parser.step(bytes.span).action else { throw NoHead() }
         return head
@@ -189,16 +189,16 @@ enum TestHeads {
         return head
     }
 
-    /// A whole answer without a body, from long ago.
+    /// A whole answer without a body, from long ago unless said otherwise.
     @ReactorActor
-    static func answer(_ lines: [String], in cache: ResponseCache) throws -> CachedAnswer {
+    static func answer(_ lines: [String], in cache: ResponseCache, receivedAt: Int = 0) throws -> CachedAnswer {
         let head = try response(.ok, lines + ["Content-Length: 0"])
         let answer = CachedAnswer(
             head,
             head.fields,
             to: try request(),
-            requestedAt: 0,
-            receivedAt: 0,
+            requestedAt: receivedAt,
+            receivedAt: receivedAt,
             weights: cache.weights
         )
         answer.end(.complete)

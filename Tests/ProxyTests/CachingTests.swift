@@ -61,6 +61,10 @@ import Testing
             client.send("GET /x HTTP/1.1\r\nHost: b\r\nCache-Control: only-if-cached\r\n\r\n")
             let other = try await client.takeResponse()
             #expect(other.status == 504)
+            for (path, status) in [("/x", 200), ("/y", 504)] {
+                client.send("GET \(path) HTTP/1.1\r\nHost: a\r\nCache-Control: only-if-cached, no-store\r\n\r\n")
+                #expect(try await client.takeResponse().status == status)
+            }
             #expect(proxy.upstream.acceptedCount == 1)
         }
     }

@@ -23,14 +23,15 @@ struct CachedRoute {
     /// - Parameter mayWait: Whether the request has not waited yet.
     func decide(_ head: RequestHead, _ key: CacheKey, mayWait: Bool) -> Decision {
         let asked = CacheDirectives(head.fields, isRequest: true)
+        // What may change something goes to the upstream, whatever it says (RFC 9111 §4).
+        if asked.onlyIfCached, CacheRules.isSafe(head.method) { return stored(head, key, asked) }
         guard head.method == .get || head.method == .head else { return bystander(head, key, "method") }
         // Who would rather speak another protocol is not helped by an answer, and its tunnel would be waited for.
         guard !head.framing.hasBytes, !asked.noStore, ForwardedHead.upgrade(of: head) == nil else {
             return bystander(head, key, "request")
         }
         let isAuthorized = head.fields.contains("authorization")
-        guard let kept = cache.answer(to: head, key), !isAuthorized || CacheRules.isForAll(kept.freshness.said) else {
-            guard !asked.onlyIfCached else { return .fail }
+        guard let kept = kept(for: head, key) else {
             guard head.method == .get else { return bystander(head, key, "uri-miss") }
             // What only a part or a condition is asked for may come to nothing that others could use.
             let isPlain = !head.fields.contains("range") && !ClientConditions.arePresent(head)
@@ -44,10 +45,28 @@ struct CachedRoute {
             cache.note(.stale)
             return .give(kept, cacheStatus: "tickloop; hit; ttl=\(kept.ttl)", refreshes: true)
         case .validate:
-            guard !asked.onlyIfCached else { return .fail }
             guard head.method == .get else { return bystander(head, key, "stale") }
             return ask(head, key, kept, asked, mayMerge: mayWait && !isAuthorized)
         }
+    }
+
+    /// What is kept that may be given to whoever asks so.
+    private func kept(for head: RequestHead, _ key: CacheKey) -> CachedAnswer? {
+        guard let kept = cache.answer(to: head, key) else { return nil }
+        return !head.fields.contains("authorization") || CacheRules.isForAll(kept.freshness.said) ? kept : nil
+    }
+
+    /// For a client that wants what is kept, or nothing (RFC 9111 §5.2.1.7). Its `no-store` is about answers that come
+    /// from now on, of which there is none (§5.2.1.5); so nothing is made fresh on its behalf either.
+    private func stored(_ head: RequestHead, _ key: CacheKey, _ asked: CacheDirectives) -> Decision {
+        guard head.method == .get || head.method == .head, !head.framing.hasBytes, let kept = kept(for: head, key)
+        else { return .fail }
+        switch CacheRules.use(kept.freshness, asked: asked, now: Clock.seconds) {
+        case .serve: cache.note(.hit)
+        case .serveAndRefresh: cache.note(.stale)
+        case .validate: return .fail
+        }
+        return .give(kept, cacheStatus: "tickloop; hit; ttl=\(kept.ttl)", refreshes: false)
     }
 
     /// Its answer is not kept.
