@@ -16,6 +16,14 @@ import Testing
         return head
     }
 
+    private func mayStore(_ request: RequestHead, _ status: HTTPStatus, _ fields: HTTPFields) -> Bool {
+        CacheRules.mayStore(request, status, fields, receivedAt: Self.now)
+    }
+
+    private func lifetime(_ fields: HTTPFields) -> Int {
+        CacheRules.lifetime(CacheDirectives(fields, isRequest: false), fields, receivedAt: Self.now)
+    }
+
     private struct NoHead: Error {}
 
     private func fields(_ lines: [String]) -> HTTPFields {
@@ -46,27 +54,30 @@ import Testing
             (["Cache-Control: max-age=0, stale-while-revalidate=5"], true),
             (["Expires: Sun, 06 Nov 1994 08:50:37 GMT", "Date: Sun, 06 Nov 1994 08:49:37 GMT"], true),
             (["Expires: 0", "Date: Sun, 06 Nov 1994 08:49:37 GMT"], false),
+            // Without a date it is of when it came.
+            (["Expires: Sun, 06 Nov 1994 08:50:37 GMT"], true), (["Expires: Sun, 06 Nov 1994 08:49:37 GMT"], false),
+            (["Expires: Sun, 06 Nov 1994 08:50:37 GMT", "Date: 0"], false), (["Expires: 0"], false),
             (["ETag: \"a\""], true),
             ([], false),
         ]
     )
     func `what may be kept`(lines: [String], isStored: Bool) throws {
-        #expect(CacheRules.mayStore(try head(), .ok, fields(lines)) == isStored)
+        #expect(mayStore(try head(), .ok, fields(lines)) == isStored)
     }
 
     @Test func `what may not be kept, whatever it says`() throws {
         let fresh = fields(["Cache-Control: max-age=60"])
-        #expect(!CacheRules.mayStore(try head("POST"), .ok, fresh))
-        #expect(!CacheRules.mayStore(try head(), .partialContent, fresh))
-        #expect(!CacheRules.mayStore(try head(), .notModified, fresh))
+        #expect(!mayStore(try head("POST"), .ok, fresh))
+        #expect(!mayStore(try head(), .partialContent, fresh))
+        #expect(!mayStore(try head(), .notModified, fresh))
         // What a condition or a part came to is nothing for who asked for neither.
-        #expect(!CacheRules.mayStore(try head("GET", ["If-Match: \"a\""]), .preconditionFailed, fresh))
-        #expect(!CacheRules.mayStore(try head("GET", ["Range: bytes=9-"]), .rangeNotSatisfiable, fresh))
-        #expect(!CacheRules.mayStore(try head("GET", ["Cache-Control: no-store"]), .ok, fresh))
+        #expect(!mayStore(try head("GET", ["If-Match: \"a\""]), .preconditionFailed, fresh))
+        #expect(!mayStore(try head("GET", ["Range: bytes=9-"]), .rangeNotSatisfiable, fresh))
+        #expect(!mayStore(try head("GET", ["Cache-Control: no-store"]), .ok, fresh))
         let authorized = try head("GET", ["Authorization: Basic x"])
-        #expect(!CacheRules.mayStore(authorized, .ok, fresh))
+        #expect(!mayStore(authorized, .ok, fresh))
         for word in ["public", "s-maxage=5", "must-revalidate"] {
-            #expect(CacheRules.mayStore(authorized, .ok, fields(["Cache-Control: max-age=60, \(word)"])))
+            #expect(mayStore(authorized, .ok, fields(["Cache-Control: max-age=60, \(word)"])))
         }
     }
 
@@ -78,8 +89,18 @@ import Testing
         ]
     )
     func `how long an answer is fresh`(directives: String, lifetime: Int) {
-        let answer = fields(["Cache-Control: \(directives)"])
-        #expect(CacheRules.lifetime(CacheDirectives(answer, isRequest: false), answer) == lifetime)
+        #expect(self.lifetime(fields(["Cache-Control: \(directives)"])) == lifetime)
+    }
+
+    @Test(
+        arguments: [
+            (["Date: Sun, 06 Nov 1994 08:50:07 GMT"], 30), ([], 60), (["Date: Sun, 06 Nov 1994 08:51:37 GMT"], 0),
+            (["Date: now"], 0), (["Date: Sun, 06 Nov 1994 08:50:07 GMT", "Date: Sun, 06 Nov 1994 08:50:07 GMT"], 0),
+            (["Cache-Control: max-age=5"], 5),
+        ] as [([String], Int)]
+    )
+    func `what expires is fresh from its date on, or from when it came`(lines: [String], lifetime: Int) {
+        #expect(self.lifetime(fields(["Expires: Sun, 06 Nov 1994 08:50:37 GMT"] + lines)) == lifetime)
     }
 
     @Test func `age counts from what the answer says and how long it took`() {
@@ -134,9 +155,9 @@ import Testing
     )
     func `what is said to caches like this one counts alone`(said: String, toAll: String, lifetime: Int?) throws {
         let answer = fields(["CDN-Cache-Control: \(said)", "Cache-Control: \(toAll)"])
-        #expect(CacheRules.mayStore(try head(), .ok, answer) == (lifetime != nil))
+        #expect(mayStore(try head(), .ok, answer) == (lifetime != nil))
         guard let lifetime else { return }
-        #expect(CacheRules.lifetime(CacheDirectives(answer, isRequest: false), answer) == lifetime)
+        #expect(self.lifetime(answer) == lifetime)
     }
 
     @Test func `Pragma counts where there is no Cache-Control`() {

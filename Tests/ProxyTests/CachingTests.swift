@@ -69,6 +69,29 @@ import Testing
         }
     }
 
+    @Test @ReactorActor func `what came without a date has that of when it came, and is fresh until it expires`()
+        async throws
+    {
+        try await withCache { proxy in
+            let client = try await proxy.connect()
+            client.send(Self.get + "\r\n")
+            let server = try await proxy.upstream.accept()
+            let expires = HTTPDate.format(unixSeconds: Clock.seconds + 60)
+            _ = try await answer(server, ["Expires: \(expires)"], "hello")
+            let first = try await client.takeResponse()
+            #expect(first["cache-status"] == "tickloop; fwd=uri-miss; fwd-status=200; stored")
+            client.send(Self.get + "\r\n")
+            let second = try await client.takeResponse()
+            #expect(second["cache-status"]?.hasPrefix("tickloop; hit") == true)
+            #expect(second["date"] == first["date"])
+            // Also what is not kept is passed on with one.
+            client.send("GET /y HTTP/1.1\r\nHost: a\r\n\r\n")
+            _ = try await answer(server, ["Cache-Control: no-store"], "hello")
+            let passed = try await client.takeResponse()
+            #expect(passed["date"].flatMap { HTTPDate.parse($0) }.map { $0 >= Clock.seconds - 60 } == true)
+        }
+    }
+
     @Test @ReactorActor func `a stale answer is asked for with its tag, and a 304 makes it fresh`() async throws {
         try await withCache { proxy in
             let client = try await proxy.connect()

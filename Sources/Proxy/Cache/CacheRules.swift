@@ -12,7 +12,12 @@ enum CacheRules {
 
     /// Whether an answer may be kept (RFC 9111 §3). Stricter than it must be: what sets a cookie is somebody's own, and
     /// part of a body is of little use.
-    static func mayStore(_ request: RequestHead, _ status: HTTPStatus, _ fields: HTTPFields) -> Bool {
+    static func mayStore(
+        _ request: RequestHead,
+        _ status: HTTPStatus,
+        _ fields: HTTPFields,
+        receivedAt: Int
+    ) -> Bool {
         guard request.method == .get, status.code >= 200, !ofConditions.contains(status) else { return false }
         let asked = CacheDirectives(request.fields, isRequest: true)
         let said = CacheDirectives(fields, isRequest: false)
@@ -24,7 +29,9 @@ enum CacheRules {
         if request.fields.contains("authorization"), !isForAll(said) { return false }
         let hasLifetime =
             said.sharedMaxAge != nil || said.maxAge != nil || !said.isTargeted && fields.contains("expires")
-        if hasLifetime { return lifetime(said, fields) > 0 || hasValidator(fields) || allowsStale(said) }
+        if hasLifetime {
+            return lifetime(said, fields, receivedAt: receivedAt) > 0 || hasValidator(fields) || allowsStale(said)
+        }
         return hasValidator(fields) && (keptByDefault.contains(status.code) || said.isPublic)
     }
 
@@ -56,11 +63,13 @@ enum CacheRules {
 
     /// How long an answer is fresh, in seconds (RFC 9111 §4.2.1). Nothing is guessed from `Last-Modified`: who says
     /// nothing is asked.
-    static func lifetime(_ said: CacheDirectives, _ fields: HTTPFields) -> Int {
+    static func lifetime(_ said: CacheDirectives, _ fields: HTTPFields, receivedAt: Int) -> Int {
         if let age = said.sharedMaxAge ?? said.maxAge { return age }
         guard !said.isTargeted else { return 0 }
         // Several, or what is no date, such as 0, is in the past (§5.3).
-        guard let expires = date(fields, "expires"), let date = date(fields, "date") else { return 0 }
+        guard let expires = date(fields, "expires") else { return 0 }
+        // Without a date it is of when it came (RFC 9110 §6.6.1).
+        guard let date = fields.contains("date") ? date(fields, "date") : receivedAt else { return 0 }
         return max(0, expires - date)
     }
 
@@ -137,7 +146,7 @@ struct Freshness: Sendable {
 
     init(_ fields: HTTPFields, requestedAt: Int, receivedAt: Int) {
         said = CacheDirectives(fields, isRequest: false)
-        lifetime = CacheRules.lifetime(said, fields)
+        lifetime = CacheRules.lifetime(said, fields, receivedAt: receivedAt)
         self.receivedAt = receivedAt
         initialAge = CacheRules.initialAge(fields, requestedAt: requestedAt, receivedAt: receivedAt)
     }

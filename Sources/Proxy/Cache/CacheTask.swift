@@ -86,7 +86,8 @@ final class CacheTask {
             if response.status == .notModified { return validated(kept, fields, now) }
             if CacheRules.isError(response.status), let given = failed() { return given }
         }
-        let isStored = CacheRules.mayStore(head, response.status, fields) && cache.mayFill(response)
+        let isStored =
+            CacheRules.mayStore(head, response.status, fields, receivedAt: now) && cache.mayFill(response)
         guard isStored else {
             if response.status.code < 500, kept != nil { cache.invalidate(key.target) }
             cache.note(.passed)
@@ -125,7 +126,7 @@ final class CacheTask {
         let status = "tickloop; fwd=stale; fwd-status=304"
         cache.note(.validated)
         // It may be the client's alone now.
-        guard isMeant, CacheRules.mayStore(head, answer.status, answer.fields) else {
+        guard isMeant, CacheRules.mayStore(head, answer.status, answer.fields, receivedAt: now) else {
             cache.invalidate(key.target)
             land(.alone)
             return .give(answer, cacheStatus: status)
