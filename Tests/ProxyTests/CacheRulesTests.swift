@@ -180,6 +180,42 @@ import Testing
         #expect(RequestedRange.parse(text, of: 10) == asked)
     }
 
+    @Test(
+        arguments: [
+            (["Date: Sun, 06 Nov 1994 08:49:38 GMT"], true), (["Date: Sun, 06 Nov 1994 08:49:37 GMT"], false),
+            (["Date: Sun, 06 Nov 1994 08:49:36 GMT"], false), (["Date: later"], false),
+            (["Date: Sun, 06 Nov 1994 08:49:38 GMT", "Date: Sun, 06 Nov 1994 08:49:38 GMT"], false),
+            (["Date: Sun, 06 Nov 1994 08:49:38 GMT", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"], false),
+        ] as [([String], Bool)]
+    )
+    func `the time of a change tells a body from others of a later second`(lines: [String], isStrong: Bool) {
+        let answer = fields(["Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"] + lines)
+        #expect(CacheRules.isModificationStrong(answer, receivedAt: Self.now + 3600) == isStrong)
+    }
+
+    @Test func `without a date of the upstream's clock, a change must be longer ago`() {
+        let answer = fields(["Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"])
+        #expect(!CacheRules.isModificationStrong(answer, receivedAt: Self.now + 60))
+        #expect(CacheRules.isModificationStrong(answer, receivedAt: Self.now + 61))
+        #expect(!CacheRules.isModificationStrong(fields(["Last-Modified: 0"]), receivedAt: Self.now))
+        #expect(!CacheRules.isModificationStrong(fields([]), receivedAt: Self.now))
+    }
+
+    @Test(
+        arguments: [
+            ("\"a\"", false, true), ("\"b\"", true, false), ("W/\"a\"", true, false), ("a", true, false),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", true, true), ("Sun, 06 Nov 1994 08:49:37 GMT", false, false),
+            ("Sun, 06 Nov 1994 08:49:38 GMT", true, false),
+        ] as [(String, Bool, Bool)]
+    )
+    func `a part is given to who has another part of the same`(condition: String, isStrong: Bool, isGiven: Bool) throws
+    {
+        let answer = fields(["ETag: \"a\"", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"])
+        let request = try head("GET", ["Range: bytes=0-1", "If-Range: \(condition)"])
+        let asked = RequestedRange.asked(request, of: 10, answer, isModificationStrong: isStrong)
+        #expect(asked == (isGiven ? .part(0..<2) : .whole))
+    }
+
     @Test func `what a client has already`() throws {
         let answer = fields(["ETag: \"a\"", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"])
         for (line, isMet) in [

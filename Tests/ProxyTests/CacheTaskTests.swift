@@ -150,6 +150,15 @@ import Testing
         #expect(kept.fields["date"].flatMap { HTTPDate.parse($0) }.map { $0 >= Clock.seconds - 60 } == true)
     }
 
+    @Test(arguments: [("08:49:38", true), ("08:49:37", false)]) @ReactorActor
+    func `a 304 does not tell which of two bodies of one second is kept`(time: String, isStrong: Bool) throws {
+        let modified = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"
+        let stage = try Stage(kept: [modified, "Date: Sun, 06 Nov 1994 \(time) GMT"])
+        try stage.take(.answered(.notModified, ["Cache-Control: max-age=60", modified]))
+        let kept = try #require(stage.cache.answer(to: TestHeads.request(), Stage.key))
+        #expect(kept.isModificationStrong == isStrong)
+    }
+
     @Test @ReactorActor func `what a 304 says in Vary counts, for the request that it answers`() throws {
         let stage = try Stage(kept: ["ETag: \"v\""])
         try stage.take(.answered(.notModified, ["Vary: X-Key"]))

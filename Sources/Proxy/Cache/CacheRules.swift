@@ -81,6 +81,17 @@ enum CacheRules {
         return max(apparent, said + receivedAt - requestedAt)
     }
 
+    /// How many seconds may lie between the clocks of an upstream and of this cache.
+    private static let clockDifferenceMax = 60
+
+    /// Whether the time in `Last-Modified` can be that of no other body (RFC 9110 §8.8.2.2): the answer is of a later
+    /// second, by the same clock. Where it does not say when it is from, it is long ago by ours.
+    static func isModificationStrong(_ fields: HTTPFields, receivedAt: Int) -> Bool {
+        guard let modified = date(fields, "last-modified") else { return false }
+        guard fields.contains("date") else { return receivedAt - modified > clockDifferenceMax }
+        return date(fields, "date").map { $0 > modified } ?? false
+    }
+
     /// The only value of a field, as a date; nil for another number of them, and for what is none.
     private static func date(_ fields: HTTPFields, _ name: String) -> Int? {
         let values = fields.values(name)

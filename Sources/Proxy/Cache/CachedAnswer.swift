@@ -24,6 +24,9 @@ final class CachedAnswer {
     /// What `Content-Length` said; nil if it is not known before the end.
     let length: Int?
     private let vary: CacheVariant
+    /// Whether the time in `Last-Modified` is this body's alone. A 304 does not make it so: it may be about what came
+    /// later in the same second.
+    private(set) var isModificationStrong: Bool
     /// Whether it has become too large to be kept: it has one reader, and what that one has read is dropped.
     private var isDetached = false
     /// How many bytes of the body are not in ``body`` any more.
@@ -63,6 +66,7 @@ final class CachedAnswer {
         _ weights: AnswerWeights
     ) {
         var fields = fields
+        isModificationStrong = CacheRules.isModificationStrong(fields, receivedAt: time.receivedAt)
         // Who is given it later must not take it for one of then (RFC 9110 §6.6.1).
         if !fields.contains("date") { fields.append("Date", HTTPDate.format(unixSeconds: time.receivedAt)) }
         self.status = status
@@ -157,6 +161,7 @@ final class CachedAnswer {
         for field in taken { merged.append(field.name, field.value) }
         let answer = CachedAnswer(status, merged, body.count, to: request, (requestedAt, receivedAt), weights)
         answer.body = body
+        answer.isModificationStrong = isModificationStrong && merged["last-modified"] == fields["last-modified"]
         answer.end(.complete)
         return answer
     }

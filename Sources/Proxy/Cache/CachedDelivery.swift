@@ -49,7 +49,7 @@ final class CachedDelivery {
         }
         var range: Range<Int>?
         if answer.status == .ok, let length {
-            switch RequestedRange.asked(head, of: length, fields) {
+            switch RequestedRange.asked(head, of: length, fields, isModificationStrong: answer.isModificationStrong) {
             case .whole: break
             case .unsatisfiable:
                 fields.append("Content-Range", "bytes */\(length)")
@@ -161,8 +161,17 @@ enum RequestedRange {
     }
 
     /// Of several parts the whole is given.
-    static func asked(_ request: RequestHead, of length: Int, _ fields: HTTPFields) -> Asked {
-        guard let text = request.fields["range"], mayBePart(request, fields) else { return .whole }
+    ///
+    /// - Parameter isModificationStrong: Whether the time in `Last-Modified` is this body's alone.
+    static func asked(
+        _ request: RequestHead,
+        of length: Int,
+        _ fields: HTTPFields,
+        isModificationStrong: Bool
+    ) -> Asked {
+        guard let text = request.fields["range"], mayBePart(request, fields, isModificationStrong) else {
+            return .whole
+        }
         return parse(text, of: length)
     }
 
@@ -186,9 +195,13 @@ enum RequestedRange {
     private static func number(_ text: Substring) -> Int? { text.isEmpty ? nil : Int(text) ?? Int(Int32.max) }
 
     /// `If-Range`: only the same answer may be pieced together (RFC 9110 §13.1.5).
-    private static func mayBePart(_ request: RequestHead, _ fields: HTTPFields) -> Bool {
+    private static func mayBePart(
+        _ request: RequestHead,
+        _ fields: HTTPFields,
+        _ isModificationStrong: Bool
+    ) -> Bool {
         guard let condition = request.fields["if-range"] else { return true }
         if condition.hasPrefix("\"") { return condition == fields["etag"] }
-        return !condition.hasPrefix("W/") && condition == fields["last-modified"]
+        return isModificationStrong && condition == fields["last-modified"]
     }
 }
