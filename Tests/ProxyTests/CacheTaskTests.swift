@@ -16,6 +16,8 @@ import Testing
         case cut
         case clientLeft
         case purged
+        case purgedAll
+        case purgedOther
         case failed
 
         static let fresh = Step.answered(.ok, ["Cache-Control: max-age=60"])
@@ -66,6 +68,8 @@ import Testing
             case .cut: body.fail(.cut)
             case .clientLeft: task.readerLeft()
             case .purged: cache.purge(Self.key.target, isPrefix: false)
+            case .purgedAll: cache.purge("a/", isPrefix: true)
+            case .purgedOther: cache.purge("a/y", isPrefix: false)
             case .failed: if task.failed() == nil { task.ended(isWhole: false) }
             }
         }
@@ -132,6 +136,13 @@ import Testing
             (["max-age=60"], [.failed], .alone, true),
             (["max-age=60, stale-if-error=9999999999"], [.failed], .shared, true),
             (["max-age=60, stale-if-error=9999999999"], [.answered(.serviceUnavailable, [])], .shared, true),
+            // What was forgotten meanwhile stands in for nothing.
+            (["max-age=60, stale-if-error=9999999999"], [.purged, .failed], .alone, false),
+            (["max-age=60, stale-if-error=9999999999"], [.purgedAll, .failed], .alone, false),
+            (
+                ["max-age=60, stale-if-error=9999999999"], [.purged, .answered(.serviceUnavailable, [])], .alone, false
+            ),
+            (["max-age=60, stale-if-error=9999999999"], [.purgedOther, .failed], .shared, true),
         ] as [([String], [Step], Waiting, Bool)]
     )
     @ReactorActor

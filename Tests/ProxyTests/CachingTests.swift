@@ -264,6 +264,49 @@ import Testing
         }
     }
 
+    @Test(arguments: ["PUT", "purge", "purge of a prefix"]) @ReactorActor
+    func `what was forgotten while its target was asked for does not stand in for an error`(change: String)
+        async throws
+    {
+        try await withCache { proxy in
+            let client = try await proxy.connect()
+            client.send(Self.get + "\r\n")
+            let server = try await proxy.upstream.accept()
+            _ = try await answer(server, ["Cache-Control: max-age=60, stale-if-error=60", "Age: 61"], "old")
+            _ = try await client.takeResponse()
+            client.send(Self.get + "\r\n")
+            _ = try await server.take(through: "\r\n\r\n")
+            let waiting = try await proxy.connect()
+            waiting.send(Self.get + "\r\n")
+            try await eventually("one who waits") { proxy.proxy.cache.flight("a/x")?.waitingCount == 1 }
+            try await Self.change("a/x", by: change, proxy)
+            let error = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 4\r\n\r\ndown"
+            server.send(error)
+            #expect(try await client.takeResponse().status == 503)
+            // Who waited asks for itself.
+            let another = try await proxy.upstream.accept()
+            _ = try await another.take(through: "\r\n\r\n")
+            another.send(error)
+            #expect(try await waiting.takeResponse().status == 503)
+        }
+    }
+
+    /// Makes what is kept of a target void.
+    @ReactorActor
+    private static func change(_ target: CacheTarget, by change: String, _ proxy: ProxyFixture) async throws {
+        guard change == "PUT" else {
+            let isPrefix = change != "purge"
+            proxy.proxy.cache.purge(isPrefix ? "a/" : target, isPrefix: isPrefix)
+            return
+        }
+        let other = try await proxy.connect()
+        other.send("PUT \(target.path) HTTP/1.1\r\nHost: \(target.host)\r\nContent-Length: 0\r\n\r\n")
+        let server = try await proxy.upstream.accept()
+        _ = try await server.take(through: "\r\n\r\n")
+        server.send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        #expect(try await other.takeResponse().status == 204)
+    }
+
     @Test @ReactorActor func `what changes a target makes what is kept of it void`() async throws {
         try await withCache { proxy in
             let client = try await proxy.connect()
@@ -289,17 +332,7 @@ import Testing
             _ = try await server.take(through: "\r\n\r\n")
             server.send("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 3\r\n\r\nol")
             _ = try await client.take(through: "\r\n\r\nol")
-            if change == "PUT" {
-                let other = try await proxy.connect()
-                other.send("PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
-                let second = try await proxy.upstream.accept()
-                _ = try await second.take(through: "\r\n\r\n")
-                second.send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
-                #expect(try await other.takeResponse().status == 204)
-            } else {
-                let isPrefix = change != "purge"
-                proxy.proxy.cache.purge(isPrefix ? "a/" : "a/x", isPrefix: isPrefix)
-            }
+            try await Self.change("a/x", by: change, proxy)
             // Who comes now asks for itself.
             let late = try await proxy.connect()
             late.send(Self.get + "\r\n")

@@ -143,9 +143,11 @@ final class CacheTask {
         if use == .validate { land(.alone) }
     }
 
-    /// There is no answer, or it is an error: what is kept may do.
+    /// There is no answer, or it is an error: what is kept may do, unless it was forgotten meanwhile.
     func failed() -> Verdict? {
-        guard let kept, CacheRules.mayServeOnError(kept.freshness, asked: asked, now: Clock.seconds) else {
+        guard let kept, !cache.hasForgotten(key.target, since: lastForgotten),
+            CacheRules.mayServeOnError(kept.freshness, asked: asked, now: Clock.seconds)
+        else {
             land(.alone)
             return nil
         }

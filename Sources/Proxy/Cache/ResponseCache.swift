@@ -68,12 +68,19 @@ public final class ResponseCache {
     ///
     /// - Parameter asked: ``lastForgotten`` when it was asked for.
     func keep(_ answer: CachedAnswer, under key: CacheKey, asked: Int) {
-        let since = forgotten.reversed().prefix { $0.number > asked }
-        guard asked >= lastOfUnknown, !since.contains(where: { $0.target == key.target }) else { return }
+        guard !hasForgotten(key.target, since: asked) else { return }
         var variants = (store.value(key) ?? []).filter { !$0.isVariantOf(answer) }
         variants.append(answer)
         if variants.count > Self.variantsMax { variants.removeFirst() }
         store.insert(variants, bytes: variants.reduce(key.byteCount) { $0 + $1.bytes }, for: key)
+    }
+
+    /// Whether a target was forgotten since, or may have been.
+    ///
+    /// - Parameter asked: ``lastForgotten`` at the time.
+    func hasForgotten(_ target: CacheTarget, since asked: Int) -> Bool {
+        let since = forgotten.reversed().prefix { $0.number > asked }
+        return asked < lastOfUnknown || since.contains { $0.target == target }
     }
 
     /// Forgets what is kept of a target, however it was asked.
