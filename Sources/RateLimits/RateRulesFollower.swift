@@ -72,12 +72,26 @@ public final class RateRulesFollower {
             try await store.tell(configured: configured, within: reach)
             let found = try await store.changes()
             guard found != changes else { return }
+            let news = found.news(since: changes)
             changes = found
             limits.replace(configured.changed(by: found))
-            logger.info("limits changed", metadata: ["changes": "\(found.map(\.name))"])
+            logger.info("limits changed", metadata: news)
         } catch {
             logger.debug("limits could not be read", metadata: ["reason": "\(error)"])
             retry?.schedule(after: Self.pause)
         }
+    }
+}
+
+extension [RateRule] {
+    /// What is to be said of changes that others have taken the place of: which were made, and which were taken back.
+    func news(since others: [RateRule]) -> Logger.Metadata {
+        let (known, names) = (Set(others), Set(map(\.name)))
+        let made = filter { !known.contains($0) }.map(\.name)
+        let takenBack = others.map(\.name).filter { !names.contains($0) }
+        var news: Logger.Metadata = [:]
+        if !made.isEmpty { news["changed"] = "\(made)" }
+        if !takenBack.isEmpty { news["taken_back"] = "\(takenBack)" }
+        return news
     }
 }

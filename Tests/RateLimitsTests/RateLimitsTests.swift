@@ -179,6 +179,31 @@ let loop: Void = Reactor.runInBackground()
     }
 }
 
+@Suite struct RateRuleNewsTests {
+    @Test(
+        arguments: [
+            ([], [("/a", 1)], #"["/a"]"#, nil), ([("/a", 1), ("/b", 1)], [("/a", 1), ("/b", 2)], #"["/b"]"#, nil),
+            ([("/a", 1), ("/b", 1)], [("/b", 1)], nil, #"["/a"]"#),
+            ([("/a", 1), ("/b", 1)], [("/b", 0), ("/c", 1)], #"["/b", "/c"]"#, #"["/a"]"#),
+            ([("/a", 1)], [("/a", 1)], nil, nil),
+        ] as [([(String, Int)], [(String, Int)], String?, String?)]
+    )
+    func `only what is new is said`(
+        before: [(String, Int)],
+        after: [(String, Int)],
+        changed: String?,
+        takenBack: String?
+    ) throws {
+        func rules(_ rules: [(String, Int)]) throws -> [RateRule] {
+            try rules.map { RateRule(.both, try #require(RateRule.Scope($0.0)), requests: $0.1) }
+        }
+        let news = try rules(after).news(since: rules(before))
+        #expect(news["changed"]?.description == changed)
+        #expect(news["taken_back"]?.description == takenBack)
+        #expect(news.count == [changed, takenBack].compactMap { $0 }.count)
+    }
+}
+
 @Suite(.serialized) struct RateLimitsTests {
     init() { loop }
 
@@ -251,6 +276,39 @@ let loop: Void = Reactor.runInBackground()
         let other = await count(limits, "b")
         limits.takeBack(limits.limits, other, client: "b", route: "/")
         #expect(await count(limits, "b").map(\.remaining) == [9, 1])
+    }
+
+    @Test @ReactorActor func `a gateway logs which limits were changed, and no others`() async throws {
+        let server = try await TestServers.startRedis(isDurable: false)
+        let log = TestLog()
+        let redis = RedisClient(
+            RedisConfiguration(endpoint: server.address.endpoint, clientName: "limits"),
+            logger: log.logger
+        )
+        redis.start()
+        try #require(await redis.waitUntilReady(within: .seconds(10)))
+        defer { redis.close() }
+        let store = RateRules(redis: redis)
+        let follower = RateRulesFollower(
+            RateLimits([], redis: redis, trusted: []),
+            configured: [],
+            within: RateReach([], passingOn: ["/"]),
+            redis: redis,
+            logger: log.logger
+        )
+        follower.start()
+        defer { follower.close() }
+        var said: [String] { log.lines.filter { $0.message == "limits changed" }.map { "\($0.metadata)" } }
+        let (a, b) = (try #require(RateRule.Scope("/a")), try #require(RateRule.Scope("/b")))
+        for (number, rule) in [RateRule(.both, a, requests: 1), RateRule(.both, b, requests: 2)].enumerated() {
+            #expect(try await store.set(rule))
+            try await eventually("the gateway to follow") { said.count == number + 1 }
+        }
+        #expect(try await store.reset("/a"))
+        try await eventually("the gateway to follow") { said.count == 3 }
+        #expect(
+            said == [#"["changed": ["/a"]]"#, #"["changed": ["/b"]]"#, #"["taken_back": ["/a"]]"#]
+        )
     }
 
     @Test @ReactorActor func `a rule that stays keeps what it has counted`() throws {
