@@ -82,8 +82,15 @@ public struct RepeatedTable<Row: Sendable>: Sendable {
 
     /// The same table with a rule for what its rows have to be together: it returns what is wrong.
     public func requiring(_ rule: @escaping @Sendable ([FilledRow<Row>]) -> [ConfigurationProblem]) -> Self {
+        requiring { rows, _ in rule(rows) }
+    }
+
+    /// The same with a rule that also looks at tables that stand beside this one everywhere.
+    public func requiring(
+        _ rule: @escaping @Sendable ([FilledRow<Row>], Configuration) -> [ConfigurationProblem]
+    ) -> Self {
         var table = self
-        table.section.rules.append { [self] in rule($0[self]) }
+        table.section.rules.append { [self] in rule($0[self], $0) }
         return table
     }
 

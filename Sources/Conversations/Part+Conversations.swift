@@ -7,7 +7,7 @@ internal import WebAPI
 extension Part<GatewayShared> {
     /// Conversations, checked, and answered from a cache.
     package static var conversations: Part {
-        Part(scopes: [.conversationsRead]) { gateway in
+        Part(scopes: [.conversationsRead], routes: ConversationRoutes.names) { gateway in
             let cache = ConversationRoutes.cache()
             gateway.environment.metrics.register(cache, ("cache", "conversations"))
             return RunningPart(routes: ConversationRoutes.relayed(by: gateway.api, cache: cache))

@@ -14,6 +14,7 @@ internal import WebAPI
 
 extension Role {
     private static let parts: [Part<GatewayShared>] = [.averages, .marketData, .conversations, .orders, .proxy]
+    private static let routeNames = parts.routeNames()
 
     /// The public gateway: checks requests, answers from its cache if it is switched on, else asks the internal API.
     public static let gateway = Role(
@@ -24,7 +25,7 @@ extension Role {
                 UpstreamSettings.table.section, SimulatorSettings.table.section, RedisSettings.table.section,
                 AuthSettings.table.section, AnswerSettings.table.section, DocumentationSettings.table.section,
             ],
-            tables: [RateLimitSettings.table.section],
+            tables: [RateLimitSettings.table(within: rateReach).section],
             parts: parts
         ),
         parts: parts
@@ -39,14 +40,12 @@ extension Role {
         let redis = RedisClient(environment.redis, logger: environment.logger)
         redis.start()
         let parts = try [RunningPart](starting: parts, with: GatewayShared(environment, api: api, redis: redis))
-        let routes = parts.routes
-        let reach = rateReach(routes, configuration)
-        let rules = try rateRules(configuration, reach)
+        let rules = RateLimitSettings.rules(configuration)
         let limits = RateLimits(rules, redis: redis, trusted: configuration[TrustedProxies.table].ranges)
         let follower = RateRulesFollower(
             limits,
             configured: rules,
-            within: reach,
+            within: rateReach(configuration),
             redis: redis,
             logger: environment.logger
         )
@@ -54,7 +53,7 @@ extension Role {
         parts.fallback?.limit = limits
         environment.metrics.register(limits)
         return RunningService(
-            routes: limits.limiting(routes),
+            routes: limits.limiting(parts.routes),
             fallback: parts.fallback,
             requestTimeout: configuration[LimitSettings.table].requestTimeout,
             takesDeadlineFromCaller: false,
@@ -62,10 +61,8 @@ extension Role {
             readiness: [ReadinessCheck(.api) { await api.isReady(deadline: $0) }],
             reservedDescriptors: client.connections,
             reload: { configuration throws(StartupError) in
-                let reach = rateReach(routes, configuration)
-                let rules = try rateRules(configuration, reach)
                 try parts.reload(configuration)
-                follower.configure(rules, within: reach)
+                follower.configure(RateLimitSettings.rules(configuration), within: rateReach(configuration))
             },
             stop: { deadline in
                 await parts.stop(by: deadline)
@@ -77,19 +74,8 @@ extension Role {
     }
 
     /// What a limit can be about.
-    private static func rateReach(_ routes: [Route], _ configuration: Configuration) -> RateReach {
-        RateReach(routes, passingOn: configuration[ProxySettings.table].map(\.values.prefix))
-    }
-
-    /// The limits that the configuration sets.
-    private static func rateRules(
-        _ configuration: Configuration,
-        _ reach: RateReach
-    ) throws(StartupError) -> [RateRule] {
-        do throws(ConfigurationProblem) {
-            return try RateLimitSettings.rules(configuration, within: reach)
-        } catch {
-            throw StartupError("\(error)")
-        }
+    @Sendable
+    private static func rateReach(_ configuration: Configuration) -> RateReach {
+        RateReach(routeNames, passingOn: configuration[ProxySettings.table].map(\.values.prefix))
     }
 }

@@ -11,7 +11,9 @@ extension Part<GatewayShared> {
     package static var marketData: Part {
         Part(
             sections: [LatestRepetitionSettings.table.section],
-            scopes: [.pricesRead, .pricesPoll]
+            scopes: [.pricesRead, .pricesPoll],
+            routes: [LatestRoutes.name, PriceStreamRoutes.stream.name] + LivePage.routes.map(\.name)
+                + PriceReadingRoutes.names + PollingRoutes.names
         ) { gateway in
             let (api, environment) = (gateway.api, gateway.environment)
             let latest = LatestRoutes.cache(environment.configuration[LatestRepetitionSettings.table])

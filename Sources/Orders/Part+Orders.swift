@@ -8,7 +8,9 @@ internal import WebAPI
 extension Part<GatewayShared> {
     /// Orders, checked.
     package static var orders: Part {
-        Part(scopes: [.ordersRead, .ordersWrite]) { RunningPart(routes: OrderRoutes.relayed(by: $0.api)) }
+        Part(scopes: [.ordersRead, .ordersWrite], routes: OrderRoutes.names) {
+            RunningPart(routes: OrderRoutes.relayed(by: $0.api))
+        }
     }
 }
 

@@ -11,7 +11,8 @@ extension Part<GatewayShared> {
         Part(
             sections: [QueueSettings.feeder.section, ProxyCacheSettings.table.section],
             tables: [ProxySettings.table.section],
-            scopes: [.statisticsRead, .proxy]
+            scopes: [.statisticsRead, .proxy],
+            routes: StatisticsRoutes.names + StatisticsPage.routes.map(\.name)
         ) { gateway throws(StartupError) in
             let environment = gateway.environment
             let (configuration, logger) = (environment.configuration, environment.logger)

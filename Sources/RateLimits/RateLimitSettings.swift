@@ -57,25 +57,23 @@ public struct RateLimitSettings: Sendable {
         }
     }
 
-    /// What a configuration says.
+    /// The keys, for a service that would never count what such a limit is about.
     ///
-    /// - Parameter reach: What the service answers to.
-    /// - Throws: What is wrong with a limit.
-    public static func rules(
-        _ configuration: Configuration,
-        within reach: RateReach
-    ) throws(ConfigurationProblem) -> [RateRule] {
-        var rules: [RateRule] = []
-        for row in configuration[table] {
-            guard let rule = row.values.rule else {
-                throw row.problem(with: "route", "must be \(RateRule.Scope.form)")
+    /// - Parameter reach: What the service answers to, if it is told so.
+    public static func table(
+        within reach: @escaping @Sendable (Configuration) -> RateReach
+    ) -> RepeatedTable<Self> {
+        table.requiring { rows, configuration in
+            let reach = reach(configuration)
+            return rows.filter { row in row.values.rule.map { !reach.meets($0.scope) } ?? false }.map { row in
+                row.problem(with: "route", "is \"\(row.values.route)\", which is no route of this service")
             }
-            guard reach.meets(rule.scope) else {
-                throw row.problem(with: "route", "is \"\(row.values.route)\", which is no route of this service")
-            }
-            rules.append(rule)
         }
-        return rules
+    }
+
+    /// What a configuration says.
+    public static func rules(_ configuration: Configuration) -> [RateRule] {
+        configuration[table].compactMap(\.values.rule)
     }
 }
 

@@ -1,6 +1,4 @@
-internal import HTTPWire
 internal import JSONWire
-public import WebAPI
 
 /// What a limit can be about: the routes of a service, and the paths that it passes on.
 public struct RateReach: Hashable, Sendable {
@@ -8,10 +6,10 @@ public struct RateReach: Hashable, Sendable {
     private let prefixes: [String]
 
     /// - Parameters:
-    ///   - routes: Those of the service.
+    ///   - routes: The names of those of the service.
     ///   - prefixes: With which paths begin that it passes on.
-    public init(_ routes: [Route], passingOn prefixes: [String]) {
-        self.routes = routes.compactMap { RateRule.Scope("\($0.method.rawValue) \($0.path)") }
+    public init(_ routes: [String], passingOn prefixes: [String]) {
+        self.routes = routes.compactMap { RateRule.Scope($0) }
         self.prefixes = prefixes
     }
 

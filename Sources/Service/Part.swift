@@ -14,19 +14,24 @@ package struct Part<Shared>: Sendable {
     fileprivate let sections: [ConfigurationSection]
     fileprivate let tables: [RepeatedSection]
     fileprivate let scopes: [Scope]
+    fileprivate let routes: [String]?
     fileprivate let start: @ReactorActor @Sendable (Shared) throws(StartupError) -> RunningPart
 
     /// - Parameters:
     ///   - sections: Its tables of keys, which stand behind those of the role.
     ///   - tables: Its tables that repeat.
     ///   - scopes: What its routes want of tokens, besides `admin`.
+    ///   - routes: The names of its routes, where they are to be known without a start; nil for a role that does not
+    ///     ask.
     ///   - start: Called once, when what is shared is there.
     package init(
         sections: [ConfigurationSection] = [],
         tables: [RepeatedSection] = [],
         scopes: [Scope] = [],
+        routes: [String]? = nil,
         start: @escaping @ReactorActor @Sendable (Shared) throws(StartupError) -> RunningPart
     ) {
+        self.routes = routes
         self.sections = sections
         self.tables = tables
         self.scopes = scopes
@@ -74,6 +79,11 @@ package struct RunningPart: Sendable {
     }
 }
 
+extension Array {
+    /// The names of what parts answer to, known before they are started.
+    package func routeNames<Shared>() -> [String] where Element == Part<Shared> { flatMap { $0.routes ?? [] } }
+}
+
 extension ConfigurationSchema {
     /// All that a role and its parts can be told.
     package init<Shared>(
@@ -104,7 +114,8 @@ extension Role {
 extension [RunningPart] {
     /// Starts parts in their order, in which they are also stopped.
     ///
-    /// - Throws: Also if a route wants a scope that its part does not name: nobody could make a token for it.
+    /// - Throws: Also if a route wants a scope that its part does not name: nobody could make a token for it; or if a
+    ///   part answers to other routes than it names.
     @ReactorActor
     package init<Shared>(starting parts: [Part<Shared>], with shared: Shared) throws(StartupError) {
         self = []
@@ -112,6 +123,15 @@ extension [RunningPart] {
             let running = try part.start(shared)
             if let unnamed = running.needs.subtracting(part.scopes + [.admin]).first {
                 throw StartupError("a route wants the scope \(unnamed.name), which its part does not name")
+            }
+            if let names = part.routes.map(Set.init) {
+                let answered = Set(running.routes.map(\.name))
+                if let name = answered.subtracting(names).min() {
+                    throw StartupError("\(name) is a route that its part does not name")
+                }
+                if let name = names.subtracting(answered).min() {
+                    throw StartupError("\(name) is no route of the part that names it")
+                }
             }
             append(running)
         }

@@ -54,6 +54,9 @@ public struct Operation<Question: Sendable>: Sendable {
         self.documentation = documentation.adding(errors: refusals)
     }
 
+    /// What tells its routes from others: `GET /orders/{id}`.
+    public var name: String { "\(method.rawValue) \(path)" }
+
     /// A route that answers valid questions itself.
     ///
     /// - Parameter adding: What callers may know of this role's answers besides.

@@ -65,6 +65,9 @@ public struct Route: Sendable {
         Route(method, path, scope, documentation, .direct(handler))
     }
 
+    /// What tells it from others: `GET /orders/{id}`.
+    public var name: String { "\(method.rawValue) \(path)" }
+
     /// The same route without spans: for what is asked all day long, and says nothing of the service's work.
     public var untraced: Route {
         var route = self

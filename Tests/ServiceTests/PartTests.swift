@@ -23,4 +23,22 @@ import WebAPI
             #expect(throws: StartupError.self) { try [RunningPart](starting: [silent], with: ()) }
         }
     }
+
+    @Test(
+        arguments: [
+            (nil, true), (["GET /things"], true), ([], false), (["PUT /things"], false),
+            (["GET /things", "GET /others"], false),
+        ] as [([String]?, Bool)]
+    )
+    @ReactorActor
+    func `a part answers to the routes that it names, and to no others`(names: [String]?, isStarted: Bool) throws {
+        let documentation = RouteDocumentation("", in: .operations, answers: [.empty(.noContent, "")])
+        let route = Route(.get, "/things", documentation) { _ in HTTPResponse(.noContent) }
+        let part = Part<Void>(routes: names) { _ in RunningPart(routes: [route]) }
+        if isStarted {
+            #expect(try [RunningPart](starting: [part], with: ()).routes.map(\.name) == ["GET /things"])
+        } else {
+            #expect(throws: StartupError.self) { try [RunningPart](starting: [part], with: ()) }
+        }
+    }
 }

@@ -103,6 +103,19 @@ import Worker
             "limits.rate[2].route is limited twice"
         ),
         (
+            "[[limits.rate]]\nroute = \"/\"\nrequests = 1\n[[limits.rate]]\nroute = \"/shop/\"\nrequests = 2", 5,
+            "limits.rate[2].route is \"/shop/\", which is no route of this service"
+        ),
+        (
+            "[[limits.rate]]\nroute = \"PUT /prices/latest\"\nrequests = 1", 2,
+            "limits.rate[1].route is \"PUT /prices/latest\", which is no route of this service"
+        ),
+        (
+            "[[proxy]]\nprefix = \"/a/\"\nupstreams = [\"simulator\"]\n"
+                + "[[limits.rate]]\nroute = \"/categories/\"\nrequests = 1", 5,
+            "limits.rate[1].route is \"/categories/\", which is no route of this service"
+        ),
+        (
             "[[proxy]]\nprefix = \"/a/\"\nupstreams = [\"simulator\"]\n"
                 + "[[proxy]]\nupstreams = [\"simulator\"]\nprefix = \"/a/\"", 6,
             "proxy[2].prefix is that of another row"
@@ -116,6 +129,22 @@ import Worker
     ])
     func `values of the gateway that do not go together are refused`(text: String, line: Int, problem: String) {
         refused(text, .gateway, "a.toml:\(line): \(problem)")
+    }
+
+    @Test(arguments: [
+        "/", "/prices/latest", "GET /prices/average", "DELETE /prices/poll/{id}", "/live", "/orders/{id}/stream",
+        "/api/conversations", "/api/statistics/", "/statistics", "/shop/a/b", "PUT /shop/a/", "/shop/",
+    ])
+    func `a limit on a route of the gateway, or on what it passes on, is taken`(route: String) throws {
+        let text = """
+            [[proxy]]
+            prefix = "/shop/"
+            upstreams = ["simulator"]
+            [[limits.rate]]
+            route = "\(route)"
+            requests = 1
+            """
+        _ = try Configuration.parse(Role.gateway.schema, text: text, file: "a.toml", environment: [:])
     }
 
     @Test func `values of the other services that do not go together are refused`() {

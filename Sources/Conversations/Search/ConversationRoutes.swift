@@ -63,6 +63,12 @@ final class ConversationRoutes {
         )
     }
 
+    /// Of the routes of either role.
+    nonisolated static let names = [
+        ConversationOperations.search.name, ConversationOperations.one.name, ConversationOperations.companies.name,
+        ConversationOperations.tags.name,
+    ]
+
     /// The gateway's: checked, then relayed.
     static func relayed(by api: Relay, cache: RelayCache?) -> [Route] {
         [

@@ -9,6 +9,9 @@ internal import WebAPI
 
 /// `GET /prices/history`, `/prices/bars` and `/prices/moving-average`, declared once for the roles that serve them.
 enum PriceReadingRoutes {
+    /// Of the routes of either role.
+    static let names = [history.name, bars.name, movingAverage.name]
+
     /// The gateway's: checked, then relayed.
     @ReactorActor
     static func relayed(by api: Relay) -> [Route] {

@@ -44,6 +44,9 @@ final class LatestRoutes {
         faulty: LatestQuestion.faulty
     ) { request throws(APIError) in try LatestQuestion(request) }
 
+    /// Of the route of either role.
+    nonisolated static var name: String { operation.name }
+
     /// Size of all answers that a gateway repeats.
     nonisolated private static let repeatedBytesMax = 16 * 1024 * 1024
 

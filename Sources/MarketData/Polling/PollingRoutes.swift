@@ -9,6 +9,9 @@ internal import WebAPI
 
 /// `/prices/poll` and `/prices/poll/{id}`, declared once for the roles that serve them.
 enum PollingRoutes {
+    /// Of the routes of either role.
+    static let names = [create.name, list.name, one.name, change.name, delete.name]
+
     /// The gateway's: checked, then relayed.
     @ReactorActor
     static func relayed(by api: Relay) -> [Route] {

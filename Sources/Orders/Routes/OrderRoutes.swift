@@ -123,6 +123,13 @@ final class OrderRoutes {
     /// Ends what is done in the background.
     func close() { hints.close() }
 
+    /// Of the routes of either role.
+    nonisolated static let names = [
+        OrderOperations.submit.name, OrderOperations.list.name, OrderOperations.events.name, OrderOperations.one.name,
+        OrderOperations.history.name, OrderOperations.cancel.name, OrderOperations.stream.name,
+        OrderOperations.historyStream.name,
+    ]
+
     /// The gateway's: checked, then relayed.
     static func relayed(by api: Relay) -> [Route] {
         [

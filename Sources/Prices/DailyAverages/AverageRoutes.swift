@@ -6,6 +6,9 @@ internal import WebAPI
 
 /// `GET /prices/average`, declared once for the roles that serve it.
 enum AverageRoutes {
+    /// Of the route of either role, whatever it is told.
+    static let name = operation(rangeDaysMax: AverageLimitSettings().rangeDaysMax).name
+
     /// The gateway's route: checks, answers from the cache if there is one, else asks the internal API.
     @ReactorActor
     static func relayed(by api: Relay, cache: RelayCache?, rangeDaysMax: Int) -> Route {

@@ -9,7 +9,8 @@ extension Part<GatewayShared> {
     package static var averages: Part {
         Part(
             sections: [AverageLimitSettings.table.section, AverageCacheSettings.table.section],
-            scopes: [.pricesRead]
+            scopes: [.pricesRead],
+            routes: [AverageRoutes.name]
         ) { gateway in
             let configuration = gateway.environment.configuration
             let settings = configuration[AverageCacheSettings.table]

@@ -31,6 +31,12 @@ enum StatisticsRoutes {
         ]
     }
 
+    /// Of the routes of either role.
+    nonisolated static let names = [
+        StatisticsQuestion.operation.name, SummaryQuestion.operation.name, SeriesQuestion.operation.name,
+        RoutesQuestion.operation.name, TopQuestion.operation.name,
+    ]
+
     /// The routes of the gateway.
     static func relayed(by api: Relay) -> [Route] {
         [
