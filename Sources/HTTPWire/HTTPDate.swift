@@ -17,27 +17,39 @@ public enum HTTPDate {
     /// 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`); nil for anything else, and for what was before 1970.
     ///
     /// - Parameter currentYear: A year of two digits is the one with that ending that is at most 50 years ahead of it.
-    public static func parse(_ text: String, currentYear: Int = 2026) -> Int? {
+    ///   Asked for such a year only.
+    public static func parse(_ text: String, currentYear: @autoclosure () -> Int = thisYear) -> Int? {
         let words = text.split(separator: " ", omittingEmptySubsequences: false)
         switch words.count {
         case 6 where words[0].hasSuffix(",") && words[5] == "GMT":
             guard words[1].utf8.count == 2, words[3].utf8.count == 4 else { return nil }
-            return seconds(words[1], words[2], Int(words[3]), words[4])
+            return seconds(words[1], words[2], number(words[3]), words[4])
         case 4 where words[0].hasSuffix(",") && words[3] == "GMT":
             let date = words[1].split(separator: "-", omittingEmptySubsequences: false)
             guard date.count == 3, date[0].utf8.count == 2, date[2].utf8.count == 2 else { return nil }
-            return seconds(date[0], date[1], year(date[2], currentYear), words[2])
-        case 5 where words[2].utf8.count == 2: return seconds(words[2], words[1], Int(words[4]), words[3])
+            return seconds(date[0], date[1], year(date[2], currentYear()), words[2])
+        case 5 where words[2].utf8.count == 2 && words[4].utf8.count == 4:
+            return seconds(words[2], words[1], number(words[4]), words[3])
         // A day of one digit has a space before it.
-        case 6 where words[2].isEmpty && words[3].utf8.count == 1:
-            return seconds(words[3], words[1], Int(words[5]), words[4])
+        case 6 where words[2].isEmpty && words[3].utf8.count == 1 && words[5].utf8.count == 4:
+            return seconds(words[3], words[1], number(words[5]), words[4])
         default: return nil
         }
     }
 
+    /// By the system's clock, in UTC.
+    public static var thisYear: Int {
+        CivilDay(daysSince1970: SystemClock.unixNanoseconds / 1_000_000_000 / 86_400).year
+    }
+
+    /// Of digits alone.
+    private static func number(_ text: Substring) -> Int? {
+        text.utf8.allSatisfy(ASCII.isDigit) ? Int(text) : nil
+    }
+
     /// Of two digits.
     private static func year(_ text: Substring, _ current: Int) -> Int? {
-        guard let number = Int(text) else { return nil }
+        guard let number = number(text) else { return nil }
         let year = current / 100 * 100 + number
         return year > current + 50 ? year - 100 : year
     }
@@ -45,9 +57,9 @@ public enum HTTPDate {
     private static func seconds(_ day: Substring, _ month: Substring, _ year: Int?, _ time: Substring) -> Int? {
         let parts = time.split(separator: ":", omittingEmptySubsequences: false)
         guard let year, year >= 1970, let month = monthNames.firstIndex(of: String(month)),
-            let day = Int(day), let date = CivilDay(year: year, month: month + 1, day: day),
+            let day = number(day), let date = CivilDay(year: year, month: month + 1, day: day),
             parts.count == 3, parts.allSatisfy({ $0.utf8.count == 2 }),
-            let hour = Int(parts[0]), let minute = Int(parts[1]), let second = Int(parts[2]),
+            let hour = number(parts[0]), let minute = number(parts[1]), let second = number(parts[2]),
             (0...23).contains(hour), (0...59).contains(minute), (0...60).contains(second)
         else { return nil }
         return date.daysSince1970 * 86_400 + hour * 3600 + minute * 60 + second
