@@ -182,7 +182,7 @@ let package = Package(
         ),
         module(
             "Admin",
-            ["Reactor", "Redis", "RedisStreams", "HTTPServer", "HTTPWire", "JSONWire", "WebAPI", logging],
+            ["Basics", "Reactor", "Redis", "RedisStreams", "HTTPServer", "HTTPWire", "JSONWire", "WebAPI", logging],
             embedded: ["Console/console.html", "Console/console.css", "Console/console.js"]
         ),
         module(
@@ -195,7 +195,10 @@ let package = Package(
         module("SharedCache", ["Reactor", "Redis"]),
         module(
             "TaskAPI",
-            ["Admin", "Reactor", "Redis", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", "TaskQueue", "WebAPI"]
+            [
+                "Admin", "Basics", "Reactor", "Redis", "HTTPWire", "HTTPServer", "JSONWire", "Tracing", "TaskQueue",
+                "WebAPI",
+            ]
         ),
         module(
             "Access",
@@ -205,7 +208,7 @@ let package = Package(
             ]
         ),
         module("Migrations", ["Basics", "Reactor", "Postgres", logging]),
-        module("Outbox", ["Reactor", "Postgres", "Metrics", logging]),
+        module("Outbox", ["Basics", "Reactor", "Postgres", "Metrics", logging]),
         module("Supervision", ["Basics", "Reactor", "CLinux"]),
 
         // What every role does
@@ -242,7 +245,8 @@ let package = Package(
         module(
             "Simulator",
             [
-                "Reactor", "Configuration", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "Service", "Orders",
+                "Basics", "Reactor", "Configuration", "HTTPWire", "HTTPServer", "JSONWire", "WebAPI", "Service",
+                "Orders",
             ]
         ),
         .executableTarget(

@@ -1,3 +1,4 @@
+internal import Basics
 internal import Glibc
 internal import Reactor
 
@@ -88,7 +89,7 @@ package struct LogDescriptor: ~Copyable {
     /// - Returns: false when there still was none.
     package func waitUntilWritable(within duration: Duration) -> Bool {
         var poll = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
-        let milliseconds = Int(duration / .milliseconds(1))
+        let milliseconds = duration.wholeMilliseconds
         return unsafe Glibc.poll(&poll, 1, CInt(clamping: max(milliseconds, 0))) > 0
     }
 }

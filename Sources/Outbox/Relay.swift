@@ -1,3 +1,4 @@
+internal import Basics
 public import Logging
 package import Metrics
 public import Postgres
@@ -163,7 +164,7 @@ public final class Relay {
     private static let renewStatement = PostgresStatement("select outbox_renew($1, $2)")
     private static let leaveStatement = PostgresStatement("select outbox_leave($1)")
 
-    private var leaseParameter: PostgresParameter { .text("\(Int(lease / .milliseconds(1))) milliseconds") }
+    private var leaseParameter: PostgresParameter { .text("\(lease.wholeMilliseconds) milliseconds") }
 
     private func enter(_ generation: Int) {
         let owner = Self.newName()

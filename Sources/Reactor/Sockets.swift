@@ -1,4 +1,5 @@
 // The system's socket types count as members of whichever C module the compiler reads first, hence all of them.
+internal import Basics
 internal import CCares
 internal import CLibev
 internal import CLinux
@@ -128,7 +129,7 @@ public enum Sockets {
     /// How long the other side may leave unacknowledged, or not take, what is sent to it; then the connection is
     /// broken. `TCP_USER_TIMEOUT` in tcp(7). Without effect on a Unix-domain socket.
     public static func limitUnacknowledged(_ descriptor: CInt, _ limit: Duration) {
-        var value = CInt(clamping: Int(limit / .milliseconds(1)))
+        var value = CInt(clamping: limit.wholeMilliseconds)
         let size = socklen_t(MemoryLayout<CInt>.size)
         _ = unsafe setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_USER_TIMEOUT, &value, size)
     }

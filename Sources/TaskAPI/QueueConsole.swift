@@ -1,3 +1,4 @@
+internal import Basics
 public import Admin
 internal import HTTPServer
 internal import HTTPWire
@@ -36,7 +37,7 @@ public enum QueueConsole {
         writer.member("delayed", statistics.delayed)
         writer.member("dead", statistics.dead)
         writer.key("oldest_ms")
-        if let age = statistics.oldestAge { writer.integer(Int(age / .milliseconds(1))) } else { writer.null() }
+        if let age = statistics.oldestAge { writer.integer(age.wholeMilliseconds) } else { writer.null() }
         writer.member("paused", statistics.isPaused)
         writer.key("workers")
         writer.array { writer in
@@ -44,7 +45,7 @@ public enum QueueConsole {
                 writer.object { writer in
                     writer.member("name", consumer.name)
                     writer.member("holds", consumer.pending)
-                    writer.member("idle_ms", Int(consumer.idle / .milliseconds(1)))
+                    writer.member("idle_ms", consumer.idle.wholeMilliseconds)
                 }
             }
         }

@@ -1,3 +1,4 @@
+internal import Basics
 public import HTTPBodies
 public import HTTPServer
 public import HTTPWire
@@ -86,7 +87,7 @@ public final class RequestContext: HTTPAnswerFields {
 
     /// The whole milliseconds that are left until the deadline, at least 0.
     public var remainingMilliseconds: Int {
-        max(0, Int((deadline - Reactor.now) / .milliseconds(1)))
+        max(0, (deadline - Reactor.now).wholeMilliseconds)
     }
 
     /// Called once, when the client has gone before it has its answer. Set it to nothing when it is not needed any

@@ -30,8 +30,13 @@ import Testing
 }
 
 @Suite struct DurationTests {
-    @Test(arguments: [(Duration.microseconds(1), 0, 1), (.milliseconds(7), 7, 7), (.microseconds(2999), 2, 3)])
-    func `milliseconds are rounded down or up`(duration: Duration, down: Int, up: Int) {
+    @Test(arguments: [
+        (Duration.nanoseconds(999), 0, 0, 1), (.microseconds(1), 1, 0, 1), (.milliseconds(7), 7000, 7, 7),
+        (.microseconds(2999), 2999, 2, 3), (.seconds(3) + .nanoseconds(1), 3_000_000, 3000, 3001),
+        (.nanoseconds(-1_999_999), -1999, -1, 0),
+    ])
+    func `microseconds and milliseconds are whole`(duration: Duration, micro: Int, down: Int, up: Int) {
+        #expect(duration.wholeMicroseconds == micro)
         #expect(duration.wholeMilliseconds == down)
         #expect(duration.millisecondsRoundedUp == up)
     }

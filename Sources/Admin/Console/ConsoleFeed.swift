@@ -1,3 +1,4 @@
+internal import Basics
 internal import JSONWire
 public import Reactor
 internal import WebAPI
@@ -100,7 +101,7 @@ public final class ConsoleFeed {
         for waiter in waiters { waiter.succeed(()) }
         waiters = []
         guard broadcast.count > 0 else { return }
-        position = max(position + 1, Int64(Reactor.unixTime / .milliseconds(1)))
+        position = max(position + 1, Int64(Reactor.unixTime.wholeMilliseconds))
         let event = BroadcastEvent("snapshot", of: Self.topic, number: position, data: json())
         if broadcast.isBegun { broadcast.publish(event) } else { broadcast.begin([event], position: position) }
     }

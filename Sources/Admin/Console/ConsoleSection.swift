@@ -1,3 +1,4 @@
+internal import Basics
 public import Reactor
 internal import Redis
 public import WebAPI
@@ -31,7 +32,7 @@ public struct ConsoleSection: Sendable {
                 for process in all {
                     writer.object { writer in
                         writer.member("id", process.id)
-                        writer.member("age_ms", Int(process.age / .milliseconds(1)))
+                        writer.member("age_ms", process.age.wholeMilliseconds)
                         writer.key("told")
                         writer.raw(process.json)
                     }

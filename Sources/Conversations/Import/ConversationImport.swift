@@ -1,3 +1,4 @@
+internal import Basics
 public import Postgres
 public import Reactor
 
@@ -215,7 +216,7 @@ public struct ConversationImport {
     private func exchange() async throws(Failure) {
         var patience = Self.exchangePatience.first
         for _ in 0..<Self.exchangesMax {
-            let exchange = "call take_conversation_set(\(options.hasTextIndex), \(Int(patience / .milliseconds(1))))"
+            let exchange = "call take_conversation_set(\(options.hasTextIndex), \(patience.wholeMilliseconds))"
             if try await attempt(exchange, failing: [.lockNotAvailable, .deadlockDetected]) { return }
             // Whoever has waited goes on meanwhile.
             try? await Reactor.sleep(for: patience)

@@ -1,3 +1,4 @@
+internal import Basics
 internal import Logging
 internal import Outbox
 internal import Postgres
@@ -87,7 +88,7 @@ final class PriceEventDestination: RelayDestination {
                     [
                         .text(owner), .array(others.lazy.map { String($0.message.id) }),
                         .array(others.lazy.map { String($0.message.attempts) }),
-                        .array(others.lazy.map { String(Int($0.delay / .milliseconds(1))) }),
+                        .array(others.lazy.map { String($0.delay.wholeMilliseconds) }),
                         .int64(Int64(others.count)),
                     ],
                     deadline: deadline

@@ -1,3 +1,4 @@
+internal import Basics
 internal import HTTPClient
 internal import Logging
 internal import Outbox
@@ -135,7 +136,7 @@ final class ReportFollower {
     private static let leaveStatement = PostgresStatement("select leave_order_feed($1)")
 
     private func askForLease() {
-        let parameters: [PostgresParameter] = [.text(owner), .text("\(Int(lease / .milliseconds(1))) milliseconds")]
+        let parameters: [PostgresParameter] = [.text(owner), .text("\(lease.wholeMilliseconds) milliseconds")]
         Reactor.spawn { [self] in
             let wasHolding = machine.isHolding
             do throws(PostgresError) {

@@ -1,3 +1,4 @@
+internal import Basics
 internal import JSONWire
 internal import Logging
 internal import Outbox
@@ -100,7 +101,7 @@ final class ExchangeDestination: RelayDestination {
         }
     }
 
-    private static func milliseconds(_ duration: Duration) -> Int { max(0, Int(duration / .milliseconds(1))) }
+    private static func milliseconds(_ duration: Duration) -> Int { max(0, duration.wholeMilliseconds) }
 }
 
 extension RelaySettlement.Verdict {

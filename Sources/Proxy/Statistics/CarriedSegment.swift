@@ -41,7 +41,7 @@ struct CarriedSegment {
 
     /// Returns by how many bytes of JSON the segment and its sums grew, rather more than fewer.
     mutating func append(_ request: CarriedRequest, millisecond: Int) -> Int {
-        let duration = Int(request.duration / .microseconds(1))
+        let duration = request.duration.wholeMicroseconds
         let bucket = LatencyBuckets.bucket(ofMicroseconds: duration)
         let (before, pathBefore) = (byteCount, paths.bytes.count)
         milliseconds.append(millisecond)

@@ -1,3 +1,4 @@
+internal import Basics
 internal import JSONWire
 
 /// Where a request came from and went to.
@@ -43,7 +44,7 @@ struct StatisticsBatch {
     private var recent = 0
 
     mutating func append(_ request: CarriedRequest) {
-        let time = Int(request.unixTime / .milliseconds(1))
+        let time = request.unixTime.wholeMilliseconds
         let key = CarriedSegment.Key(second: time / 1000, source: request.source)
         if recent == segments.count || segments[recent].key != key {
             recent = places[key] ?? segments.count

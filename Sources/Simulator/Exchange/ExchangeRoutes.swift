@@ -1,3 +1,4 @@
+internal import Basics
 internal import HTTPServer
 internal import HTTPWire
 internal import JSONWire
@@ -265,7 +266,7 @@ extension ExchangeBehaviour {
         writer.object { writer in
             writer.key("failure_rate")
             writer.number(failureRate)
-            writer.member("latency_ms", Int(latency / .milliseconds(1)))
+            writer.member("latency_ms", latency.wholeMilliseconds)
             writer.key("hang_rate")
             writer.number(hangRate)
             writer.key("reset_rate")

@@ -40,7 +40,7 @@ public final class AnswerPolicy {
     /// `name;dur=MILLISECONDS`.
     private static func append(_ name: StaticString, _ duration: Duration, to value: inout [UInt8]) {
         value.append(utf8: "\(name);dur=")
-        let microseconds = max(0, Int(duration / .microseconds(1)))
+        let microseconds = max(0, duration.wholeMicroseconds)
         value.append(decimal: UInt64(microseconds / 1000))
         value.append(UInt8(ascii: "."))
         let rest = microseconds % 1000

@@ -114,7 +114,7 @@ public final class Relay {
     /// no sign of a next hop that does not answer.
     nonisolated static func milliseconds(toTell left: Duration) -> Int {
         let way = min(max(left / 20, .milliseconds(10)), .milliseconds(250))
-        return max(0, Int((left - way) / .milliseconds(1)))
+        return max(0, (left - way).wholeMilliseconds)
     }
 }
 

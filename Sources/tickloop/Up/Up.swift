@@ -1,3 +1,4 @@
+internal import Basics
 import Glibc
 import Reactor
 import Supervision
@@ -203,7 +204,7 @@ final class Up {
             record { folder throws(SupervisionError) in try folder.processEnded(name) }
             say("\(name) \(status.words)")
         case .restarting(let delay):
-            say("\(name) starts again in \(Int(delay / .milliseconds(1))) ms")
+            say("\(name) starts again in \(delay.wholeMilliseconds) ms")
         case .failedToStart(let error):
             say(error.description)
         case .line(let line):
