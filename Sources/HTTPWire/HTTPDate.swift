@@ -9,6 +9,9 @@ public enum HTTPDate {
         return text.span.text
     }
 
+    /// What the form has room for: the years 1970 to 9999.
+    private static let secondsWritten = 0..<253_402_300_800
+
     private static let monthNames = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
@@ -56,17 +59,19 @@ public enum HTTPDate {
 
     private static func seconds(_ day: Substring, _ month: Substring, _ year: Int?, _ time: Substring) -> Int? {
         let parts = time.split(separator: ":", omittingEmptySubsequences: false)
-        guard let year, year >= 1970, let month = monthNames.firstIndex(of: String(month)),
+        guard let year, let month = monthNames.firstIndex(of: String(month)),
             let day = number(day), let date = CivilDay(year: year, month: month + 1, day: day),
             parts.count == 3, parts.allSatisfy({ $0.utf8.count == 2 }),
             let hour = number(parts[0]), let minute = number(parts[1]), let second = number(parts[2]),
             (0...23).contains(hour), (0...59).contains(minute), (0...60).contains(second)
         else { return nil }
-        return date.daysSince1970 * 86_400 + hour * 3600 + minute * 60 + second
+        let seconds = date.daysSince1970 * 86_400 + hour * 3600 + minute * 60 + second
+        // The last second of a year may be a leap second.
+        return secondsWritten.contains(seconds) ? seconds : nil
     }
 
     static func append(unixSeconds: Int, to buffer: inout [UInt8]) {
-        precondition((0..<253_402_300_800).contains(unixSeconds), "years 1970 to 9999")
+        precondition(secondsWritten.contains(unixSeconds), "years 1970 to 9999")
         let (days, second) = unixSeconds.quotientAndRemainder(dividingBy: 86_400)
         let date = CivilDay(daysSince1970: days)
         let dayNames = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]

@@ -6,6 +6,7 @@
 // - nothing traps and every loop ends;
 // - the stream means the same however it is cut;
 // - what was accepted is within the limits;
+// - a date that was read, written and read again is the same date;
 // - a head that was accepted, written again and read again, is the same head.
 
 private let limits = HTTPLimits(headBytes: 512, targetBytes: 128, fieldCount: 12, bodyBytes: 1024)
@@ -16,6 +17,7 @@ public func fuzzOne(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let input = [UInt8](UnsafeBufferPointer(start: start, count: count))
     guard let choice = input.first else { return 0 }
     let wire = Array(input.dropFirst())
+    readDate(wire)
     let cuts = [Int.max, 1, 2 + Int(choice >> 4), 17]
     if choice & 1 == 0 {
         let outcomes = cuts.map { requests(wire, cutEvery: $0) }
@@ -26,6 +28,12 @@ public func fuzzOne(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         for outcome in outcomes { precondition(outcome == outcomes[0], "the cut changed the meaning") }
     }
     return 0
+}
+
+/// What a field might say that holds a date.
+private func readDate(_ value: [UInt8]) {
+    guard let date = HTTPDate.parse(String(decoding: value, as: UTF8.self)) else { return }
+    precondition(HTTPDate.parse(HTTPDate.format(unixSeconds: date)) == date, "a date changed")
 }
 
 /// What came out of a stream.

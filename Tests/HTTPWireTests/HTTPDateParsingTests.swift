@@ -19,6 +19,7 @@ import Testing
             "Sun, 06 Nov 1994 8:49:37 GMT", "Sun, 06 Nov 1969 08:49:37 GMT", "06 Nov 1994 08:49:37 GMT",
             "Sun, +6 Nov 1994 08:49:37 GMT", "Sun, 06 Nov +994 08:49:37 GMT", "Sun, 06 Nov 1994 +8:49:37 GMT",
             "Sun Nov  6 08:49:37 9223372036854775807", "Sun Nov 16 08:49:37 9223372036854775807",
+            "Fri, 31 Dec 9999 23:59:60 GMT", "Wed, 31 Dec 1969 23:59:59 GMT",
             "Sun Nov  6 08:49:37 94", "Sunday, 06-Nov-+4 08:49:37 GMT",
         ]
     )
