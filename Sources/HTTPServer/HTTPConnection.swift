@@ -295,6 +295,8 @@ final class HTTPConnection {
         machine.answered(keepsAlive: false)
         server.pushBegan(push)
         push.begin(stream.take(), server)
+        // The others were told when the draining began.
+        if server.isDraining { push.finish() }
         exchange.detach()
         exchange.input.fail(.unwanted)
         close()

@@ -118,6 +118,31 @@ import Testing
         func pushEnded() { isEnded = true }
     }
 
+    @Test @ReactorActor func `an answer without an end that begins while the server drains ends at once`() async throws
+    {
+        let source = Source()
+        try await withServer(
+            {
+                $0.drainIdleTimeout = .seconds(600)
+                $0.setTimeouts(.seconds(600))
+            },
+            handling: { _, exchange in _ = exchange.startPush(fields: [:], source: source) }
+        ) { server in
+            let client = try await server.connect()
+            try await eventually("the connection") { server.server.counters.openConnections == 1 }
+            var isDrained = false
+            Reactor.spawn {
+                await server.server.drain(within: .seconds(600))
+                isDrained = true
+            }
+            try await eventually("the draining") { server.server.isDraining }
+            client.send("GET /push HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try await client.takeAll().hasSuffix("\r\n\r\n0\r\n\r\n"))
+            try await eventually("the end of draining") { isDrained }
+            #expect(source.isEnded)
+        }
+    }
+
     @Test @ReactorActor func `what ends before its turn cuts no answer before it`() async throws {
         let source = Source()
         var waiting: HTTPExchange?
