@@ -309,7 +309,8 @@ final class HTTPConnection {
         let abandoned = machine.close()
         watcher = nil
         timer = nil
-        stream.close()
+        // An answer that ends with its connection would pass for whole (RFC 9112 §8).
+        if abandoned.first?.exchange.endsWithConnection ?? false { stream.abort() } else { stream.close() }
         output = OutputQueue()
         countBytes()
         for request in abandoned { server.abandoned(request.exchange) }

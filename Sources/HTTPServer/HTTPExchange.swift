@@ -186,6 +186,11 @@ public final class HTTPExchange {
         return input.heldBytes + waitingAnswer
     }
 
+    /// Whether the client takes the end of the connection for that of the answer, of which it has some.
+    var endsWithConnection: Bool {
+        if case .streamed(let writer) = answer { writer.isHeadSent && writer.framing == .untilClose } else { false }
+    }
+
     /// Where what the client says goes.
     var input: HTTPBody { tunnel ?? request.body }
 

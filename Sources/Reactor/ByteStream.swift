@@ -66,6 +66,13 @@ public struct ByteStream: ~Copyable {
         tls = nil
     }
 
+    /// Closes the socket so that the other side takes it for a break and not for an end. What is on its way to it may
+    /// be lost. On a Unix-domain socket there is no such difference.
+    public mutating func abort() {
+        if descriptor != nil { Sockets.resetWhenClosed(number) }
+        close()
+    }
+
     /// Whether plaintext is exchanged with nobody else.
     public var isSecure: Bool { tls != nil }
 

@@ -134,6 +134,13 @@ public enum Sockets {
         _ = unsafe setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_USER_TIMEOUT, &value, size)
     }
 
+    /// Has the connection reset when the socket is closed; `SO_LINGER` in socket(7). Without effect on a Unix-domain
+    /// socket.
+    public static func resetWhenClosed(_ descriptor: CInt) {
+        var value = linger(l_onoff: 1, l_linger: 0)
+        _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &value, socklen_t(MemoryLayout<linger>.size))
+    }
+
     private static func address(
         _ descriptor: CInt,
         _ call: SystemCall,

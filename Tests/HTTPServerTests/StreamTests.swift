@@ -52,6 +52,30 @@ import Testing
         }
     }
 
+    @Test(arguments: ["HTTP/1.0", "HTTP/1.1"]) @ReactorActor
+    func `an answer that breaks off never looks whole`(version: String) async throws {
+        struct Broken: Error {}
+        try await withServer(handling: { _, exchange in
+            exchange.respond(
+                HTTPResponse(
+                    .ok,
+                    body: .stream(length: nil) { writer in
+                        try await writer.write(Array("hello".utf8))
+                        throw Broken()
+                    }
+                )
+            )
+        }) { server in
+            let client = try await server.connect()
+            client.send("GET / \(version)\r\nHost: a\r\n\r\n")
+            let answer = try await client.takeAll()
+            #expect(answer.contains("hello"))
+            #expect(!answer.hasSuffix("0\r\n\r\n"))
+            // Where the end of the connection is that of the answer, only a reset tells.
+            #expect(client.isReset == (version == "HTTP/1.0"))
+        }
+    }
+
     @Test @ReactorActor func `a streamed answer to HEAD is not produced`() async throws {
         try await withServer(handling: { _, exchange in
             exchange.respond(
