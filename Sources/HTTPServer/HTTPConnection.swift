@@ -156,7 +156,7 @@ final class HTTPConnection {
         if server.admits(exchange, isRefused: machine.isRefused) {
             server.handle(exchange)
         } else {
-            exchange.respond(server.refusal(.overloaded))
+            exchange.respond(server.refusal(.overloaded, exchange.request.head.fields))
         }
     }
 
@@ -164,7 +164,7 @@ final class HTTPConnection {
     private func refuse(_ reason: HTTPRefusal, _ exchange: HTTPExchange?) {
         // Its handler learns of it after the answer, which is thus not the handler's to give.
         let notify = exchange?.request.body.failing(reason.bodyError)
-        let response = server.refusal(reason)
+        let response = server.refusal(reason, exchange?.request.head.fields ?? machine.refusedFields)
         if let exchange {
             // If its answer is given already, that was the last word.
             exchange.refuse(response)
@@ -237,7 +237,8 @@ final class HTTPConnection {
         case .refuse(let reason, let exchange): refuse(reason, exchange)
         case .giveUp(let exchange, let receiver):
             // A response that has begun cannot be replaced.
-            guard exchange.refuse(server.refusal(.unanswered)) else { return close() }
+            let refusal = server.refusal(.unanswered, exchange.request.head.fields)
+            guard exchange.refuse(refusal) else { return close() }
             exchange.clientLeft()
             receiver?.input.fail(.cut)
         case .end(let ending): return end(ending)

@@ -20,7 +20,9 @@ public protocol HTTPHandler: AnyObject {
     func answersAtOnce(_ head: RequestHead) -> Bool
 
     /// The response that tells a client of a request that never reached ``handle(_:_:)`` or got no answer from it.
-    func response(to refusal: HTTPRefusal) -> HTTPResponse
+    ///
+    /// - Parameter fields: Those of the request; nil where its head did not come in full or is none.
+    func response(to refusal: HTTPRefusal, fields: HTTPFields?) -> HTTPResponse
 }
 
 extension HTTPHandler {

@@ -273,7 +273,8 @@ public final class HTTPServer {
 
     func streamsBody(of head: RequestHead) -> Bool { handler.streamsBody(of: head) }
 
-    func refusal(_ reason: HTTPRefusal) -> HTTPResponse {
+    /// - Parameter fields: Those of the request, where its head came in full.
+    func refusal(_ reason: HTTPRefusal, _ fields: HTTPFields?) -> HTTPResponse {
         switch reason {
         case .overloaded: counters.overloads += 1
         case .malformed(let error):
@@ -284,7 +285,7 @@ public final class HTTPServer {
         case .headTimedOut, .bodyTimedOut: counters.tooSlow += 1
         case .unanswered: counters.unanswered += 1
         }
-        return handler.response(to: reason)
+        return handler.response(to: reason, fields: fields)
     }
 
     /// A client did not come to an agreement with us, or had no time left for it.

@@ -160,6 +160,9 @@ struct HTTPServerMachine<Exchange: AnyObject>: ~Copyable {
     /// What stood behind the last chunk of the body that is complete.
     var trailers: HTTPFields? { parser.trailers }
 
+    /// The fields of a request that was refused for what its head says.
+    var refusedFields: HTTPFields? { parser.refusedFields }
+
     /// Whether some of what came has still to be handed over.
     var isBehind: Bool {
         if case .held = input { true } else { !unparsed.isEmpty }

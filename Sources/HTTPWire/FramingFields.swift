@@ -4,6 +4,8 @@ struct FramingFields: Sendable {
     private(set) var contentLength: Int?
     private(set) var isChunked = false
     private(set) var expectsContinue = false
+    /// Whether something else is expected.
+    private(set) var expectsMore = false
     /// Whether `Connection` says that another protocol would be welcome.
     private(set) var asksForUpgrade = false
     private var asksToClose = false
@@ -24,8 +26,8 @@ struct FramingFields: Sendable {
         case .connection:
             takeConnection(value, bytes)
         case .expect:
-            guard bytes.equalsIgnoringCase(value, "100-continue") else { throw .unsupportedExpectation }
-            expectsContinue = true
+            // Judged when the head is complete: it is no reason to doubt the rest.
+            if bytes.equalsIgnoringCase(value, "100-continue") { expectsContinue = true } else { expectsMore = true }
         case .other, .te, .date, .trailer, .upgrade, .keepAlive, .proxyConnection:
             break
         }

@@ -32,6 +32,9 @@ public struct RequestParser: ~Copyable {
     /// head, and only who knows what they mean may merge them (RFC 9110 §6.5.1).
     public private(set) var trailers: HTTPFields?
 
+    /// The fields of a head that came in full and was refused for what it says; nil for anything else.
+    public private(set) var refusedFields: HTTPFields?
+
     private let limits: HTTPLimits
     private var state = State.head
     private var headReader: HeadReader<RequestLine>
@@ -96,13 +99,18 @@ public struct RequestParser: ~Copyable {
     private mutating func stepHead(_ unread: Span<UInt8>) throws(HTTPParseError) -> (action: Action, consumed: Int) {
         let (section, consumed) = try headReader.step(unread)
         guard let section else { return (.needMoreBytes, consumed) }
-        let head = try RequestHead(section)
-        guard head.framing.hasBytes else {
-            trailers = nil
+        do throws(HTTPParseError) {
+            let head = try RequestHead(section)
+            guard head.framing.hasBytes else {
+                trailers = nil
+                return (.deliverHead(head), consumed)
+            }
+            state = .body(try BodyDecoder(head.framing, within: limits(for: head)))
             return (.deliverHead(head), consumed)
+        } catch {
+            refusedFields = section.fields
+            throw error
         }
-        state = .body(try BodyDecoder(head.framing, within: limits(for: head)))
-        return (.deliverHead(head), consumed)
     }
 
     private func limits(for head: RequestHead) -> HTTPLimits {

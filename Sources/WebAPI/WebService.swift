@@ -202,10 +202,10 @@ public final class WebService: HTTPHandler {
     }
 
     /// The answer to what never became a request, such as bytes that are not HTTP.
-    public func response(to refusal: HTTPRefusal) -> HTTPResponse {
+    public func response(to refusal: HTTPRefusal, fields: HTTPFields?) -> HTTPResponse {
         var response = response(APIError(refusal))
-        // Whatever id the request had could not be read, or must not be believed.
-        response.fields.append(Self.requestIDField.text, identifier.makeRequestID().description)
+        let id = fields.map { identifier.identify($0).requestID } ?? identifier.makeRequestID()
+        response.fields.append(Self.requestIDField.text, id.description)
         return response
     }
 

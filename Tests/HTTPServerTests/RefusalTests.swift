@@ -35,6 +35,25 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("GET / HTTP/1.1\r\nX-Id: 1\r\nHost: a\r\nExpect: magic\r\nX-Id: 2\r\n\r\n", ["1", "2"]),
+        ("PUT / HTTP/1.1\r\nHost: a\r\nX-Id: 1\r\nContent-Length: 1048577\r\n\r\n", ["1"]),
+        ("GET / HTTP/1.1\r\nX-Id: 1\r\n\r\n", ["1"]),
+        ("PUT / HTTP/1.1\r\nHost: a\r\nX-Id: 1\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n", ["1"]),
+        ("PUT / HTTP/1.1\r\nHost: a\r\nX-Id: 1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", ["1"]),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX-Id: 1\r\nA : b\r\n\r\n", []),
+    ])
+    @ReactorActor func `who refuses a request whose head came in full knows its fields`(wire: String, ids: [String])
+        async throws
+    {
+        try await withServer { server in
+            let client = try await server.connect()
+            client.send(wire)
+            _ = try await client.takeResponse()
+            #expect(server.handler.refusedFields.flatMap { $0.values("x-id") } == ids)
+        }
+    }
+
     @Test @ReactorActor func `requests before a broken one are answered first`() async throws {
         var waiting: HTTPExchange?
         try await withServer(handling: { waiting = $1 }) { server in

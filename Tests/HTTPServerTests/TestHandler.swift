@@ -9,6 +9,8 @@ import TestSupport
 final class TestHandler: HTTPHandler {
     private let body: @ReactorActor (HTTPRequest, HTTPExchange) -> Void
     private(set) var refusals: [HTTPRefusal] = []
+    /// The fields of the requests that were refused with a whole head.
+    private(set) var refusedFields: [HTTPFields] = []
     /// The path that is answered also while no more requests are taken.
     var pathAnsweredAlways: String?
 
@@ -18,8 +20,9 @@ final class TestHandler: HTTPHandler {
 
     func answersAtOnce(_ head: RequestHead) -> Bool { head.path == pathAnsweredAlways }
 
-    func response(to refusal: HTTPRefusal) -> HTTPResponse {
+    func response(to refusal: HTTPRefusal, fields: HTTPFields?) -> HTTPResponse {
         refusals.append(refusal)
+        if let fields { refusedFields.append(fields) }
         return .text("refused", status: refusal.status)
     }
 }

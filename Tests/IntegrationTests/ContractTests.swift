@@ -159,6 +159,13 @@ extension EndToEndTests {
                     #expect(response["x-request-id"] == id)
                 }
             }
+            let endpoint = system.endpoint(role)
+            for refused in ["Content-Length: 200000000", "Expect: magic", "Transfer-Encoding: chunked\r\n\r\nx"] {
+                let socket = try await TestSocket(to: endpoint)
+                socket.send("POST /orders HTTP/1.1\r\nHost: a\r\nX-Request-Id: 7\r\n\(refused)\r\n\r\n")
+                let response = try await socket.takeResponse()
+                #expect(response["x-request-id"] == "7" && response["connection"] == "close", "\(response)")
+            }
             var made: Set<String> = []
             for fields in [
                 [], ["X-Request-Id: "], ["X-Request-Id: a b"], ["X-Request-Id: \(String(repeating: "x", count: 129))"],

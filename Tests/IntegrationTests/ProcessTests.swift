@@ -155,7 +155,7 @@ private final class Silent: HTTPHandler {
 
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) { exchanges.append(exchange) }
 
-    func response(to refusal: HTTPRefusal) -> HTTPResponse { HTTPResponse(refusal.status) }
+    func response(to refusal: HTTPRefusal, fields _: HTTPFields?) -> HTTPResponse { HTTPResponse(refusal.status) }
 }
 
 /// An upstream that answers everything alike.
@@ -171,7 +171,7 @@ private final class Answering: HTTPHandler {
         exchange.respond(HTTPResponse(.ok, fields: ["Content-Type": "application/json"], body: .bytes(body)))
     }
 
-    func response(to refusal: HTTPRefusal) -> HTTPResponse { HTTPResponse(refusal.status) }
+    func response(to refusal: HTTPRefusal, fields _: HTTPFields?) -> HTTPResponse { HTTPResponse(refusal.status) }
 }
 
 extension ProcessTests {

@@ -180,5 +180,5 @@ private final class Ledger: HTTPHandler {
         )
     }
 
-    func response(to refusal: HTTPRefusal) -> HTTPResponse { HTTPResponse(refusal.status) }
+    func response(to refusal: HTTPRefusal, fields _: HTTPFields?) -> HTTPResponse { HTTPResponse(refusal.status) }
 }

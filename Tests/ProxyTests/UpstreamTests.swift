@@ -255,7 +255,7 @@ private final class Slow: HTTPHandler {
         }
     }
 
-    func response(to refusal: HTTPRefusal) -> HTTPResponse { HTTPResponse(refusal.status) }
+    func response(to refusal: HTTPRefusal, fields _: HTTPFields?) -> HTTPResponse { HTTPResponse(refusal.status) }
 }
 
 /// Answers every path with itself.

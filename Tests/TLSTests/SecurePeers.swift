@@ -112,7 +112,7 @@ private final class Echo: HTTPHandler {
         }
     }
 
-    func response(to refusal: HTTPRefusal) -> HTTPResponse { HTTPResponse(refusal.status) }
+    func response(to refusal: HTTPRefusal, fields _: HTTPFields?) -> HTTPResponse { HTTPResponse(refusal.status) }
 }
 
 /// `openssl s_server`, which answers requests with a page about the connection.

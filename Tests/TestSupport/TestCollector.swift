@@ -172,5 +172,5 @@ private final class Handler: HTTPHandler {
         }
     }
 
-    func response(to refusal: HTTPRefusal) -> HTTPResponse { HTTPResponse(refusal.status) }
+    func response(to refusal: HTTPRefusal, fields _: HTTPFields?) -> HTTPResponse { HTTPResponse(refusal.status) }
 }
