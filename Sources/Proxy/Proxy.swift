@@ -104,8 +104,8 @@ final class Proxy: PathFallback {
 
     // MARK: PathFallback
 
-    /// Whether a route passes the body on.
-    func streamsBody(of head: RequestHead) -> Bool { finder.route(head.path) != nil }
+    /// Whether the path is one of a route.
+    func passesOn(_ head: RequestHead) -> Bool { finder.route(head.path) != nil }
 
     /// Passes a request on, or answers 404 if no prefix matches.
     func handle(_ context: RequestContext, isOwn: (String) -> Bool) {

@@ -30,8 +30,8 @@ public protocol PathFallback: AnyObject, Sendable {
     /// - Parameter isOwn: Whether a path, in any of its spellings, is one of the service's own.
     func handle(_ context: RequestContext, isOwn: (String) -> Bool)
 
-    /// Whether it passes the body of a request on, so that no limit on what is kept concerns it.
-    func streamsBody(of head: RequestHead) -> Bool
+    /// Whether it passes requests of this path on, with their bodies, so that no limit on what is kept concerns them.
+    func passesOn(_ head: RequestHead) -> Bool
 }
 
 /// Serves routes: the one place where requests get an identity, a deadline and a handler, and errors their shape.
@@ -124,7 +124,7 @@ public final class WebService: HTTPHandler {
         requestsInFlight += 1
         if let refusal = door?(request.head) { return context.fail(refusal) }
         if let answer = preflight(request.head, match) { return context.respond(answer) }
-        guard let access, let scope = scope(for: match) else { return serve(match, context) }
+        guard let access, let scope = scope(for: match, request.head) else { return serve(match, context) }
         access.admit(context, for: scope) { [self] caller in
             context.caller = caller
             serve(match, context)
@@ -133,10 +133,10 @@ public final class WebService: HTTPHandler {
 
     /// What a request needs. What is not there, and which methods are, is no secret; a browser asks for the latter
     /// without a token.
-    private func scope(for match: RouteTable.Match) -> Scope? {
+    private func scope(for match: RouteTable.Match, _ head: RequestHead) -> Scope? {
         switch match {
         case .route(let served, _): served.needs
-        case .nothing: fallback?.needs
+        case .nothing: fallback.flatMap { $0.passesOn(head) ? $0.needs : nil }
         case .otherMethod, .service: nil
         }
     }
@@ -174,7 +174,7 @@ public final class WebService: HTTPHandler {
     /// Whether the fallback passes on what the request carries.
     public func streamsBody(of head: RequestHead) -> Bool {
         guard let fallback, !routes.hasPath(head.path) else { return false }
-        return fallback.streamsBody(of: head)
+        return fallback.passesOn(head)
     }
 
     /// Whether it is one of the routes that are answered always.

@@ -48,9 +48,12 @@ import Testing
             refused.fields["WWW-Authenticate"] == #"Bearer error="insufficient_scope", scope="orders:read""#
         )
         // What a proxy passes on needs a token, too, in every spelling of a path.
-        for target in ["/proxy/x", "/other", "//orders", "/v1/../orders"] {
-            let status = await gateway.ask(target)?.status
-            #expect(status == .unauthorized || status == .badRequest, "\(target): \(String(describing: status))")
+        for target in ["/categories/x", "/categories/%78", "/categories/../orders", "/categories//x", "/categories"] {
+            #expect(await gateway.ask(target)?.status == .unauthorized, "\(target)")
+        }
+        // What is nowhere is no secret.
+        for target in ["/other", "//orders", "/v1/../orders", "/%63ategories/x"] {
+            #expect(await gateway.ask(target)?.status == .notFound, "\(target)")
         }
         let administrator = try await token(["admin"], folder)
         #expect(await gateway.ask("/orders", authorization: "Bearer \(administrator)")?.status == .badGateway)

@@ -265,7 +265,7 @@ private final class Echo: PathFallback {
     var limit: (any PathLimit)?
     nonisolated init() {}
 
-    func streamsBody(of head: RequestHead) -> Bool { false }
+    func passesOn(_ head: RequestHead) -> Bool { false }
 
     func handle(_ context: RequestContext, isOwn: (String) -> Bool) {
         context.respond(HTTPResponse(.ok, body: .bytes(Array(context.head.path.utf8))))
