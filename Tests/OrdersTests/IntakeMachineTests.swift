@@ -24,6 +24,17 @@ private struct Decisions: Equatable {
     }
 }
 
+extension IntakeMachine {
+    // Long before any deadline.
+    fileprivate mutating func turnEnded() -> [Action] { turnEnded(now: .origin) }
+    fileprivate mutating func committed(_ number: Int, _ verdicts: [IntakeVerdict]) -> [Action] {
+        committed(number, verdicts, now: .origin)
+    }
+    fileprivate mutating func failed(_ number: Int, _ failure: CommitFailure) -> [Action] {
+        failed(number, failure, now: .origin)
+    }
+}
+
 @Suite struct IntakeMachineTests {
     /// Two commits at once.
     private var two: IntakeMachine.Limits {
@@ -76,6 +87,37 @@ private struct Decisions: Equatable {
                 == Decisions(commits: [3: [5, 6, 7]], answers: [1: .created(id(1)), 2: .created(id(2))])
         )
         #expect(machine.requestCount == 5)
+    }
+
+    @Test func `what is late is not committed, though nobody was told so yet`() {
+        var limits = two
+        limits.commitsMax = 1
+        var machine = IntakeMachine(limits: limits)
+        for number in 1...3 { _ = machine.offered(order(number, deadline: number == 2 ? 0 : 10)) }
+        #expect(Decisions(machine.turnEnded()) == Decisions(commits: [1: [1, 3]], answers: [2: .refused]))
+        // Who waits for one that is late has his own try.
+        _ = machine.offered(order(4, key: "a", deadline: 20))
+        _ = machine.offered(order(5, key: "a", deadline: 30))
+        let late = start + .seconds(25)
+        #expect(
+            Decisions(machine.committed(1, [.created, .created], now: late))
+                == Decisions(
+                    commits: [2: [5]],
+                    answers: [1: .created(id(1)), 3: .created(id(3)), 4: .refused]
+                )
+        )
+        #expect(Decisions(machine.committed(2, [.created], now: late)) == Decisions(answers: [5: .created(id(5))]))
+        #expect(machine.requestCount == 0)
+    }
+
+    @Test func `a part of a commit that was refused is not tried again when it is late`() {
+        var machine = IntakeMachine(limits: two)
+        for number in 1...2 { _ = machine.offered(order(number, deadline: number * 10)) }
+        _ = machine.turnEnded()
+        #expect(
+            Decisions(machine.failed(1, .data, now: start + .seconds(15)))
+                == Decisions(commits: [2: [2]], answers: [1: .refused])
+        )
     }
 
     @Test func `a commit has a bound, and so have the requests that wait`() {

@@ -55,7 +55,7 @@ final class Intake {
     init(_ database: PostgresPool, logger: Logger) {
         self.database = database
         self.logger = logger
-        endOfTurn = EndOfTurn { [unowned self] in perform(machine.turnEnded()) }
+        endOfTurn = EndOfTurn { [unowned self] in perform(machine.turnEnded(now: Reactor.now)) }
         deadlines = DeadlineTimer { [unowned self] in deadlinePassed() }
     }
 
@@ -146,11 +146,11 @@ final class Intake {
                 let created = verdicts.count { $0 == .created }
                 counters.commits += 1
                 counters.committedOrders += created
-                perform(machine.committed(number, verdicts))
+                perform(machine.committed(number, verdicts, now: Reactor.now))
                 if created > 0 { onCommitted() }
             case .success(nil):
                 logger.error("orders were committed with verdicts that cannot be read")
-                perform(machine.failed(number, .other))
+                perform(machine.failed(number, .other, now: Reactor.now))
             case .failure(let error):
                 if let unsaid = failures.isDue(at: Reactor.now) {
                     logger.warning(
@@ -158,7 +158,7 @@ final class Intake {
                         metadata: ["reason": "\(error)", "orders": "\(orders.count)", "unsaid": "\(unsaid)"]
                     )
                 }
-                perform(machine.failed(number, CommitFailure(error)))
+                perform(machine.failed(number, CommitFailure(error), now: Reactor.now))
             }
         }
     }

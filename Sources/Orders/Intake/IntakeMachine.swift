@@ -101,19 +101,19 @@ struct IntakeMachine: ~Copyable {
     }
 
     /// No more requests come together with those that came.
-    mutating func turnEnded() -> [Action] { begin(afterCommit: false) }
+    mutating func turnEnded(now: Instant) -> [Action] { begin(afterCommit: false, now: now) }
 
     /// The database has a verdict on each order of a commit.
-    mutating func committed(_ number: Int, _ verdicts: [IntakeVerdict]) -> [Action] {
+    mutating func committed(_ number: Int, _ verdicts: [IntakeVerdict], now: Instant) -> [Action] {
         guard let orders = commits.removeValue(forKey: number) else { preconditionFailure("no commit \(number)") }
         precondition(orders.count == verdicts.count, "a verdict for each order")
         var actions: [Action] = []
         for (order, verdict) in zip(orders, verdicts) { conclude(order, verdict, &actions) }
-        return actions + begin()
+        return actions + begin(now: now)
     }
 
     /// A commit has no verdicts.
-    mutating func failed(_ number: Int, _ failure: CommitFailure) -> [Action] {
+    mutating func failed(_ number: Int, _ failure: CommitFailure, now: Instant) -> [Action] {
         guard let orders = commits.removeValue(forKey: number) else { preconditionFailure("no commit \(number)") }
         var actions: [Action] = []
         if failure == .data, orders.count > 1 {
@@ -125,7 +125,7 @@ struct IntakeMachine: ~Copyable {
                 release(order)
             }
         }
-        return actions + begin()
+        return actions + begin(now: now)
     }
 
     mutating func deadlinesPassed(now: Instant) -> [Action] {
@@ -144,7 +144,7 @@ struct IntakeMachine: ~Copyable {
             answer(order, .refused, &actions)
             release(order)
         }
-        return actions + begin(afterCommit: false)
+        return actions + begin(afterCommit: false, now: now)
     }
 
     /// When ``deadlinesPassed(now:)`` has something to do next.
@@ -172,10 +172,10 @@ struct IntakeMachine: ~Copyable {
     /// Begins the commits that are due: one when another has ended, and more when as many orders wait as commits have.
     ///
     /// So commits are large where the disk is fast and processors are short, and there are several where it is slow.
-    private mutating func begin(afterCommit: Bool = true) -> [Action] {
+    private mutating func begin(afterCommit: Bool = true, now: Instant) -> [Action] {
         var actions: [Action] = []
         var isDue = afterCommit
-        while commits.count < limits.commitsMax, isDue || isAnotherDue, let orders = takeNext() {
+        while commits.count < limits.commitsMax, isDue || isAnotherDue, let orders = takeNext(now, &actions) {
             isDue = false
             commitsBegun += 1
             commits[commitsBegun] = orders
@@ -188,12 +188,24 @@ struct IntakeMachine: ~Copyable {
         commits.isEmpty || !parts.isEmpty || waiting.count * commits.count >= commits.values.reduce(0) { $0 + $1.count }
     }
 
-    private mutating func takeNext() -> [OfferedOrder]? {
-        if !parts.isEmpty { return parts.removeFirst() }
-        guard !waiting.isEmpty else { return nil }
-        let orders = Array(waiting.prefix(limits.ordersPerCommitMax))
-        waiting.removeFirst(orders.count)
-        return orders
+    /// Takes out what goes into the next commit. What is late is not done any more, whoever still waits for it.
+    private mutating func takeNext(_ now: Instant, _ actions: inout [Action]) -> [OfferedOrder]? {
+        while !parts.isEmpty || !waiting.isEmpty {
+            var orders: [OfferedOrder]
+            if parts.isEmpty {
+                orders = Array(waiting.prefix(limits.ordersPerCommitMax))
+                waiting.removeFirst(orders.count)
+            } else {
+                orders = parts.removeFirst()
+            }
+            for order in orders where order.deadline <= now {
+                answer(order, .refused, &actions)
+                release(order)
+            }
+            orders.removeAll { $0.deadline <= now }
+            if !orders.isEmpty { return orders }
+        }
+        return nil
     }
 
     // MARK: Answers
