@@ -7,7 +7,10 @@ public import Redis
 /// That something was changed is told over Redis; what, is read there. While Redis is away what was read last holds.
 @ReactorActor
 public final class RateRulesFollower {
+    /// After which it is tried again to read.
     private static let pause = Duration.seconds(1)
+    /// After which it is read again though nothing was told: Redis may have lost what it knew.
+    private static let interval = Duration.seconds(5)
 
     private let limits: RateLimits
     private let store: RateRules
@@ -71,6 +74,7 @@ public final class RateRulesFollower {
         do {
             try await store.tell(configured: configured, within: reach)
             let found = try await store.changes()
+            retry?.schedule(after: Self.interval)
             guard found != changes else { return }
             let news = found.news(since: changes)
             changes = found

@@ -121,6 +121,13 @@ import Testing
         }
         try await processes.waitUntil("/prices/moving-average?symbol=AAPL", allows: "800")
 
+        // What Redis does not know any more is no limit, and the gateways tell theirs again.
+        _ = try await redis.run("flushall")
+        try await processes.waitUntil("/prices/moving-average?symbol=AAPL", allows: nil)
+        #expect(try await processes.limits().map { $0["source"]?.string } == ["configuration", "configuration"])
+        _ = try await processes.change("PUT", "/admin/limits", #"{"route":"/prices/","requests":900}"#)
+        try await processes.waitUntil("/prices/moving-average?symbol=AAPL", allows: "900")
+
         #expect(try await processes.change("DELETE", "/admin/limits?route=/prices/").status == 200)
         try await processes.waitUntil("/prices/moving-average?symbol=AAPL", allows: nil)
         #expect(try await processes.change("DELETE", "/admin/limits?route=/prices/").status == 404)
