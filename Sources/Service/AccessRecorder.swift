@@ -10,7 +10,7 @@ final class AccessRecorder {
     private let logger: Logger
     private var sampled: AccessLog
     /// By route: while the database is away, each order that is sent is answered with the 500 that is promised.
-    private var faults: [Int?: Reminder] = [:]
+    private var faults: [Int: Reminder] = [:]
 
     /// - Parameter share: The part of the requests that get a line, from 0 for none to 1 for all.
     init(logger: Logger, share: Double) {
@@ -19,9 +19,10 @@ final class AccessRecorder {
     }
 
     func record(_ answered: AnsweredRequest) {
-        // A fault of ours is logged whatever the sample; 503 is not one, and under overload would be thousands.
-        if answered.status.rawValue == 500,
-            let unsaid = faults[answered.context.resource, default: Reminder()].isDue(at: Reactor.now)
+        // A fault of ours is logged whatever the sample; 503 is not one, and under overload would be thousands. Nor is
+        // what an upstream says, which is no route of ours.
+        if answered.status.rawValue == 500, let resource = answered.context.resource,
+            let unsaid = faults[resource, default: Reminder()].isDue(at: Reactor.now)
         {
             logger.error(
                 "request failed",
