@@ -46,6 +46,10 @@ struct UpCommand: ParsableCommand {
     var home = "."
 
     func validate() throws {
+        // Of a variable that is not set, and would be the folder that one is in.
+        guard !dataFolder.isEmpty, !home.isEmpty else {
+            throw ValidationError("--data and --home each name a folder")
+        }
         guard port > 0 else { throw ValidationError("--port must be from 1 to 65535") }
         for (name, count) in [("gateways", gateways), ("apis", apis), ("workers", workers)] {
             guard (1...64).contains(count) else { throw ValidationError("--\(name) must be from 1 to 64") }
