@@ -10,7 +10,7 @@ public struct DeadLetters {
         public let id: StreamPosition
         /// What it was, without what was noted when it was given up.
         public let fields: [StreamEntry.Field]
-        /// Where it was in the stream.
+        /// Where it was in the stream before it was given up for the first time.
         public let originalID: String
         /// How often it was tried.
         public let attempts: String
@@ -107,7 +107,8 @@ public struct DeadLetters {
         local fields = {}
         for i = 1, #found[2], 2 do
           local name = found[2][i]
-          if name ~= 'original_id' and name ~= 'attempts' and name ~= 'error' then
+          -- Should it fail again, it is still known by its first id.
+          if name ~= 'attempts' and name ~= 'error' then
             fields[#fields + 1] = name
             fields[#fields + 1] = found[2][i + 1]
           end

@@ -121,9 +121,12 @@ enum StreamScripts {
           position = position + 4
           if redis.call('XACK', KEYS[1], ARGV[1], id) == 1 then
             local fields = { unpack(ARGV, position, position + count - 1) }
-            for _, part in ipairs({ 'original_id', id, 'attempts', attempts, 'error', error }) do
-              fields[#fields + 1] = part
+            local notes = { 'attempts', attempts, 'error', error, 'original_id', id }
+            for i = 1, count, 2 do
+              -- It has one since it was given up before.
+              if fields[i] == 'original_id' then notes = { 'attempts', attempts, 'error', error } end
             end
+            for _, note in ipairs(notes) do fields[#fields + 1] = note end
             redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', unpack(fields))
           end
           position = position + count

@@ -122,7 +122,9 @@ import Testing
         let poison = try #require(letters.first { $0["key"] == "POISON" })
         #expect(poison["error"] == "the database refuses its effect: SQLSTATE 23514")
         #expect(poison["attempts"] == "3")
-        #expect(letters.first { $0["key"] == "X" }?["error"] == "not the event of a price")
+        let unread = try #require(letters.first { $0["key"] == "X" })
+        #expect(unread["error"] == "not the event of a price")
+        #expect(unread["original_id"]?.hasSuffix("-0") == true)
         try await fixture.awaitEffects()
         #expect(
             try await fixture.database.rows("select symbol from symbol_averages where points > 0 order by 1") == [
@@ -140,6 +142,11 @@ import Testing
             ]
         }
         #expect(try await fixture.database.rows("select count(*) from price_events_due") == ["0"])
+        // What fails again is still known by its first id.
+        try await eventually("the dead letter that nobody can read", within: .seconds(60)) {
+            try await fixture.entries("price-events-dlq").count == 1
+        }
+        #expect(try await fixture.entries("price-events-dlq") == [unread])
         await fixture.stop()
     }
 }
