@@ -1,3 +1,4 @@
+import HTTPClient
 import HTTPServer
 import HTTPWire
 import Logging
@@ -177,6 +178,28 @@ import WebAPI
     )
     func `what a URL is kept under`(url: String, target: String?) {
         #expect(CacheTarget(ofURL: url)?.text == target)
+    }
+
+    /// How often the second of two that have nothing to do is chosen.
+    @ReactorActor
+    private func seconds(of requests: Int, weight: Int, isBack: Bool = false) throws -> Int {
+        let url = try UpstreamURL(parsing: "http://127.0.0.1:1")
+        let targets = [ProxyRoute.Target(url), ProxyRoute.Target(url, weight: weight)]
+        let group = UpstreamGroup(ProxyRoute(prefix: "/", targets: targets))
+        defer { for upstream in group.upstreams { upstream.client.close() } }
+        if isBack { group.upstreams[1].client.onCircuitChange?(false) }
+        return (0..<requests).count { _ in group.choose() === group.upstreams[1] }
+    }
+
+    @Test(arguments: [(3, 750), (1, 500)]) @ReactorActor
+    func `who has nothing to do gets its share, too`(weight: Int, share: Int) throws {
+        // Eight standard deviations and more.
+        #expect(((share - 130)...(share + 130)).contains(try seconds(of: 1000, weight: weight)))
+    }
+
+    @Test @ReactorActor func `who has just come back gets little, but something`() throws {
+        // Of 1000 that are drawn by 1 and 0.1, 91 on average.
+        #expect((15...200).contains(try seconds(of: 1000, weight: 1, isBack: true)))
     }
 
     @Test @ReactorActor func `routes change for the next request, and the one on its way ends as it began`()

@@ -77,10 +77,10 @@ final class Upstream {
         return Double(weight) * max(Self.leastShare, ramp)
     }
 
-    /// How much it has to do for its share.
+    /// How much it has to do for its share; nothing is nothing, whatever the share.
     fileprivate var burden: Double {
         let load = client.load
-        return Double(load.busy + load.waiting + 1) / share
+        return Double(load.busy + load.waiting) / share
     }
 }
 
@@ -91,8 +91,8 @@ struct UpstreamGroup {
 
     init(_ route: ProxyRoute) { upstreams = route.targets.map { Upstream($0, of: route) } }
 
-    /// Who gets the next request: of two, drawn by their shares, the one with less to do. Who does not answer is left
-    /// out, as long as there are others.
+    /// Who gets the next request: of two, drawn by their shares, the one with less to do, and the first if that is the
+    /// same. Who does not answer is left out, as long as there are others.
     ///
     /// - Parameter tried: Has failed already; nil for a request that is new.
     func choose(except tried: Upstream? = nil) -> Upstream {
