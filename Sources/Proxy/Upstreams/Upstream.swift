@@ -39,6 +39,8 @@ final class Upstream {
         // Passed on, never kept.
         configuration.responseLimits.bodyBytes = .max
         configuration.responseLimits.headBytes = 64 * 1024
+        // Some set many cookies; what they weigh is bounded by the bytes.
+        configuration.responseLimits.fieldCount = 1000
         if route.targets.count > 1 {
             // Another one answers meanwhile, so nobody waits for this one, and it is asked seldom.
             configuration.connectWindow = .zero
