@@ -112,13 +112,11 @@ final class ProxiedRequest {
         if head.status.isInformational, head.status != .switchingProtocols {
             return context.sendInterim(
                 head.status,
-                fields: head.fields.endToEnd(announcesTrailers: false) { _ in false }
+                fields: head.fields.endToEnd(announcesTrailers: false, except: isKeptBack)
             )
         }
         context.note(hop: "upstream", since: startedAt)
-        var fields = head.fields.endToEnd(announcesTrailers: head.framing == .chunked) { [context] name in
-            FieldNames.isForProxy(name) || context.decidesCrossOrigin && FieldNames.isOfCrossOrigin(name)
-        }
+        var fields = head.fields.endToEnd(announcesTrailers: head.framing == .chunked, except: isKeptBack)
         if head.status == .switchingProtocols { return beginTunnel(response, fields) }
         if let verdict = task?.began(head, fields) {
             switch verdict {
@@ -134,6 +132,11 @@ final class ProxiedRequest {
             }
         }
         pass(response, fields)
+    }
+
+    /// Whether a field of an answer, of an interim one or behind a body, is not the client's.
+    private func isKeptBack(_ name: Span<UInt8>) -> Bool {
+        FieldNames.isForProxy(name) || context.decidesCrossOrigin && FieldNames.isOfCrossOrigin(name)
     }
 
     private func pass(_ response: HTTPClientResponse, _ fields: HTTPFields) {
