@@ -25,6 +25,42 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            ("GET", ["Connection: upgrade", "Upgrade: websocket"], "websocket"),
+            ("POST", ["Connection: Upgrade", "Upgrade: a/1", "Content-Length: 0"], "a/1"),
+            ("OPTIONS", ["Connection: Upgrade", "Upgrade: TLS/1.0"], "TLS/1.0"),
+            ("POST", ["Connection: Upgrade", "Upgrade: a", "Content-Length: 1"], nil),
+            ("POST", ["Connection: Upgrade", "Upgrade: a", "Transfer-Encoding: chunked"], nil),
+            ("GET", ["Connection: Upgrade", "Upgrade: h2c"], nil), ("GET", ["Connection: Upgrade"], nil),
+            ("GET", ["Connection: Upgrade", "Upgrade: , "], nil), ("GET", ["Upgrade: websocket"], nil),
+            ("GET", ["Connection: Upgrade", "Upgrade: websocket, h2c"], "websocket"),
+            ("GET", ["Connection: Upgrade", "Upgrade: H2C ,a,,b"], "a, b"),
+            ("GET", ["Connection: Upgrade", "Upgrade: a", "Upgrade: h2c", "Upgrade: b"], "a, b"),
+        ] as [(String, [String], String?)]
+    )
+    @ReactorActor
+    func `which other protocols are asked for`(method: String, lines: [String], wish: String?) throws {
+        #expect(ForwardedHead.upgrade(of: try TestHeads.request(lines, method: method)) == wish)
+    }
+
+    @Test @ReactorActor func `another protocol may begin with a POST without a body`() async throws {
+        try await withProxy { proxy in
+            let client = try await proxy.connect()
+            client.send(
+                "POST /attach HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tcp, h2c\r\n"
+                    + "Content-Length: 0\r\n\r\nearly"
+            )
+            let server = try await proxy.upstream.accept()
+            let head = try await server.take(through: "\r\n\r\n")
+            #expect(head.contains("\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"))
+            server.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nhello")
+            #expect(try await client.take(through: "\r\n\r\n").contains("\r\nUpgrade: tcp\r\n"))
+            #expect(try await client.take(5) == Array("hello".utf8))
+            #expect(try await server.take(5) == Array("early".utf8))
+        }
+    }
+
     @Test @ReactorActor func `an answer may have many fields`() async throws {
         try await withProxy { proxy in
             let client = try await proxy.connect()

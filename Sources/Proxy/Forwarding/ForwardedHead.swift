@@ -67,13 +67,13 @@ enum ForwardedHead {
         if let upgrade { HeadWriter.appendField("Upgrade", to: &lines) { $0.append(utf8: upgrade) } }
     }
 
-    /// The protocol that a request asks for and that may be passed on. Not HTTP/2: `h2c` is asked for by clients that
+    /// The protocols that a request asks for and that may be passed on. Not HTTP/2: `h2c` is asked for by clients that
     /// do well without it, and would hide what follows from us.
     static func upgrade(of head: RequestHead) -> String? {
-        guard head.asksForUpgrade, head.method == .get, let wish = head.fields["upgrade"],
-            !head.fields.list("upgrade", contains: "h2c")
-        else { return nil }
-        return wish
+        guard head.asksForUpgrade else { return nil }
+        let wishes = head.fields.values("upgrade").flatMap { QuotedList.members(of: $0) }
+            .filter { $0.lowercased() != "h2c" }
+        return wishes.isEmpty ? nil : wishes.joined(separator: ", ")
     }
 
     /// Who asked, and how. What a trusted peer says of that goes on; its own address stands behind it.
