@@ -44,6 +44,8 @@ public final class HTTPBody {
 
     /// What stood behind the last chunk, once the body has ended; nil for nothing.
     public private(set) var trailers: HTTPFields?
+    /// What is made of them; dropped at the end.
+    private var trailerRule: ((HTTPFields) -> HTTPFields)?
 
     /// How many bytes have come.
     public private(set) var receivedBytes = 0
@@ -90,6 +92,16 @@ extension HTTPBody {
     /// Why it did not come to its end; nil if it has, or still may.
     public var failure: HTTPBodyError? {
         if case .failed(let error) = state { error } else { nil }
+    }
+
+    /// Has `rule` say what is left of the trailers, before anybody sees them: who passes a body on, and took fields out
+    /// of the head, takes them out here as well.
+    public func passTrailers(by rule: @escaping @ReactorActor (HTTPFields) -> HTTPFields) {
+        switch state {
+        case .arriving: trailerRule = rule
+        case .complete: trailers = trailers.map(rule)
+        case .failed: break
+        }
     }
 
     /// Gives the next bytes as soon as there are some; nil at the end. `then` may be called before this returns.
@@ -208,7 +220,8 @@ extension HTTPBody {
     public func finish(trailers: HTTPFields? = nil) {
         guard case .arriving = state else { return }
         state = .complete
-        self.trailers = trailers
+        self.trailers = if let trailerRule { trailers.map(trailerRule) } else { trailers }
+        trailerRule = nil
         source = nil
         switch reader.take() {
         case .piece(let then): then(.success(nil))
@@ -225,6 +238,7 @@ extension HTTPBody {
         guard case .arriving = state else { return nil }
         state = .failed(error)
         buffer = []
+        trailerRule = nil
         source = nil
         switch reader.take() {
         case .piece(let then): return { then(.failure(error)) }

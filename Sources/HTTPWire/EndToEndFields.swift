@@ -54,6 +54,18 @@ extension HTTPFields {
         return HTTPFields(bytes: bytes, entries: kept)
     }
 
+    /// What concerns the whole way of `trailers`, which stand behind the body of the message with these fields: what
+    /// `Connection` names belongs to its hop wherever it stands.
+    ///
+    /// - Parameter isLeftOut: Whether a field of this name is left out besides.
+    public func endToEnd(trailers: HTTPFields, except isLeftOut: (Span<UInt8>) -> Bool) -> HTTPFields {
+        let nominated = nominatedNames
+        let span = bytes.span
+        return trailers.endToEnd(announcesTrailers: false) { name in
+            isLeftOut(name) || nominated.contains { span.equalsIgnoringCase($0, name) }
+        }
+    }
+
     /// What `Connection` names besides the options that every sender knows.
     private var nominatedNames: [Range<Int>] {
         var names: [Range<Int>] = []

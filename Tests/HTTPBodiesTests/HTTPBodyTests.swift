@@ -43,6 +43,19 @@ private final class Source: HTTPBodySource {
         #expect(body.trailers?["x-sum"] == "1" && body.receivedBytes == 6 && source.awaited == 1)
     }
 
+    @Test @ReactorActor func `who passes a body on says what is left of its trailers, before or after they come`() {
+        let early = HTTPBody(declaredLength: nil, windowBytes: 1, source: Source())
+        early.passTrailers { $0.without("a") }
+        early.finish(trailers: ["A": "1", "B": "2"])
+        let late = HTTPBody([], trailers: ["A": "1", "B": "2"])
+        late.passTrailers { $0.without("b") }
+        #expect(early.trailers == ["B": "2"] && late.trailers == ["A": "1"])
+        let none = HTTPBody(declaredLength: nil, windowBytes: 1, source: Source())
+        none.passTrailers { _ in [:] }
+        none.finish()
+        #expect(none.trailers == nil)
+    }
+
     @Test @ReactorActor func `a collector has no window, but a limit`() {
         let bodies = (1...2).map { _ in HTTPBody(declaredLength: nil, windowBytes: 1, source: Source()) }
         var collected: [Result<[UInt8], HTTPBodyError>] = []
@@ -101,5 +114,13 @@ private final class Source: HTTPBodySource {
         var received: [UInt8] = []
         while let piece = try await body.read() { received += piece }
         #expect(received == [1, 2, 3])
+    }
+}
+
+extension HTTPFields {
+    fileprivate func without(_ name: String) -> HTTPFields {
+        var fields = self
+        fields.remove(name)
+        return fields
     }
 }

@@ -10,6 +10,47 @@ import Testing
 @Suite struct HopTests {
     init() { Reactor.runInBackground() }
 
+    private static let forged = [
+        "X-Hop: 1", "X-Forwarded-For: 6.6.6.6", "X_Forwarded_Host: evil", "X-Real-IP: 6.6.6.6",
+        "Forwarded: for=6.6.6.6", "Via: 1.1 evil", "Proxy-Authorization: secret", "Proxy: evil", "X-Request-Id: evil",
+        "traceparent: evil",
+    ]
+
+    @Test @ReactorActor func `what only a hop may say it may not say behind the body either`() async throws {
+        try await withProxy { proxy in
+            let client = try await proxy.connect()
+            let trailers = Self.forged.map { "\($0)\r\n" }.joined()
+            client.send(
+                "POST / HTTP/1.1\r\nHost: a\r\nConnection: X-Hop\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    + "1\r\na\r\n0\r\nX-Sum: 1\r\n\(trailers)X-Last: 2\r\n\r\n"
+            )
+            let server = try await proxy.upstream.accept()
+            _ = try await server.take(through: "\r\n\r\n")
+            #expect(try await server.take(through: "\r\n\r\n") == "1\r\na\r\n0\r\nX-Sum: 1\r\nX-Last: 2\r\n\r\n")
+            server.send(
+                "HTTP/1.1 200 OK\r\nConnection: X-Back\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nb\r\n0\r\n"
+                    + "X-Back: 1\r\nX-Request-Id: evil\r\nProxy-Authenticate: Basic\r\nX-End: 2\r\n\r\n"
+            )
+            _ = try await client.take(through: "\r\n\r\n")
+            #expect(try await client.take(through: "\r\n\r\n") == "1\r\nb\r\n0\r\nX-End: 2\r\n\r\n")
+        }
+    }
+
+    @Test @ReactorActor func `trailers that come late are looked at as well`() async throws {
+        try await withProxy { proxy in
+            let client = try await proxy.connect()
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+            let server = try await proxy.upstream.accept()
+            _ = try await server.take(through: "1\r\na\r\n")
+            client.send("0\r\nX-Forwarded-For: 6.6.6.6\r\nX-Sum: 1\r\n\r\n")
+            #expect(try await server.take(through: "\r\n\r\n") == "0\r\nX-Sum: 1\r\n\r\n")
+            server.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nb\r\n")
+            _ = try await client.take(through: "1\r\nb\r\n")
+            server.send("0\r\nX-Request-Id: evil\r\nX-End: 2\r\n\r\n")
+            #expect(try await client.take(through: "\r\n\r\n") == "0\r\nX-End: 2\r\n\r\n")
+        }
+    }
+
     @Test @ReactorActor func `an interim answer says no more than a final one may`() async throws {
         try await withProxy { proxy in
             let client = try await proxy.connect()

@@ -1,3 +1,5 @@
+internal import HTTPBodies
+internal import HTTPServer
 internal import HTTPWire
 internal import RateLimits
 internal import Reactor
@@ -74,6 +76,18 @@ enum ForwardedHead {
         let wishes = head.fields.values("upgrade").flatMap { QuotedList.members(of: $0) }
             .filter { $0.lowercased() != "h2c" }
         return wishes.isEmpty ? nil : wishes.joined(separator: ", ")
+    }
+
+    /// Takes out of the trailers of a request what is taken out of its head.
+    static func passTrailers(of context: RequestContext, by route: ProxyRoute) {
+        let fields = context.head.fields
+        let hidesToken = route.hidesToken(of: context)
+        context.request.body.passTrailers { trailers in
+            fields.endToEnd(trailers: trailers) { name in
+                FieldNames.isWrittenByProxy(name) || name.isIgnoringCase("via")
+                    || hidesToken && name.isIgnoringCase("authorization")
+            }
+        }
     }
 
     /// Who asked, and how. What a trusted peer says of that goes on; its own address stands behind it.

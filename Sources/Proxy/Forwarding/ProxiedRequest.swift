@@ -89,6 +89,7 @@ final class ProxiedRequest {
             isIdempotent: upgrade == nil && method.isIdempotent || head.fields.contains("idempotency-key")
         )
         if head.framing.hasBytes, wholeBody.isEmpty { request.body = context.request.body }
+        if head.framing == .chunked { ForwardedHead.passTrailers(of: context, by: path.route) }
         request.expectsContinue = head.expectsContinue
         request.wantsInterim = true
         request.asksForUpgrade = upgrade != nil
@@ -149,6 +150,9 @@ final class ProxiedRequest {
         guard let rest = response.rest else {
             context.respond(HTTPResponse(status, fields: fields, body: .bytes(response.body)))
             return end(.answered(status))
+        }
+        if head.framing == .chunked {
+            rest.passTrailers { [self] in head.fields.endToEnd(trailers: $0, except: isKeptBack) }
         }
         let length: Int? = if case .length(let count) = head.framing { count } else { nil }
         context.startResponse(status, fields: fields, length: length).write(rest) { [self] error in
