@@ -1,4 +1,5 @@
 internal import HTTPClient
+internal import HTTPServer
 internal import HTTPWire
 internal import Logging
 internal import Reactor
@@ -122,7 +123,18 @@ final class Proxy: PathFallback {
     }
 
     private func serve(_ context: RequestContext, _ path: ProxyPath) {
+        guard HopCount.left(of: context.head) != 0 else { return answerHere(context) }
         if path.route.isCached { lookUp(context, path) } else { pass(context, path, startedAt: Reactor.now) }
+    }
+
+    /// Answers a request that may go no further (RFC 9110 §7.6.2). With TRACE nobody is told what it said when it came
+    /// here: others on its way may have added secrets.
+    private func answerHere(_ context: RequestContext) {
+        if context.head.method == .options {
+            context.respond(HTTPResponse(.noContent))
+        } else {
+            context.fail(Self.notTraced, fields: ["Allow": "OPTIONS"])
+        }
     }
 
     private func pass(_ context: RequestContext, _ path: ProxyPath, _ task: CacheTask? = nil, startedAt: Instant) {
@@ -229,6 +241,8 @@ final class Proxy: PathFallback {
     }
 
     private static let notCached = APIError(.upstreamTimeout, "Nothing is kept that would answer this request.")
+
+    private static let notTraced = APIError(.methodNotAllowed, "This hop does not answer TRACE.")
 
     private static let ambiguousPath = APIError(
         .malformedRequest,

@@ -102,6 +102,40 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            ("OPTIONS", ["5"], ["4"]), ("TRACE", ["1"], ["0"]), ("OPTIONS", ["010"], ["9"]), ("GET", ["0"], ["0"]),
+            ("OPTIONS", ["x"], ["x"]), ("TRACE", ["-1"], ["-1"]), ("OPTIONS", ["1", "1"], ["1", "1"]),
+            ("OPTIONS", ["99999999999999999999"], ["99999999999999999999"]), ("OPTIONS", [], []),
+        ] as [(String, [String], [String])]
+    )
+    @ReactorActor
+    func `hops are counted down for who asks about the way`(method: String, said: [String], passed: [String])
+        async throws
+    {
+        try await withProxy { proxy in
+            let client = try await proxy.connect()
+            let lines = said.map { "Max-Forwards: \($0)\r\n" }.joined()
+            client.send("\(method) / HTTP/1.1\r\nHost: a\r\n\(lines)\r\n")
+            let server = try await proxy.upstream.accept()
+            let head = try await server.take(through: "\r\n\r\n").split(separator: "\r\n").map { String($0) }
+            #expect(head.filter { $0.hasPrefix("Max-Forwards") } == passed.map { "Max-Forwards: \($0)" })
+        }
+    }
+
+    @Test(arguments: [("OPTIONS", 204), ("TRACE", 405)]) @ReactorActor
+    func `where no hop is left the answer is ours`(method: String, status: Int) async throws {
+        try await withProxy { proxy in
+            let client = try await proxy.connect()
+            client.send("\(method) / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n")
+            let answer = try await client.takeResponse()
+            #expect(answer.status == status)
+            #expect(answer.body.contains("METHOD_NOT_ALLOWED") == (status == 405))
+            #expect(status != 405 || answer["allow"] == "OPTIONS")
+            #expect(proxy.upstream.acceptedCount == 0)
+        }
+    }
+
     @Test @ReactorActor func `an answer may have many fields`() async throws {
         try await withProxy { proxy in
             let client = try await proxy.connect()

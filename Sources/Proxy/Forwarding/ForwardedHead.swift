@@ -46,9 +46,14 @@ enum ForwardedHead {
             // The client's list of what belongs to its hop is carried out before ours are added, so that it cannot name
             // one of ours.
             let hidesToken = path.route.hidesToken(of: context)
+            let hops = HopCount.left(of: head)
             head.fields.appendEndToEnd(to: &lines, announcesTrailers: framing == .chunked) { name in
                 FieldNames.isWrittenByProxy(name) || !head.expectsContinue && name.isIgnoringCase("expect")
                     || hidesToken && name.isIgnoringCase("authorization") || task?.replaces(name) ?? false
+                    || hops != nil && name.isIgnoringCase(HopCount.field.text)
+            }
+            if let hops {
+                HeadWriter.appendField(HopCount.field, to: &lines) { $0.append(utf8: "\(max(0, hops - 1))") }
             }
             for field in task?.conditions ?? HTTPFields() {
                 HeadWriter.appendField(field.name, to: &lines) { $0.append(utf8: field.value) }
@@ -130,6 +135,21 @@ enum ForwardedHead {
         if let state = context.identity.traceState {
             HeadWriter.appendField(WebService.traceStateField, to: &lines) { $0.append(utf8: state) }
         }
+    }
+}
+
+/// How far a request that asks about the way to somewhere may go (RFC 9110 §7.6.2).
+enum HopCount {
+    static let field = FieldName("Max-Forwards")
+
+    /// How many hops a request has left; nil for one that is not counted, because its method is another one or it says
+    /// nothing that is a number.
+    static func left(of head: RequestHead) -> Int? {
+        guard head.method == .options || head.method == .trace,
+            let digits = head.fields.onlyValueBytes(field.text), (1...9).contains(digits.count),
+            digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+        else { return nil }
+        return digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
     }
 }
 
