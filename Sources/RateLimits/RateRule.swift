@@ -35,9 +35,10 @@ public struct RateRule: Hashable, Sendable {
         var isPrefix: Bool { path.hasSuffix("/") }
 
         /// Whether a path, or the template of a route, is one of them. A slash at its end makes no difference.
+        /// By bytes: a mark that combines with a slash before it would hide that.
         func covers(path other: String) -> Bool {
-            if other == path { return true }
-            return isPrefix && (other.hasSuffix("/") ? other : other + "/").hasPrefix(path)
+            if other.utf8.elementsEqual(path.utf8) { return true }
+            return isPrefix && (other.hasSuffix("/") ? other : other + "/").utf8.starts(with: path.utf8)
         }
 
         func covers(method other: String) -> Bool { method.map { $0 == (other == "HEAD" ? "GET" : other) } ?? true }

@@ -40,16 +40,17 @@ public struct PathTemplate: Hashable, Sendable, CustomStringConvertible, Express
     func match(_ path: Span<UInt8>) -> PathParameters? {
         guard let text = try? UTF8Span(validating: path) else { return nil }
         let path = String(copying: text)
-        let parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
-        guard path.first == "/", parts.count == segments.count else { return nil }
+        // By bytes: a mark that combines with a slash before it would hide that.
+        let parts = path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        guard path.utf8.first == UInt8(ascii: "/"), parts.count == segments.count else { return nil }
         var values: [PathParameters.Entry] = []
         for (part, segment) in zip(parts, segments) {
             switch segment {
             case .literal(let literal):
-                guard part == literal else { return nil }
+                guard part.elementsEqual(literal.utf8) else { return nil }
             case .parameter(let name):
                 guard !part.isEmpty else { return nil }
-                values.append(PathParameters.Entry(name: name, text: String(part)))
+                values.append(PathParameters.Entry(name: name, text: String(Substring(part))))
             }
         }
         return PathParameters(values: values)

@@ -19,8 +19,25 @@ import Testing
     @Test(arguments: [
         "/shop/a%2Fb", "/shop/%2520", "/shop//x", "/shop/a/../b", "/shop/./", "/shop/%41", "/shop/a%20b",
         "/shop/a;b=c/d", "/shop/a;..",
+        // Marks that combine with what stands before them, if that is text.
+        "/shop/%CC%81x", "/shop/a/%CC%81", "/shop/%E2%80%8D", "/shop/e%CC%81",
     ])
     func `what leads to the same place in every reading passes`(path: String) { #expect(find(path) == .route(1)) }
+
+    @Test func `bytes are compared, not characters`() throws {
+        #expect(find("/shop/\u{301}x") == .route(1))
+        #expect(find("/shop\u{301}") == .route(0))
+        #expect(RouteFinder(["/\u{E9}/"]).route("/e\u{301}/x") == nil)
+        var route = ProxyRoute(
+            prefix: "/shop/",
+            targets: [ProxyRoute.Target(try UpstreamURL(parsing: "http://a"))]
+        )
+        route.rewrite = "/v2/"
+        #expect(route.forwarded("/shop/\u{301}x?y").elementsEqual("/v2/\u{301}x?y"))
+        #expect(route.forwarded("/shop?\u{301}y").elementsEqual("/v2/?\u{301}y"))
+        #expect(PathReadings.areOne(of: "/a\u{301};") == false)
+        #expect(("a/" as CacheTarget).isPrefix(of: "a/\u{301}x"))
+    }
 
     @Test(
         arguments: [

@@ -132,7 +132,8 @@ let loop: Void = Reactor.runInBackground()
         Case("/prices/", "/prices/latest", true), Case("/prices/", "/prices", true), Case("/prices/", "/price", false),
         Case("/", "/anything", true), Case("/orders/{id}", "/orders/{id}", true),
         Case("/orders/{id}", "/orders", false),
-        Case("/shop/a", "/shop/a/", false),
+        Case("/shop/a", "/shop/a/", false), Case("/shop/", "/shop/\u{301}x", true),
+        Case("/shop/", "/shop\u{301}", false), Case("/shop/K", "/shop/\u{212A}", false),
     ]) func `a path is covered by itself and by what it begins with`(_ one: Case) throws {
         #expect(try #require(RateRule.Scope(one.scope)).covers(path: one.path) == one.isCovered)
     }

@@ -55,6 +55,9 @@ import Testing
         ("GET", "/prices//average", "nothing"), ("GET", "/prices/average//", "nothing"),
         ("GET", "/Prices/average", "nothing"), ("GET", "/prices/averages", "nothing"),
         ("GET", "/orders//events", "nothing"), ("GET", "/orders/7/events/1", "nothing"),
+        // Marks that combine with the slash before them.
+        ("GET", "/orders/\u{301}", "/orders/{id} id=\u{301}"), ("GET", "/orders/7/\u{301}events", "nothing"),
+        ("GET", "/orders/\u{301}/events", "/orders/{id}/events id=\u{301}"),
     ])
     func `a request finds its route, the methods of its path, or nothing`(
         method: String,

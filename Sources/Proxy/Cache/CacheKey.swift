@@ -9,7 +9,7 @@ public struct CacheTarget: Hashable, Sendable {
 
     /// Reads `host/path?query`; nil without a slash.
     init?(_ text: some StringProtocol) {
-        guard let slash = text.firstIndex(of: "/") else { return nil }
+        guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else { return nil }
         host = text[..<slash].lowercased()
         path = String(text[slash...])
     }
@@ -34,7 +34,7 @@ public struct CacheTarget: Hashable, Sendable {
     var text: String { host + path }
 
     /// Whether another one begins with this one.
-    func isPrefix(of other: Self) -> Bool { host == other.host && other.path.hasPrefix(path) }
+    func isPrefix(of other: Self) -> Bool { host == other.host && other.path.utf8.starts(with: path.utf8) }
 }
 
 /// What an answer is kept under: whoever is asked under another name may answer something else, and who is told by

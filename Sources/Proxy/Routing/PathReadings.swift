@@ -16,7 +16,9 @@ enum PathReadings {
     }
 
     /// Whether everybody reads `path` as it stands.
-    static func areOne(of path: String) -> Bool { others(of: path)?.allSatisfy { $0 == path } == true }
+    static func areOne(of path: String) -> Bool {
+        others(of: path)?.allSatisfy { $0.utf8.elementsEqual(path.utf8) } == true
+    }
 
     /// Whether there could be another reading: an escape, parameters, two slashes in a row, or a segment that begins
     /// with a dot.

@@ -86,6 +86,10 @@ public struct ProxyRoute: Sendable {
     /// What an upstream is asked for in the place of a path, or of a path with its query.
     func forwarded(_ path: String) -> String {
         guard !rewrite.isEmpty else { return path }
-        return rewrite + (path.hasPrefix(prefix) ? path.dropFirst(prefix.count) : path.drop { $0 != "?" })
+        let bytes = path.utf8
+        let rest =
+            bytes.starts(with: prefix.utf8)
+            ? bytes.dropFirst(prefix.utf8.count) : bytes.drop { $0 != UInt8(ascii: "?") }
+        return rewrite + String(Substring(rest))
     }
 }

@@ -8,12 +8,13 @@ struct RouteFinder {
         case nothing
     }
 
-    /// Longest first.
-    private let prefixes: [(text: String, route: Int)]
+    /// Longest first. By bytes: a mark that combines with the slash before it would hide that from a comparison of
+    /// characters.
+    private let prefixes: [(bytes: [UInt8], route: Int)]
 
     init(_ prefixes: [String]) {
-        self.prefixes = prefixes.enumerated().map { (text: $1, route: $0) }
-            .sorted { $0.text.utf8.count > $1.text.utf8.count }
+        self.prefixes = prefixes.enumerated().map { (bytes: Array($1.utf8), route: $0) }
+            .sorted { $0.bytes.count > $1.bytes.count }
     }
 
     /// - Parameter isOwn: Whether a path is one of the service's own, which no reading of a proxied path may be.
@@ -26,7 +27,9 @@ struct RouteFinder {
 
     func route(_ path: String) -> Int? {
         prefixes.first {
-            path.hasPrefix($0.text) || $0.text.utf8.count == path.utf8.count + 1 && $0.text == path + "/"
+            // Of a folder, also without the slash at its end.
+            path.utf8.starts(with: $0.bytes)
+                || $0.bytes.count == path.utf8.count + 1 && $0.bytes.starts(with: path.utf8)
         }?
         .route
     }
