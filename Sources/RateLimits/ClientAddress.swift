@@ -59,7 +59,8 @@ enum ClientAddress {
         guard let peer = peer.flatMap(bytes) else { return nil }
         func isTrusted(_ address: [UInt8]) -> Bool { trusted.contains { $0.contains(address) } }
         var client = peer
-        let hops = forwarded.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }
+        // Members without anything are none (RFC 9110 §5.6.1.2).
+        let hops = forwarded.flatMap { $0.split(separator: ",") }.map(trimmed).filter { !$0.isEmpty }
         for hop in hops.reversed() where isTrusted(client) {
             guard let address = bytes(hop: hop) else { break }
             client = address
@@ -73,11 +74,16 @@ enum ClientAddress {
         return client.count == 4 ? text(client) : text(masked(client, bits: 64)) + "/64"
     }
 
-    /// An element of `X-Forwarded-For`: an address, in brackets or not, with a port or not.
-    private static func bytes(hop: Substring) -> [UInt8]? {
-        var text = hop[...]
+    private static func trimmed(_ hop: Substring) -> Substring {
+        var text = hop
         while text.first == " " || text.first == "\t" { text.removeFirst() }
         while text.last == " " || text.last == "\t" { text.removeLast() }
+        return text
+    }
+
+    /// An element of `X-Forwarded-For`, without space around it: an address, in brackets or not, with a port or not.
+    private static func bytes(hop: Substring) -> [UInt8]? {
+        var text = hop
         if text.first == "[", let end = text.firstIndex(of: "]") {
             return bytes(String(text[text.index(after: text.startIndex)..<end]))
         }

@@ -51,6 +51,10 @@ let loop: Void = Reactor.runInBackground()
         Case(peer: "10.1.2.3", forwarded: ["10.4.4.4, 10.5.5.5"], client: "10.4.4.4"),
         Case(peer: "10.1.2.3", forwarded: ["203.0.113.9, unknown"], client: "10.1.2.3"),
         Case(peer: "10.1.2.3", forwarded: [""], client: "10.1.2.3"),
+        // Members without anything are none.
+        Case(peer: "10.1.2.3", forwarded: ["198.51.100.7,,"], client: "198.51.100.7"),
+        Case(peer: "10.1.2.3", forwarded: ["203.0.113.9, ,198.51.100.7 ,\t, 10.9.9.9", " "], client: "198.51.100.7"),
+        Case(peer: "10.1.2.3", forwarded: [",", ""], client: "10.1.2.3"),
         Case(peer: "10.1.2.3", forwarded: ["198.51.100.7:1234"], client: "198.51.100.7"),
         Case(peer: "10.1.2.3", forwarded: ["[2001:db8:1:2:3::4]:1234"], client: "2001:db8:1:2::/64"),
         // All addresses of a network are one client, and an IPv4 address is one however it is written.
