@@ -186,6 +186,30 @@ import Testing
     }
 }
 
+extension CacheTaskTests {
+    @Test(
+        arguments: [
+            ("Location: http://a:80/y", 0), ("Content-Location: http://a/y", 0), ("Location: https://a:443/y", 0),
+            ("Location: /y", 0), ("Location: http://a:443/y", 1), ("Location: http://b/y", 1),
+        ]
+    )
+    @ReactorActor
+    func `a port that goes without saying makes no other place`(line: String, isKept: Int) throws {
+        let cache = ResponseCache(byteLimit: 1024 * 1024)
+        var parser = RequestParser(limits: HTTPLimits())
+        let text = Array("POST /x HTTP/1.1\r\nHost: A:80\r\n\r\n".utf8)
+        guard case .deliverHead(let head) = try parser.step(text.span).action else { throw TestHeads.NoHead() }
+        let key = CacheKey(head, isSecure: false)
+        #expect(key == "a/x")
+        #expect(CacheKey(head, isSecure: true).target == "a:80/x")
+        cache.keep(try TestHeads.answer([], in: cache), under: "a/y", asked: 0)
+        let task = CacheTask(cache, key, head, mayStore: false, reason: "method")
+        let response = try TestHeads.response(.created, [line])
+        _ = task.began(response, response.fields)
+        #expect(cache.count == isKept)
+    }
+}
+
 /// Heads as they come from the wire.
 enum TestHeads {
     struct NoHead: Error {}

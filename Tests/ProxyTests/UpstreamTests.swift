@@ -173,7 +173,9 @@ import WebAPI
     @Test(
         arguments: [
             ("http://Shop.test/a?b", "shop.test/a?b"), ("https://shop.test", "shop.test/"), ("shop.test/a", nil),
-            ("http:///a", nil), ("http://a?b", "a/?b"),
+            ("http:///a", nil), ("http://a?b", "a/?b"), ("http://a:80/x", "a/x"), ("https://a:443/x", "a/x"),
+            ("http://a:443/x", "a:443/x"), ("https://a:80", "a:80/"), ("http://a:/x", "a/x"),
+            ("http://a:8080/x", "a:8080/x"), ("http://[::80]/x", "[::80]/x"), ("http://[::1]:80/x", "[::1]/x"),
         ]
     )
     func `what a URL is kept under`(url: String, target: String?) {

@@ -2,7 +2,7 @@ internal import HTTPWire
 
 /// A URL without its scheme: what a purge names, and what a request changes, however it was asked.
 public struct CacheTarget: Hashable, Sendable {
-    /// `host` or `host:port`, in lower case.
+    /// `host` or `host:port`, in lower case; without the port that the scheme stands for (RFC 9110 §4.2.3).
     let host: String
     /// Path and query, as they came.
     let path: String
@@ -21,13 +21,20 @@ public struct CacheTarget: Hashable, Sendable {
         let host = rest.prefix { $0 != "/" && $0 != "?" }
         guard !host.isEmpty, !url.contains(where: { $0 == " " || $0 == "#" }) else { return nil }
         let path = rest.dropFirst(host.count)
-        self.host = host.lowercased()
+        self.host = Self.host(host.lowercased(), isSecure: scheme == "https://")
         self.path = (path.hasPrefix("/") ? "" : "/") + path
     }
 
-    fileprivate init(_ head: RequestHead) {
-        host = (head.authority ?? "").lowercased()
+    fileprivate init(_ head: RequestHead, isSecure: Bool) {
+        host = Self.host((head.authority ?? "").lowercased(), isSecure: isSecure)
         path = head.pathAndQuery
+    }
+
+    private static func host(_ authority: String, isSecure: Bool) -> String {
+        for ending in [isSecure ? ":443" : ":80", ":"] where authority.hasSuffix(ending) {
+            return String(authority.dropLast(ending.count))
+        }
+        return authority
     }
 
     /// `host/path?query`.
@@ -49,6 +56,6 @@ struct CacheKey: Hashable {
 
 extension CacheKey {
     init(_ head: RequestHead, isSecure: Bool) {
-        self.init(target: CacheTarget(head), isSecure: isSecure)
+        self.init(target: CacheTarget(head, isSecure: isSecure), isSecure: isSecure)
     }
 }
