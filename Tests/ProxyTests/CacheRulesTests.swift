@@ -232,6 +232,19 @@ import Testing
         #expect(!ClientConditions.areMet(both, by: answer))
     }
 
+    @Test(
+        arguments: [
+            (["Date: Sun, 06 Nov 1994 08:49:37 GMT"], true), (["Date: Sun, 06 Nov 1994 08:49:38 GMT"], false),
+            (["Date: Sun, 06 Nov 1994 08:49:37 GMT", "Last-Modified: 0"], false),
+            (["Date: Sun, 06 Nov 1994 08:49:38 GMT", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"], true),
+            ([], false),
+        ] as [([String], Bool)]
+    )
+    func `what does not say when it was changed is of its date`(lines: [String], isMet: Bool) throws {
+        let request = try head("GET", ["If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT"])
+        #expect(ClientConditions.areMet(request, by: fields(lines)) == isMet)
+    }
+
     @Test func `variants are told apart by what Vary names`() throws {
         let answer = fields(["Vary: Accept-Language, X-A"])
         let variant = CacheVariant(answer, of: try head("GET", ["Accept-Language: de, fr"]))

@@ -187,6 +187,19 @@ import Testing
 }
 
 extension CacheTaskTests {
+    @Test @ReactorActor func `a 304 says anew what it says, but how long the body is and how it is coded`() throws {
+        let cache = ResponseCache(byteLimit: 1024)
+        let kept = try TestHeads.answer(["Content-Type: text/plain", "Content-Encoding: gzip", "X-A: 1"], in: cache)
+        let update: HTTPFields = [
+            "Content-Type": "text/html", "Content-Encoding": "br", "Content-Length": "9", "X-A": "2",
+        ]
+        let answer = kept.freshened(by: update, to: try TestHeads.request(), requestedAt: 0, receivedAt: 0)
+        #expect(answer.fields.values("content-type") == ["text/html"])
+        #expect(answer.fields.values("content-encoding") == ["gzip"])
+        #expect(answer.fields.values("content-length") == ["0"])
+        #expect(answer.fields.values("x-a") == ["2"])
+    }
+
     @Test(
         arguments: [
             ("Location: http://a:80/y", 0), ("Content-Location: http://a/y", 0), ("Location: https://a:443/y", 0),

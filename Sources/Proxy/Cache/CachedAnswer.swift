@@ -147,8 +147,8 @@ final class CachedAnswer {
 
     // MARK: Validation
 
-    /// The same body with what a 304 says of it (RFC 9111 §3.2); what describes the body stays. Another answer, because
-    /// what was said to one client may be for that one alone.
+    /// The same body with what a 304 says of it (RFC 9111 §3.2); how long the body is and how it is coded stays.
+    /// Another answer, because what was said to one client may be for that one alone.
     func freshened(
         by update: HTTPFields,
         to request: RequestHead,
@@ -181,7 +181,7 @@ final class CachedAnswer {
         return conditions.isEmpty ? nil : conditions
     }
 
-    private static let describesBody: Set = ["content-encoding", "content-length", "content-range", "content-type"]
+    private static let describesBody: Set = ["content-encoding", "content-length", "content-range"]
 
     // MARK: Giving
 

@@ -136,8 +136,9 @@ enum ClientConditions {
             guard let own = fields["etag"] else { return false }
             return tags.contains { QuotedList.members(of: $0).contains { weak($0) == weak(Substring(own)) } }
         }
+        // What does not say when it was changed was so by its date (RFC 9111 §4.3.2).
         guard let since = request.fields["if-modified-since"].flatMap({ HTTPDate.parse($0) }),
-            let modified = fields["last-modified"].flatMap({ HTTPDate.parse($0) })
+            let modified = (fields["last-modified"] ?? fields["date"]).flatMap({ HTTPDate.parse($0) })
         else { return false }
         return modified <= since
     }
