@@ -180,12 +180,12 @@ final class Proxy: PathFallback {
             let refresh = refreshes ? prepareRefresh(of: answer, context, path, key) : nil
             give(answer, to: context, path, cacheStatus, startedAt)
             refresh?()
-        case .wait(let flight):
+        case .wait(let flight, let reason):
             CacheWaiter(context, flight).start { [self] outcome in
                 switch outcome {
                 case .shared(let answer)? where answer.answers(head):
                     cache.note(.merged)
-                    give(answer, to: context, path, "tickloop; fwd=uri-miss; collapsed", startedAt)
+                    give(answer, to: context, path, "tickloop; fwd=\(reason); collapsed", startedAt)
                 case .shared?, .alone?: lookUp(context, path, waitedSince: startedAt)
                 case nil: ended(context, path, nil, ProxiedOutcome(.abandoned, since: startedAt))
                 }

@@ -68,6 +68,40 @@ import Testing
     }
 
     @Test(
+        arguments: [
+            ("GET", [], nil, "uri-miss"), ("HEAD", [], nil, "uri-miss"), ("POST", [], "max-age=60", "method"),
+            ("GET", ["X-A: 1"], "max-age=60", "vary-miss"), ("HEAD", ["X-A: 1"], "max-age=60", "vary-miss"),
+            ("GET", [], "max-age=0", "stale"), ("HEAD", [], "max-age=0", "stale"),
+            ("GET", [], "max-age=60, no-cache", "stale"), ("GET", ["Authorization: a"], "max-age=60", "request"),
+            ("GET", ["Cache-Control: no-cache"], "max-age=60", "request"),
+            ("GET", ["Cache-Control: max-age=0"], "max-age=60", "request"),
+            ("HEAD", ["Cache-Control: min-fresh=120"], "max-age=60", "request"),
+            ("GET", ["Cache-Control: no-cache"], "max-age=0", "stale"),
+            ("GET", ["Cache-Control: no-store"], "max-age=60", "request"),
+        ] as [(String, [String], String?, String)]
+    )
+    @ReactorActor
+    func `why the upstream is asked`(method: String, lines: [String], kept: String?, reason: String) throws {
+        let cache = ResponseCache(byteLimit: 1024 * 1024)
+        if let kept {
+            let said = ["Cache-Control: \(kept)", "Age: 1", "Vary: X-A", "ETag: \"v\""]
+            let answer = try TestHeads.answer(said, in: cache, receivedAt: Clock.seconds)
+            cache.keep(answer, under: Self.key, asked: 0)
+        }
+        let head = try TestHeads.request(lines, method: method)
+        guard case .ask(let task) = CachedRoute(cache: cache).decide(head, Self.key, mayWait: true) else {
+            Issue.record("not asked")
+            return
+        }
+        let response = try TestHeads.response(.notFound, ["Cache-Control: no-store"])
+        guard case .pass(let cacheStatus) = task.began(response, response.fields) else {
+            Issue.record("not passed")
+            return
+        }
+        #expect(cacheStatus == "tickloop; fwd=\(reason); fwd-status=404")
+    }
+
+    @Test(
         arguments: [("HEAD", .given), ("OPTIONS", .failed), ("POST", .asked), ("FROB", .asked)] as [(String, Decided)]
     )
     @ReactorActor

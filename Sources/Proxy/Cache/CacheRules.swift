@@ -125,6 +125,11 @@ enum CacheRules {
         return .validate
     }
 
+    /// Whether a kept answer would be given if the request did not forbid it.
+    static func isFresh(_ kept: Freshness, now: Int) -> Bool {
+        !kept.said.noCache && kept.age(now: now) < kept.lifetime
+    }
+
     /// Whether a kept answer stands in for one that could not be had, or was an error (RFC 5861 §4).
     static func mayServeOnError(_ kept: Freshness, asked: CacheDirectives, now: Int) -> Bool {
         guard !kept.mustValidate, !kept.said.noCache, !asked.noCache else { return false }

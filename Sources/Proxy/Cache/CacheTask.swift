@@ -123,7 +123,7 @@ final class CacheTask {
         let isMeant = kept.isMeant(by: fields)
         let answer =
             isMeant ? kept.freshened(by: fields, to: head, requestedAt: requestedAt, receivedAt: now) : kept
-        let status = "tickloop; fwd=stale; fwd-status=304"
+        let status = "tickloop; fwd=\(reason); fwd-status=304"
         cache.note(.validated)
         // It may be the client's alone now.
         guard isMeant, CacheRules.mayStore(head, answer.status, answer.fields, receivedAt: now) else {

@@ -9,7 +9,7 @@ struct CachedRoute {
         /// Given as it is.
         case give(CachedAnswer, cacheStatus: String, refreshes: Bool)
         /// Somebody asks the same: to be told of the answer.
-        case wait(CacheFlight)
+        case wait(CacheFlight, reason: String)
         case ask(CacheTask)
         /// The client wants only what is kept, and nothing is.
         case fail
@@ -32,10 +32,11 @@ struct CachedRoute {
         }
         let isAuthorized = head.fields.contains("authorization")
         guard let kept = kept(for: head, key) else {
-            guard head.method == .get else { return bystander(head, key, "uri-miss") }
+            let reason = missReason(head, key)
+            guard head.method == .get else { return bystander(head, key, reason) }
             // What only a part or a condition is asked for may come to nothing that others could use.
             let isPlain = !head.fields.contains("range") && !ClientConditions.arePresent(head)
-            return ask(head, key, nil, asked, mayMerge: mayWait && !isAuthorized && isPlain)
+            return ask(head, key, nil, asked, reason, mayMerge: mayWait && !isAuthorized && isPlain)
         }
         switch CacheRules.use(kept.freshness, asked: asked, now: Clock.seconds) {
         case .serve:
@@ -45,8 +46,9 @@ struct CachedRoute {
             cache.note(.stale)
             return .give(kept, cacheStatus: "tickloop; hit; ttl=\(kept.ttl)", refreshes: true)
         case .validate:
-            guard head.method == .get else { return bystander(head, key, "stale") }
-            return ask(head, key, kept, asked, mayMerge: mayWait && !isAuthorized)
+            let reason = CacheRules.isFresh(kept.freshness, now: Clock.seconds) ? "request" : "stale"
+            guard head.method == .get else { return bystander(head, key, reason) }
+            return ask(head, key, kept, asked, reason, mayMerge: mayWait && !isAuthorized)
         }
     }
 
@@ -54,6 +56,13 @@ struct CachedRoute {
     private func kept(for head: RequestHead, _ key: CacheKey) -> CachedAnswer? {
         guard let kept = cache.answer(to: head, key) else { return nil }
         return !head.fields.contains("authorization") || CacheRules.isForAll(kept.freshness.said) ? kept : nil
+    }
+
+    /// Why nothing is kept that could be given (RFC 9211 §2.2).
+    private func missReason(_ head: RequestHead, _ key: CacheKey) -> String {
+        guard cache.hasVariants(key) else { return "uri-miss" }
+        // What is kept and not given is not for whoever has a token.
+        return cache.answer(to: head, key) == nil ? "vary-miss" : "request"
     }
 
     /// For a client that wants what is kept, or nothing (RFC 9111 §5.2.1.7). Its `no-store` is about answers that come
@@ -79,13 +88,13 @@ struct CachedRoute {
         _ key: CacheKey,
         _ kept: CachedAnswer?,
         _ asked: CacheDirectives,
+        _ reason: String,
         mayMerge: Bool
     ) -> Decision {
         // Who wants it anew gets it anew.
         let merges = mayMerge && !asked.noCache && asked.maxAge == nil
-        if merges, let flight = cache.flight(key) { return .wait(flight) }
+        if merges, let flight = cache.flight(key) { return .wait(flight, reason: reason) }
         let flight = merges ? cache.beginFlight(key) : nil
-        let reason = kept == nil ? "uri-miss" : "stale"
         return .ask(CacheTask(cache, key, head, kept: kept, flight: flight, reason: reason))
     }
 }

@@ -49,6 +49,9 @@ public final class ResponseCache {
 
     func answer(to head: RequestHead, _ key: CacheKey) -> CachedAnswer? { store.value(key)?.last { $0.answers(head) } }
 
+    /// Whether anything is kept of what a request asks for, though perhaps not for this one.
+    func hasVariants(_ key: CacheKey) -> Bool { store.value(key) != nil }
+
     // MARK: Keeping
 
     /// Whether there is room for an answer that begins.
