@@ -142,7 +142,8 @@ import Testing
         #expect(try await ParquetSets.read(folder).lines.first == "\(folder)/monologue: skipped")
     }
 
-    @Test(arguments: [
+    /// A file, what is done to it with its path in `p`, and the reason that is said.
+    private static let damages = [
         ("tag/part-00000.parquet", "open(p, 'w').write('PAR1 and no more')", "Parquet"),
         (
             "conversation/part-00000.parquet", "b = open(p, 'rb').read(); open(p, 'wb').write(b[:len(b) // 2])",
@@ -163,21 +164,37 @@ import Testing
             "tag", "part('tag', 0, {'id_tag': pa.array([], pa.int32()), 'tag_value': pa.array([], pa.string())})",
             "has no rows in any of its files"
         ),
-    ])
-    @ReactorActor func `a file that cannot be used is named with the reason, and the old set stays`(
-        path: String,
-        damage: String,
-        reason: String
-    ) async throws {
+    ]
+
+    @Test @ReactorActor func `a file that cannot be used is named with the reason, and the old set stays`() async throws
+    {
         let database = try await TestDatabase()
         let folder = try await ParquetSets.make(ParquetSets.one)
         try await database.load(folder)
-        _ = try await ParquetSets.make(in: folder, "p = root + '/\(path)'\n\(damage)")
-        await #expect(throws: ConversationImport.Failure.unreadable) { try await database.load(folder) }
-        #expect(try await database.rows("select version, (select count(*) from tag) from conversation_set") == ["1|1"])
-        let said = try await ParquetSets.read(folder)
-        #expect(said.status == .exited(1))
-        #expect(said.lines.contains { $0.hasPrefix("\(folder)/\(path): ") && $0.contains(reason) }, "\(said.lines)")
+        // All of them at once: to start Python is most of what they cost.
+        let damaged = Self.damages.enumerated().map { number, damage in
+            """
+            import shutil
+            root = sys.argv[1] + "-\(number)"
+            shutil.copytree(sys.argv[1], root)
+            p = root + '/\(damage.0)'
+            \(damage.1)
+
+            """
+        }
+        _ = try await ParquetSets.make(in: folder, damaged.joined())
+        for (number, (path, damage, reason)) in Self.damages.enumerated() {
+            let folder = "\(folder)-\(number)"
+            await #expect(throws: ConversationImport.Failure.unreadable, "\(damage)") {
+                try await database.load(folder)
+            }
+            #expect(
+                try await database.rows("select version, (select count(*) from tag) from conversation_set") == ["1|1"]
+            )
+            let said = try await ParquetSets.read(folder)
+            #expect(said.status == .exited(1))
+            #expect(said.lines.contains { $0.hasPrefix("\(folder)/\(path): ") && $0.contains(reason) }, "\(said.lines)")
+        }
     }
 
     @Test @ReactorActor func `a page damaged in the middle of a file ends the import, and the old set stays`()
