@@ -5,7 +5,7 @@ struct FramingFields: Sendable {
     private(set) var isChunked = false
     private(set) var expectsContinue = false
     /// Whether something else is expected.
-    private(set) var expectsMore = false
+    private(set) var expectsOther = false
     /// Whether `Connection` says that another protocol would be welcome.
     private(set) var asksForUpgrade = false
     private var asksToClose = false
@@ -27,7 +27,7 @@ struct FramingFields: Sendable {
             takeConnection(value, bytes)
         case .expect:
             // Judged when the head is complete: it is no reason to doubt the rest.
-            if bytes.equalsIgnoringCase(value, "100-continue") { expectsContinue = true } else { expectsMore = true }
+            if bytes.equalsIgnoringCase(value, "100-continue") { expectsContinue = true } else { expectsOther = true }
         case .other, .te, .date, .trailer, .upgrade, .keepAlive, .proxyConnection:
             break
         }

@@ -24,7 +24,7 @@ public struct RequestHead: Sendable {
         let line = section.line
         let framingFields = section.framing
         try framingFields.checked(version: line.version)
-        guard !framingFields.expectsMore else { throw .unsupportedExpectation }
+        guard !framingFields.expectsOther else { throw .unsupportedExpectation }
         host = try Self.host(line, framingFields)
         method = line.method
         version = line.version

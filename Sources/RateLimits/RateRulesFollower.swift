@@ -20,7 +20,8 @@ public final class RateRulesFollower {
     private var reach: RateReach
     private var changes: [RateRule] = []
     private var lookout: Lookout?
-    private var retry: Timer?
+    /// When it is read again though nothing was told; nil once nobody follows any more.
+    private var next: Timer?
 
     /// - Parameters:
     ///   - configured: What the file says.
@@ -47,7 +48,7 @@ public final class RateRulesFollower {
         lookout = Lookout { [weak self] in await self?.readOn() }
         subscriber.onSubscribed = { [unowned self] in look() }
         subscriber.onMessage = { [unowned self] _, _ in look() }
-        retry = Timer { [unowned self] in look() }
+        next = Timer { [unowned self] in look() }
     }
 
     /// Begins to follow.
@@ -55,7 +56,7 @@ public final class RateRulesFollower {
 
     /// Follows no more.
     public func close() {
-        retry?.cancel()
+        next = nil
         subscriber.close()
     }
 
@@ -70,11 +71,11 @@ public final class RateRulesFollower {
     private func look() { lookout?.look() }
 
     private func readOn() async {
-        retry?.cancel()
+        next?.cancel()
         do {
             try await store.tell(configured: configured, within: reach)
             let found = try await store.changes()
-            retry?.schedule(after: Self.interval)
+            next?.schedule(after: Self.interval)
             guard found != changes else { return }
             let news = found.news(since: changes)
             changes = found
@@ -82,7 +83,7 @@ public final class RateRulesFollower {
             logger.info("limits changed", metadata: news)
         } catch {
             logger.debug("limits could not be read", metadata: ["reason": "\(error)"])
-            retry?.schedule(after: Self.pause)
+            next?.schedule(after: Self.pause)
         }
     }
 }
