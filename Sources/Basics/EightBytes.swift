@@ -30,11 +30,25 @@ public struct EightBytes {
     public var neitherLettersNorHyphens: UInt64 {
         // With seven bits in each no sum reaches the next one.
         let sevenBits = ~Self.highBits
+        let unlikeHyphen = ((word ^ UInt64(0x2D) &* Self.lowBits) & sevenBits) &+ sevenBits
+        return ~letters & (unlikeHyphen | word) & Self.highBits
+    }
+
+    /// Which are `A`–`Z` or `a`–`z`: known of each of them, not only of the lowest.
+    @inlinable @inline(__always)
+    public var letters: UInt64 {
+        let sevenBits = ~Self.highBits
         let lower = (word | UInt64(0x20) &* Self.lowBits) & sevenBits
         let fromA = lower &+ UInt64(0x80 - 0x61) &* Self.lowBits
         let beyondZ = lower &+ UInt64(0x80 - 0x7B) &* Self.lowBits
-        let unlikeHyphen = ((word ^ UInt64(0x2D) &* Self.lowBits) & sevenBits) &+ sevenBits
-        return (~(fromA & ~beyondZ) & unlikeHyphen | word) & Self.highBits
+        return fromA & ~beyondZ & ~word & Self.highBits
+    }
+
+    /// Whether they are the others, the letters `A`–`Z` and `a`–`z` being the same.
+    @inlinable @inline(__always)
+    public func equalsIgnoringCase(_ other: EightBytes) -> Bool {
+        // What differs may only be the bit of a letter that says whether it is small.
+        (word ^ other.word) & ~(letters >> 2) == 0
     }
 
     /// The same with bits set in each.
@@ -43,13 +57,12 @@ public struct EightBytes {
 }
 
 extension Span<UInt8> {
-    /// The eight bytes at `position`, the first one lowest; the compiler makes one load of it.
+    /// The eight bytes at `position`, the first one lowest; traps where there are fewer.
     @inlinable @inline(__always)
     public func eight(at position: Int) -> EightBytes {
-        let bytes = extracting(position..<position + 8)
-        let low = UInt64(bytes[0]) | UInt64(bytes[1]) << 8 | UInt64(bytes[2]) << 16 | UInt64(bytes[3]) << 24
-        let high = UInt64(bytes[4]) | UInt64(bytes[5]) << 8 | UInt64(bytes[6]) << 16 | UInt64(bytes[7]) << 24
-        return EightBytes(low | high << 32)
+        // In one load: put together from bytes, each would be asked for whether it is there. This one asks once.
+        let word = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
+        return EightBytes(UInt64(littleEndian: word))
     }
 }
 

@@ -42,12 +42,12 @@ final class ClientConnection {
         exchange = nil
     }
 
-    /// Sends the request of `exchange` and waits for its response.
+    /// Has the request of `exchange` sent, and waits for its response.
     func start(_ exchange: HTTPClientExchange) {
         self.exchange = exchange
         exchange.place = .on(self)
         parser.expectResponse(to: exchange.method, mayUpgrade: exchange.asksForUpgrade)
-        write()
+        client.started(self)
     }
 }
 

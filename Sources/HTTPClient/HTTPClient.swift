@@ -50,6 +50,11 @@ public final class HTTPClient {
     private var failures: [(HTTPClientExchange, HTTPClientError)] = []
     private var bodiesWanted: [HTTPClientExchange] = []
     private var notices: EndOfTurn?
+    /// Connections that got a request in this turn. All of them are sent at its end, one after the other: what a `send`
+    /// leaves in the caches is of use to the next one, and throws out what every other step wants.
+    private var started: [ClientConnection] = []
+    private var sending: [ClientConnection] = []
+    private var sends: EndOfTurn?
 
     /// Makes a client without a connection; the first request makes one.
     public init(upstream: Endpoint, configuration: HTTPClientConfiguration = HTTPClientConfiguration()) {
@@ -61,6 +66,7 @@ public final class HTTPClient {
         connections = Array(repeating: nil, count: configuration.connections)
         sweeps = DeadlineTimer { [unowned self] in sweep() }
         notices = EndOfTurn { [unowned self] in giveNotice() }
+        sends = EndOfTurn { [unowned self] in sendStarted() }
     }
 
     /// Sends a request.
@@ -352,6 +358,18 @@ extension HTTPClient {
     /// Closes a connection that the pool does not count any more.
     private func forget(_ id: ConnectionID) {
         connections[id.slot].take()?.close()
+    }
+
+    /// Has the request of `connection` sent at the end of this turn.
+    func started(_ connection: ClientConnection) {
+        started.append(connection)
+        sends?.schedule()
+    }
+
+    private func sendStarted() {
+        swap(&started, &sending)
+        for connection in sending { connection.write() }
+        sending.removeAll(keepingCapacity: true)
     }
 
     private func use(_ connection: ClientConnection, for use: ConnectionPool.Use, _ now: Instant) {

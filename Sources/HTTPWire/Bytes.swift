@@ -27,6 +27,7 @@ extension Span where Element == UInt8 {
 
     /// The position of the first control character at or after `start`, or nil: of what ends a line, may not stand in
     /// one, or is a tab.
+    @inline(__always)
     func firstControl(from start: Int) -> Int? {
         var position = start
         while position + 8 <= count {
@@ -43,6 +44,7 @@ extension Span where Element == UInt8 {
     }
 
     /// How many bytes there are before the first one that may not stand in a token, RFC 9110 §5.6.2.
+    @inline(__always)
     var tokenEnd: Int {
         var position = 0
         // Names are letters and hyphens, with few exceptions.

@@ -17,6 +17,7 @@ public struct HTTPFields: Sendable {
 
         /// - Parameter line: A field line, without the line end that follows it, with its colon at `colon`. The value
         ///   may have space around it, which is left out.
+        @inline(__always)
         init(in bytes: Span<UInt8>, line: Range<Int>, colon: Int) {
             let value = bytes.trimmed(colon + 1..<line.upperBound)
             nameRange = ByteRange(line.lowerBound..<colon)

@@ -139,9 +139,8 @@ public enum HeadWriter {
     // A line end or a space in a method or a target would make two requests out of one.
 
     private static func appendMethod(_ method: HTTPMethod, to buffer: inout [UInt8]) {
-        let text = method.rawValue
-        for byte in text.utf8 { precondition(ASCII.isToken(byte), "a method is a token") }
-        buffer.append(utf8: text)
+        if case .other(let text) = method { precondition(text.utf8.allSatisfy(ASCII.isToken), "a method is a token") }
+        buffer.append(utf8: method.rawValue)
         buffer.append(ASCII.space)
     }
 
@@ -176,7 +175,8 @@ public enum HeadWriter {
 
     @inline(__always)
     private static func appendLineEnd(to buffer: inout [UInt8]) {
-        buffer.append(utf8: "\r\n")
+        buffer.append(ASCII.carriageReturn)
+        buffer.append(ASCII.lineFeed)
     }
 }
 

@@ -1,3 +1,5 @@
+internal import Basics
+
 /// The field names that decide framing or are written by the serializers, told apart once, while a field is parsed or
 /// added, so that nobody compares their text again.
 enum KnownName: UInt8, Sendable {
@@ -9,24 +11,22 @@ enum KnownName: UInt8, Sendable {
     ///
     /// Length and first letter decide which single comparison is worth making.
     init(_ bytes: Span<UInt8>, _ range: Range<Int>) {
-        let candidate: (KnownName, String)
         switch (range.count, bytes[range.lowerBound] | 0x20) {
-        case (2, UInt8(ascii: "t")): candidate = (.te, "te")
-        case (4, UInt8(ascii: "h")): candidate = (.host, "host")
-        case (4, UInt8(ascii: "d")): candidate = (.date, "date")
-        case (6, UInt8(ascii: "e")): candidate = (.expect, "expect")
-        case (7, UInt8(ascii: "t")): candidate = (.trailer, "trailer")
-        case (7, UInt8(ascii: "u")): candidate = (.upgrade, "upgrade")
-        case (10, UInt8(ascii: "c")): candidate = (.connection, "connection")
-        case (10, UInt8(ascii: "k")): candidate = (.keepAlive, "keep-alive")
-        case (14, UInt8(ascii: "c")): candidate = (.contentLength, "content-length")
-        case (16, UInt8(ascii: "p")): candidate = (.proxyConnection, "proxy-connection")
-        case (17, UInt8(ascii: "t")): candidate = (.transferEncoding, "transfer-encoding")
-        default:
-            self = .other
-            return
+        case (2, UInt8(ascii: "t")): self = bytes.equalsIgnoringCase(range, "te") ? .te : .other
+        case (4, UInt8(ascii: "h")): self = bytes.equalsIgnoringCase(range, "host") ? .host : .other
+        case (4, UInt8(ascii: "d")): self = bytes.equalsIgnoringCase(range, "date") ? .date : .other
+        case (6, UInt8(ascii: "e")): self = bytes.equalsIgnoringCase(range, "expect") ? .expect : .other
+        case (7, UInt8(ascii: "t")): self = bytes.equalsIgnoringCase(range, "trailer") ? .trailer : .other
+        case (7, UInt8(ascii: "u")): self = bytes.equalsIgnoringCase(range, "upgrade") ? .upgrade : .other
+        case (10, UInt8(ascii: "c")): self = bytes.equalsIgnoringCase(range, "connection") ? .connection : .other
+        case (10, UInt8(ascii: "k")): self = bytes.equalsIgnoringCase(range, "keep-alive") ? .keepAlive : .other
+        case (14, UInt8(ascii: "c")): self = bytes.equalsIgnoringCase(range, "content-length") ? .contentLength : .other
+        case (16, UInt8(ascii: "p")):
+            self = bytes.equalsIgnoringCase(range, "proxy-connection") ? .proxyConnection : .other
+        case (17, UInt8(ascii: "t")):
+            self = bytes.equalsIgnoringCase(range, "transfer-encoding") ? .transferEncoding : .other
+        default: self = .other
         }
-        self = bytes.equalsIgnoringCase(range, candidate.1) ? candidate.0 : .other
     }
 
     /// Whether ``HeadWriter`` writes the field itself, from what it knows of the body and the connection.
@@ -46,16 +46,29 @@ extension Span where Element == UInt8 {
 
     /// Whether `range` holds `other`, the letters `A`–`Z` and `a`–`z` being the same.
     func equalsIgnoringCase(_ range: Range<Int>, _ other: Span<UInt8>) -> Bool {
-        guard other.count == range.count else { return false }
-        let bytes = extracting(range)
-        var differences: UInt8 = 0
-        for index in 0..<other.count {
-            differences |= ASCII.lowercased(bytes[index]) ^ ASCII.lowercased(other[index])
+        let count = other.count
+        guard count == range.count else { return false }
+        var position = 0
+        guard count >= 8 else {
+            while position < count {
+                let byte = self[range.lowerBound + position]
+                guard ASCII.lowercased(byte) == ASCII.lowercased(other[position]) else { return false }
+                position += 1
+            }
+            return true
         }
-        return differences == 0
+        while position < count {
+            position = Swift.min(position, count - 8)
+            guard eight(at: range.lowerBound + position).equalsIgnoringCase(other.eight(at: position)) else {
+                return false
+            }
+            position += 8
+        }
+        return true
     }
 
     /// `range` without the spaces and tabs at its ends (OWS, RFC 9110 §5.6.3).
+    @inline(__always)
     func trimmed(_ range: Range<Int>) -> Range<Int> {
         var start = range.lowerBound
         var end = range.upperBound

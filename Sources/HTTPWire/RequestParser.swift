@@ -99,6 +99,7 @@ public struct RequestParser: ~Copyable {
     private mutating func stepHead(_ unread: Span<UInt8>) throws(HTTPParseError) -> (action: Action, consumed: Int) {
         let (section, consumed) = try headReader.step(unread)
         guard let section else { return (.needMoreBytes, consumed) }
+        let fields = section.fields
         do throws(HTTPParseError) {
             let head = try RequestHead(section)
             guard head.framing.hasBytes else {
@@ -108,7 +109,7 @@ public struct RequestParser: ~Copyable {
             state = .body(try BodyDecoder(head.framing, within: limits(for: head)))
             return (.deliverHead(head), consumed)
         } catch {
-            refusedFields = section.fields
+            refusedFields = fields
             throw error
         }
     }

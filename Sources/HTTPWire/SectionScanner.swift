@@ -99,6 +99,7 @@ struct SectionScanner: Sendable {
     }
 
     /// Looks at each byte once, for the end of the line and for what may not stand in it.
+    @inline(__always)
     private mutating func findLineFeed(in bytes: Span<UInt8>) -> Int? {
         if searched == lineStart { hasStrayControl = false }
         while let control = bytes.firstControl(from: searched) {
@@ -120,6 +121,7 @@ struct SectionScanner: Sendable {
         return nil
     }
 
+    @inline(__always)
     private func checkLimits(end: Int, rules: borrowing SectionRules) throws(HTTPParseError) {
         if !hasStartLine, let startLine = rules.startLine, end - lineStart > startLine.limitBytes {
             throw startLine.tooLong

@@ -123,7 +123,7 @@ final class Proxy: PathFallback {
     }
 
     private func serve(_ context: RequestContext, _ path: ProxyPath) {
-        guard HopCount.left(of: context.head) != 0 else { return answerHere(context) }
+        guard HopCount.left(of: context) != 0 else { return answerHere(context) }
         if path.route.isCached { lookUp(context, path) } else { pass(context, path, startedAt: Reactor.now) }
     }
 
@@ -138,14 +138,13 @@ final class Proxy: PathFallback {
     }
 
     private func pass(_ context: RequestContext, _ path: ProxyPath, _ task: CacheTask? = nil, startedAt: Instant) {
-        let request = ProxiedRequest(context, path, task: task, startedAt: startedAt) { [self] request, outcome in
-            ended(context, path, request.upstream, outcome)
-        }
-        request.start()
+        ProxiedRequest(context, path, task: task, startedAt: startedAt, of: self).start()
     }
 
+    /// A request has ended.
+    ///
     /// - Parameter upstream: Who was asked; nil for nobody.
-    private func ended(_ context: RequestContext, _ path: ProxyPath, _ upstream: Upstream?, _ outcome: ProxiedOutcome) {
+    func ended(_ context: RequestContext, _ path: ProxyPath, _ upstream: Upstream?, _ outcome: ProxiedOutcome) {
         let upstream = upstream ?? path.group.upstreams[0]
         path.figures.count(outcome)
         statistics?.record(

@@ -46,7 +46,7 @@ enum ForwardedHead {
             // The client's list of what belongs to its hop is carried out before ours are added, so that it cannot name
             // one of ours.
             let hidesToken = path.route.hidesToken(of: context)
-            let hops = HopCount.left(of: head)
+            let hops = HopCount.left(of: context)
             head.fields.appendEndToEnd(to: &lines, announcesTrailers: framing == .chunked) { name in
                 FieldNames.isWrittenByProxy(name) || !head.expectsContinue && name.isIgnoringCase("expect")
                     || hidesToken && name.isIgnoringCase("authorization") || task?.replaces(name) ?? false
@@ -144,9 +144,14 @@ enum HopCount {
 
     /// How many hops a request has left; nil for one that is not counted, because its method is another one or it says
     /// nothing that is a number.
-    static func left(of head: RequestHead) -> Int? {
-        guard head.method == .options || head.method == .trace,
-            let digits = head.fields.onlyValueBytes(field.text), (1...9).contains(digits.count),
+    @ReactorActor
+    static func left(of context: RequestContext) -> Int? {
+        // Nearly all are other ones, and the head is not copied for them.
+        switch context.method {
+        case .options, .trace: break
+        default: return nil
+        }
+        guard let digits = context.head.fields.onlyValueBytes(field.text), (1...9).contains(digits.count),
             digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
         else { return nil }
         return digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }

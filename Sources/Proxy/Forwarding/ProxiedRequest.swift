@@ -18,11 +18,12 @@ final class ProxiedRequest {
     private let context: RequestContext
     private let head: RequestHead
     private let path: ProxyPath
-    private(set) var upstream: Upstream
+    private var upstream: Upstream
     /// A body that was read before the request was sent.
     private var wholeBody: [UInt8] = []
     private var hasFailedOver = false
-    private let onEnd: @ReactorActor (ProxiedRequest, ProxiedOutcome) -> Void
+    /// Is told how it ended.
+    private let proxy: Proxy
     /// What its answer means for the cache; nil on a route without one.
     private let task: CacheTask?
     /// Whether the answer goes to the cache, from where the client gets it.
@@ -38,15 +39,16 @@ final class ProxiedRequest {
         _ path: ProxyPath,
         task: CacheTask?,
         startedAt: Instant,
-        onEnd: @escaping @ReactorActor (ProxiedRequest, ProxiedOutcome) -> Void
+        of proxy: Proxy
     ) {
         self.task = task
         self.startedAt = startedAt
         self.context = context
-        head = context.head
+        let head = context.head
+        self.head = head
         self.path = path
         upstream = path.group.choose()
-        self.onEnd = onEnd
+        self.proxy = proxy
         upgrade = ForwardedHead.upgrade(of: head)
     }
 
@@ -232,7 +234,7 @@ final class ProxiedRequest {
         context.onClientGone = nil
         // While the answer still comes, its end is told when it is there.
         if !isFilling { task?.ended(isWhole: false) }
-        onEnd(self, ProxiedOutcome(result, since: startedAt))
+        proxy.ended(context, path, upstream, ProxiedOutcome(result, since: startedAt))
     }
 }
 

@@ -15,8 +15,8 @@ struct CarriedSegment {
         let bucket: Int
     }
 
-    /// Bytes of names and brackets, and of the second.
-    static let frameByteCountMax = 160
+    /// Bytes that a request, its segment and what it adds to the sums have as JSON at most, but for texts.
+    static let byteCountMax = 360
 
     let key: Key
     private var milliseconds = NumberColumn()
@@ -35,15 +35,9 @@ struct CarriedSegment {
         paths.beginArray()
     }
 
-    private var byteCount: Int {
-        milliseconds.byteCount + paths.bytes.count + statusCodes.byteCount + durations.byteCount + buckets.byteCount
-    }
-
-    /// Returns by how many bytes of JSON the segment and its sums grew, rather more than fewer.
-    mutating func append(_ request: CarriedRequest, millisecond: Int) -> Int {
+    mutating func append(_ request: CarriedRequest, millisecond: Int) {
         let duration = request.duration.wholeMicroseconds
         let bucket = LatencyBuckets.bucket(ofMicroseconds: duration)
-        let (before, pathBefore) = (byteCount, paths.bytes.count)
         milliseconds.append(millisecond)
         paths.string(request.path)
         statusCodes.append(request.status)
@@ -51,20 +45,15 @@ struct CarriedSegment {
         buckets.append(bucket)
 
         let isFailure = request.status >= 400
-        var grown = byteCount - before
-        let known = sums.count
         sums[Kind(statusClass: request.status / 100, bucket: bucket), default: CarriedSum()].add(duration, isFailure)
-        if sums.count > known { grown += CarriedSum.byteCountMax + key.source.byteCount }
         if recentPath == pathSums.count || pathSums[recentPath].path != request.path {
             recentPath = pathPlaces[request.path] ?? pathSums.count
             if recentPath == pathSums.count {
                 pathPlaces[request.path] = recentPath
                 pathSums.append((request.path, CarriedSum()))
-                grown += CarriedSum.byteCountMax + key.source.byteCount + paths.bytes.count - pathBefore
             }
         }
         pathSums[recentPath].sum.add(duration, isFailure)
-        return grown
     }
 
     func write(to writer: inout JSONWriter) {
@@ -119,9 +108,6 @@ struct CarriedSegment {
 
 /// How many requests there were of a kind, and how long they took.
 private struct CarriedSum {
-    /// Bytes that it has as JSON at most, with the numbers that say of which kind, but for texts.
-    static let byteCountMax = 72
-
     private(set) var requests = 0
     /// Requests whose status is 400 or more.
     private(set) var failures = 0
@@ -190,8 +176,6 @@ private struct CarriedPath {
 /// Numbers as the text of an array of PostgreSQL, `{1,2}`, which it reads faster than JSON's.
 private struct NumberColumn {
     private var text: [UInt8] = Array("\"{".utf8)
-
-    var byteCount: Int { text.count }
 
     /// - Parameter number: Not negative.
     mutating func append(_ number: Int) {

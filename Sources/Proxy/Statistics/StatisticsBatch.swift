@@ -9,7 +9,7 @@ struct CarriedSource: Hashable {
     let origin: String
 
     /// Bytes that it has as JSON, where nothing in it is escaped.
-    var byteCount: Int { route.utf8.count + origin.utf8.count + 6 }
+    fileprivate var byteCount: Int { route.utf8.count + origin.utf8.count + 6 }
 }
 
 /// One request that was carried.
@@ -21,6 +21,9 @@ struct CarriedRequest {
     let path: String
     let status: Int
     let duration: Duration
+
+    /// About the bytes that it adds to a batch, rather more than fewer: as if it shared nothing with another one.
+    fileprivate var byteCount: Int { CarriedSegment.byteCountMax + 3 * source.byteCount + 2 * path.utf8.count }
 }
 
 /// Requests on their way to the workers, as `record_proxied_batch` of `sql/` takes them: single ones in segments, and
@@ -32,35 +35,24 @@ struct CarriedRequest {
 ///      "sums":{"routes":["/","/"],"minutes":"{1736121600,1736121600}","classes":"{2,4}",…},
 ///      "paths":{"routes":["/","/"],"origins":[…],"hours":"{…}","paths":["/a","/b"],…}}
 ///
-/// Summed up here, where it costs two lookups for a request; in PostgreSQL it would be a large part of the work.
+/// Summed up here, where it costs two lookups for a request; in PostgreSQL it would be a large part of the work. And
+/// all at once, when the batch is taken: what is done for one after the other costs less than between other things.
 struct StatisticsBatch {
-    private(set) var requestCount = 0
     /// About the bytes that the batch has as JSON, rather more than fewer.
     private(set) var byteCount = 0
+    private var requests: [CarriedRequest] = []
 
-    private var segments: [CarriedSegment] = []
-    private var places: [CarriedSegment.Key: Int] = [:]
-    /// The place of the segment that the last request went to: the next one is likely to go there too.
-    private var recent = 0
+    var requestCount: Int { requests.count }
 
     mutating func append(_ request: CarriedRequest) {
-        let time = request.unixTime.wholeMilliseconds
-        let key = CarriedSegment.Key(second: time / 1000, source: request.source)
-        if recent == segments.count || segments[recent].key != key {
-            recent = places[key] ?? segments.count
-            if recent == segments.count {
-                places[key] = recent
-                segments.append(CarriedSegment(key))
-                byteCount += CarriedSegment.frameByteCountMax + key.source.byteCount
-            }
-        }
-        requestCount += 1
-        byteCount += segments[recent].append(request, millisecond: time % 1000)
+        requests.append(request)
+        byteCount += request.byteCount
     }
 
     /// Returns the batch as JSON, and begins another one.
     mutating func take(id: String) -> [UInt8] {
-        var writer = JSONWriter(capacity: byteCount + 512)
+        let segments = segments()
+        var writer = JSONWriter(capacity: 512 + 64 * requests.count)
         writer.object { writer in
             writer.member("batch", id)
             writer.key("segments")
@@ -72,7 +64,28 @@ struct StatisticsBatch {
             writer.key("paths")
             writer.object { CarriedSegment.writePaths(of: segments, to: &$0) }
         }
-        self = StatisticsBatch()
+        requests.removeAll(keepingCapacity: true)
+        byteCount = 0
         return writer.take()
+    }
+
+    private func segments() -> [CarriedSegment] {
+        var segments: [CarriedSegment] = []
+        var places: [CarriedSegment.Key: Int] = [:]
+        // The place of the last request's segment: the next one is likely to go there too.
+        var recent = 0
+        for request in requests {
+            let time = request.unixTime.wholeMilliseconds
+            let key = CarriedSegment.Key(second: time / 1000, source: request.source)
+            if recent == segments.count || segments[recent].key != key {
+                recent = places[key] ?? segments.count
+                if recent == segments.count {
+                    places[key] = recent
+                    segments.append(CarriedSegment(key))
+                }
+            }
+            segments[recent].append(request, millisecond: time % 1000)
+        }
+        return segments
     }
 }
