@@ -66,7 +66,7 @@ public final class HTTPClient {
         connections = Array(repeating: nil, count: configuration.connections)
         sweeps = DeadlineTimer { [unowned self] in sweep() }
         notices = EndOfTurn { [unowned self] in giveNotice() }
-        sends = EndOfTurn { [unowned self] in sendStarted() }
+        sends = EndOfTurn(isEarly: true) { [unowned self] in sendStarted() }
     }
 
     /// Sends a request.

@@ -83,7 +83,7 @@ public final class HTTPServer {
         self.handler = handler
         idle = IdleQueue(shortestIdleTime: configuration.shortestIdleTime)
         admission = AdmissionControl(ceiling: configuration.requestLimit, targetWait: configuration.targetWait)
-        endOfTurn = EndOfTurn { [unowned self] in turnEnds() }
+        endOfTurn = EndOfTurn(isEarly: true) { [unowned self] in turnEnds() }
         resumeTimer = Timer { [unowned self] in resumeAccepting() }
     }
 

@@ -5,12 +5,20 @@
 @ReactorActor
 public final class EndOfTurn {
     private let job: @ReactorActor () -> Void
+    /// Whether it need not wait for the end of a turn that is long.
+    let isEarly: Bool
     private var isScheduled = false
 
     /// Makes the job without scheduling it.
     ///
-    /// `job` must not keep the owner of this object alive: capture it `[unowned self]` or `[weak self]`.
-    public init(_ job: @escaping @ReactorActor () -> Void) { self.job = job }
+    /// - Parameters:
+    ///   - isEarly: Whether the job also runs after each few events of a long turn. That is for output that others wait
+    ///     for: they have something to do then while the turn goes on. What gets better the more has gathered waits.
+    ///   - job: Must not keep the owner of this object alive: capture it `[unowned self]` or `[weak self]`.
+    public init(isEarly: Bool = false, _ job: @escaping @ReactorActor () -> Void) {
+        self.isEarly = isEarly
+        self.job = job
+    }
 
     /// Makes the job run at the end of this turn; more calls in the same turn change nothing.
     public func schedule() {

@@ -21,10 +21,10 @@ public struct Readiness: OptionSet, Sendable {
 @ReactorActor
 @safe public final class IOWatcher {
     private let descriptor: CInt
-    /// The owner's callback without its isolation, which ``ioReady`` vouches for. A closure around it, as
-    /// ``ReactorActor/assumeIsolated(_:)`` takes one, would be an allocation for each event.
-    nonisolated(unsafe) fileprivate let onReady: (Readiness) -> Void
+    private let onReady: @ReactorActor (Readiness) -> Void
     private var interest: Readiness
+    /// Of the event that has come and was not taken yet.
+    nonisolated(unsafe) fileprivate var place: ReadyEvents.Place?
 
     // libev keeps this address while the watcher is active, and a Swift stored property has no address that is
     // promised to stay. So: its own allocation.
@@ -37,7 +37,7 @@ public struct Readiness: OptionSet, Sendable {
     public init(descriptor: CInt, for interest: Readiness, onReady: @escaping @ReactorActor (Readiness) -> Void) {
         self.descriptor = descriptor
         self.interest = interest
-        unsafe self.onReady = unsafeBitCast(onReady, to: ((Readiness) -> Void).self)
+        self.onReady = onReady
         unsafe watcher = .allocate(capacity: 1)
         unsafe watcher.initialize(to: ev_io())
         unsafe clibev_io_init(watcher, ioReady, descriptor, interest.rawValue)
@@ -47,7 +47,7 @@ public struct Readiness: OptionSet, Sendable {
     }
 
     isolated deinit {
-        unsafe ev_io_stop(Loop.pointer, watcher)  // drops a pending event as well
+        stop()
         unsafe watcher.deallocate()
     }
 
@@ -58,15 +58,24 @@ public struct Readiness: OptionSet, Sendable {
     public func start() { unsafe ev_io_start(Loop.pointer, watcher) }
 
     /// Stops watching; an event that is already pending is dropped.
-    public func stop() { unsafe ev_io_stop(Loop.pointer, watcher) }
+    public func stop() {
+        unsafe ev_io_stop(Loop.pointer, watcher)
+        unsafe place.take().map { unsafe Loop.ready.drop($0) }
+    }
 
     /// Changes what is watched for, and starts watching if stopped.
     public func watch(for interest: Readiness) {
         guard interest != self.interest || !isActive else { return }
         self.interest = interest
-        unsafe ev_io_stop(Loop.pointer, watcher)
+        stop()
         unsafe clibev_io_set(watcher, descriptor, interest.rawValue)
-        unsafe ev_io_start(Loop.pointer, watcher)
+        start()
+    }
+
+    /// Calls back with an event of ``ReadyEvents``.
+    func take(_ readiness: Readiness) {
+        unsafe place = nil
+        onReady(readiness)
     }
 }
 
@@ -75,6 +84,5 @@ nonisolated private func ioReady(_: OpaquePointer?, watcher: UnsafeMutablePointe
     guard let context = unsafe watcher?.pointee.data else { preconditionFailure("watcher without context") }
     let owner = unsafe Unmanaged<IOWatcher>.fromOpaque(context).takeUnretainedValue()
     ReactorActor.preconditionIsolated()
-    // `owner` holds the watcher until this returns.
-    unsafe owner.onReady(Readiness(rawValue: events))
+    unsafe owner.place = Loop.ready.note(Readiness(rawValue: events), of: owner)
 }

@@ -5,12 +5,14 @@ internal import Metrics
 
 /// The libev loop of the process and the shape of its turn.
 ///
-/// One turn is: libev waits and calls the watchers that are ready; then, in ``endOfTurn()``, the Swift jobs and the
-/// scheduled ``EndOfTurn`` jobs (output flushes) run until none is left; then libev waits again.
+/// One turn is: libev waits and tells which watchers are ready; then, in ``endOfTurn()``, they are called back, and the
+/// Swift jobs and the scheduled ``EndOfTurn`` jobs (output flushes) run until none is left; then libev waits again.
 @ReactorActor
 enum Loop {
     /// How often jobs and flushes may enqueue one another before sockets get their turn again.
     private static let roundsPerTurn = 64
+    /// How many I/O events are taken before what they gave others to do is sent.
+    private static let eventsPerFlush = 8
 
     /// libev's loop; never destroyed.
     ///
@@ -48,6 +50,9 @@ enum Loop {
         ).announced(),
         bounds: Histogram.turn
     )
+    /// What libev has told in this turn.
+    nonisolated(unsafe) static var ready = ReadyEvents()
+    private static var flushes: [EndOfTurn] = []
     private static var scheduled: [EndOfTurn] = []
     private static var running: [EndOfTurn] = []
 
@@ -101,22 +106,47 @@ enum Loop {
         cachedUnixNanoseconds = nil
     }
 
-    static func schedule(_ job: EndOfTurn) { scheduled.append(job) }
+    static func schedule(_ job: EndOfTurn) {
+        if job.isEarly { flushes.append(job) } else { scheduled.append(job) }
+    }
 
-    /// Runs what this turn caused: Swift jobs first, then the scheduled flushes, again while either makes more.
+    private static func takeEvents() {
+        var count = 0
+        while let (watcher, readiness) = unsafe ready.next() {
+            watcher.take(readiness)
+            count += 1
+            if count % eventsPerFlush == 0 { flush() }
+        }
+    }
+
+    private static func flush() {
+        swap(&flushes, &running)
+        runJobs()
+    }
+
+    private static func runJobs() {
+        for job in running { job.run() }
+        running.removeAll(keepingCapacity: true)
+    }
+
+    private static var hasWork: Bool { LoopExecutor.shared.hasJobs || !flushes.isEmpty || !scheduled.isEmpty }
+
+    /// Takes the events of this turn and runs what they caused: Swift jobs first, then the scheduled flushes, again
+    /// while either makes more.
     static func endOfTurn() {
+        takeEvents()
         var rounds = 0
-        while LoopExecutor.shared.hasJobs || !scheduled.isEmpty, rounds < roundsPerTurn {
+        while hasWork, rounds < roundsPerTurn {
             rounds += 1
             LoopExecutor.shared.runJobs()
             // A job that made more jobs may also make more output: flush only what is complete.
             if LoopExecutor.shared.hasJobs, rounds < roundsPerTurn { continue }
             swap(&scheduled, &running)
-            for job in running { job.run() }
-            running.removeAll(keepingCapacity: true)
+            runJobs()
+            flush()
         }
         // Work that makes work for ever must not starve the sockets: poll them without waiting and come back.
-        if LoopExecutor.shared.hasJobs || !scheduled.isEmpty {
+        if hasWork {
             unsafe ev_idle_start(pointer, idleWatcher)
         } else {
             unsafe ev_idle_stop(pointer, idleWatcher)

@@ -3,7 +3,7 @@ import Reactor
 import Testing
 
 /// Puts the loop on a thread of its own before the first test that needs it.
-private let loop: Void = Reactor.runInBackground()
+let loop: Void = Reactor.runInBackground()
 
 @Suite struct ReactorTests {
     init() { loop }
