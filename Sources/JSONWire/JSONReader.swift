@@ -60,12 +60,12 @@ extension JSONReader {
     }
 
     /// Opens the array that is next.
-    mutating func beginArray(_ text: Span<UInt8>) throws(JSONParseError) {
+    public mutating func beginArray(_ text: Span<UInt8>) throws(JSONParseError) {
         try open(UInt8(ascii: "["), text)
     }
 
     /// Goes to the next element of the array that was opened last; false at its end, which is consumed.
-    mutating func nextElement(_ text: Span<UInt8>) throws(JSONParseError) -> Bool {
+    public mutating func nextElement(_ text: Span<UInt8>) throws(JSONParseError) -> Bool {
         try next(text, orEnd: UInt8(ascii: "]"))
     }
 

@@ -56,33 +56,14 @@ internal import Reactor
         case .bytea(let value):
             bytes.append(contentsOf: value)
             isBinary = true
-        case .dates(let days):
-            appendArray(of: days, type: Self.dateType)
+        case .binary(let array):
+            array.write(to: &bytes)
             isBinary = true
         }
         offsets.append(parameter == .null ? nil : start)
         lengths.append(CInt(bytes.count - start))
         formats.append(isBinary ? 1 : 0)
         bytes.append(0)  // libpq measures texts with strlen
-    }
-
-    /// The number of the type `date` in every PostgreSQL (`pg_type.dat`).
-    private static let dateType: Int32 = 1082
-
-    /// As `array_recv` of PostgreSQL reads an array: dimensions, whether there are nulls, the elements' type; of the
-    /// one dimension the length and the first index; then each element with its length before it.
-    private func appendArray(of elements: [Int32], type: Int32) {
-        for number in [elements.isEmpty ? 0 : 1, 0, type] { append(bigEndian: number) }
-        if elements.isEmpty { return }
-        for number in [Int32(elements.count), 1] { append(bigEndian: number) }
-        for element in elements {
-            append(bigEndian: 4)
-            append(bigEndian: element)
-        }
-    }
-
-    private func append(bigEndian number: Int32) {
-        for shift in [24, 16, 8, 0] { bytes.append(UInt8(truncatingIfNeeded: number >> Int32(shift))) }
     }
 
     private func reset() {

@@ -1,6 +1,6 @@
 /// A value for a `$n` of a statement.
 ///
-/// All but ``bytea(_:)`` and ``dates(_:)`` travel in PostgreSQL's text format, so the server gives them the type that
+/// All but ``bytea(_:)`` and ``binary(_:)`` travel in PostgreSQL's text format, so the server gives them the type that
 /// the statement asks for: a date is `.text("2025-01-06")`, a numeric `.text("150.25")`.
 public enum PostgresParameter: Hashable, Sendable {
     /// SQL `NULL`.
@@ -13,13 +13,19 @@ public enum PostgresParameter: Hashable, Sendable {
     case int64(Int64)
     /// The bytes of a `bytea`, and only of a `bytea`: they travel in binary format.
     case bytea([UInt8])
-    /// A `date[]`, as days since 2000-01-01: it travels in binary format, which both sides handle in a fraction of the
-    /// time of text.
-    case dates([Int32])
+    /// An array of just the type that the statement asks for.
+    case binary(BinaryArray)
 
     /// An array in its text form, `{"a","b"}`, for a parameter such as `$1::date[]`.
     public static func array(_ elements: some Sequence<String>) -> PostgresParameter {
         arrayWithNulls(elements.lazy.map { Optional($0) })
+    }
+
+    /// A `date[]`, as days since 2000-01-01.
+    public static func dates(_ days: some Sequence<Int32>) -> PostgresParameter {
+        var array = BinaryArray(of: .date)
+        for day in days { array.append(Int(day)) }
+        return .binary(array)
     }
 
     /// Whether PostgreSQL can store all of them.
@@ -31,7 +37,7 @@ public enum PostgresParameter: Hashable, Sendable {
     /// Whether PostgreSQL can store it: its text form has no room for a NUL.
     var isEncodable: Bool {
         switch self {
-        case .null, .int64, .bytea, .dates: true
+        case .null, .int64, .bytea, .binary: true
         case .text(let text): !text.utf8.contains(0)
         case .utf8(let bytes): !bytes.contains(0)
         }

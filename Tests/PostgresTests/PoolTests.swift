@@ -50,6 +50,21 @@ private let process = PostgresStatement(reading: "select pg_backend_pid()")
         let dates = try await pool.query(days, [.dates([-1, 0, 9137, -730_119])], deadline: soon)
         #expect(dates.text(0, 0) == "{1999-12-31,2000-01-01,2025-01-06,0001-01-01}")
         #expect(try await pool.query(days, [.dates([])], deadline: soon).text(0, 0) == "{}")
+        for (element, type, numbers) in [
+            (BinaryArray.Element.int2, "smallint", [0, -1, 32767, -32768]), (.int4, "integer", [7, -(1 << 31)]),
+            (.int8, "bigint", [.max, .min, 0]),
+        ] {
+            var array = BinaryArray(of: element)
+            for number in numbers { array.append(number) }
+            let statement = PostgresStatement(reading: "select $1::\(type)[]::text")
+            let text = try await pool.query(statement, [.binary(array)], deadline: soon).text(0, 0)
+            #expect(text == "{\(numbers.map(String.init).joined(separator: ","))}")
+        }
+        var texts = BinaryArray(of: .text)
+        for text in ["", long, #"{"a,b"}\"#, "NULL"] { texts.append(utf8: text.utf8.span) }
+        let whole = PostgresStatement(reading: "select array_to_string($1::text[], '|')")
+        let joined = try await pool.query(whole, [.binary(texts)], deadline: soon).text(0, 0)
+        #expect(joined == #"|\#(long)|{"a,b"}\|NULL"#)
         pool.close()
     }
 

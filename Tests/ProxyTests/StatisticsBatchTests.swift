@@ -9,6 +9,29 @@ import Testing
 @Suite struct StatisticsBatchTests {
     init() { loop }
 
+    /// How a batch comes into the database.
+    enum Way: CaseIterable {
+        /// As this worker stores it.
+        case columns
+        /// As a worker of before stores it.
+        case json
+
+        @ReactorActor func store(_ batch: inout StatisticsBatch, number: Int, in database: TestDatabase) async throws {
+            let text = String(decoding: batch.take(id: "0000000000000000000000000000000\(number)"), as: UTF8.self)
+            guard self == .columns else {
+                return try await database.execute("select record_proxied_batch($batch$\(text)$batch$)")
+            }
+            #expect(StatisticsColumns(text) != nil)
+            let (statement, parameters) = StatisticsTask.query(storing: text)
+            let pool = database.pool()
+            defer { pool.close() }
+            for isNew in ["t", "f"] {
+                let result = try await pool.query(statement, parameters, deadline: Reactor.now + .seconds(60))
+                #expect(result.text(0, 0) == isNew)
+            }
+        }
+    }
+
     private static let rows = """
         select extract(epoch from created_at) * 1000 || ' ' || route || ' ' || origin || ' ' || path || ' '
             || status_code || ' ' || microseconds || ' ' || bucket
@@ -23,17 +46,18 @@ import Testing
         CarriedRequest(unixTime: .milliseconds(1_600_000_000_124), "/", "http://c", "/%2F", 101, .milliseconds(1)),
     ]
 
-    @Test @ReactorActor func `every request of a batch becomes its row, and the next batch begins empty`() async throws
+    @Test(arguments: Way.allCases)
+    @ReactorActor func `every request of a batch becomes its row, and the next batch begins empty`(way: Way)
+        async throws
     {
         let database = try await TestDatabase()
         var batch = StatisticsBatch()
-        for (number, requests) in [Self.requests, [Self.requests[2]], []].enumerated() {
+        for (number, requests) in [Self.requests, [Self.requests[2]]].enumerated() {
             for request in requests { batch.append(request) }
             #expect(batch.requestCount == requests.count)
-            let text = String(decoding: batch.take(id: "0000000000000000000000000000000\(number)"), as: UTF8.self)
+            try await way.store(&batch, number: number, in: database)
             #expect(batch.requestCount == 0)
             #expect(batch.byteCount == 0)
-            try await database.execute("select record_proxied_batch($batch$\(text)$batch$)")
         }
         let expected = (Self.requests + [Self.requests[2]]).map { request in
             let microseconds = Int(request.duration / .microseconds(1))
@@ -68,9 +92,10 @@ import Testing
         )
     }
 
-    @Test @ReactorActor func `a batch adds to the sums what its requests are, also of a route with several upstreams`()
-        async throws
-    {
+    @Test(arguments: Way.allCases)
+    @ReactorActor func `a batch adds to the sums what its requests are, also of a route with several upstreams`(
+        way: Way
+    ) async throws {
         let database = try await TestDatabase()
         var random = SplitMix64(seed: 7)
         var batch = StatisticsBatch()
@@ -88,8 +113,7 @@ import Testing
                     )
                 )
             }
-            let text = String(decoding: batch.take(id: "0000000000000000000000000000000\(number)"), as: UTF8.self)
-            try await database.execute("select record_proxied_batch($batch$\(text)$batch$)")
+            try await way.store(&batch, number: number, in: database)
         }
         let sums = try await database.rows(
             """
@@ -146,8 +170,7 @@ import Testing
                 }
             }
         }
-        let text = String(decoding: batch.take(id: "00000000000000000000000000000001"), as: UTF8.self)
-        try await database.execute("select record_proxied_batch($batch$\(text)$batch$)")
+        try await Way.columns.store(&batch, number: 1, in: database)
         let totals = "sum(requests), sum(failures), sum(microseconds), max(longest) from proxied_paths_now"
         #expect(try await database.rows("select \(totals)") == ["3040|3020|9140|4"])
         #expect(try await database.rows("select \(totals) where path like '/hot/%'") == ["40|20|140|4"])
@@ -162,6 +185,29 @@ import Testing
         #expect(try await database.rows("select sum(requests) from proxied_totals_of('/', null, null)") == ["3040"])
     }
 
+    @Test(
+        arguments: [
+            (#""batch":"#, #""other":"#), (#""{812,3350}""#, #""{812}""#), (#""{812,3350}""#, #""{812,,3350}""#),
+            (#""{812,3350}""#, #""{812,3350,}""#), (#""{812,3350}""#, #""{,812}""#), (#""{812,3350}""#, #""{812,-1}""#),
+            (#""{812,3350}""#, #""{812,99999999999999999999}""#), (#""{812,3350}""#, #"[812,3350]"#),
+            (#""{200,404}""#, #""{200,4040}""#), (#""{200,404}""#, #""200,404""#), (#""{200,404}""#, #""{}""#),
+            (#"["/a","/b"]"#, #"["/a"]"#), (#"["/a","/b"]"#, "null"), (#"["/a","/b"]"#, #"["/a",7]"#),
+            (#""second":1736121600,"#, ""), (#""route":"/","#, ""), ("}]", "},{}]"), (#""sums":{}"#, #""sum":{}"#),
+            (#","paths":{}}"#, "}"), ("}}", "}}x"), (#""segments":[{"#, #""rows":[{"#),
+        ]
+    )
+    func `what is no batch in columns is left to the database to judge`(part: String, other: String) {
+        let batch = """
+            {"batch":"0123456789abcdef0123456789abcdef",\
+            "segments":[{"second":1736121600,"route":"/","origin":"http://a","milliseconds":"{0,1}",\
+            "paths":["/a","/b"],"status_codes":"{200,404}","durations":"{812,3350}","buckets":"{107,139}"}],\
+            "sums":{},"paths":{}}
+            """
+        #expect(StatisticsColumns(batch) != nil)
+        #expect(batch.contains(part))
+        #expect(StatisticsColumns(batch.replacing(part, with: other)) == nil)
+    }
+
     @Test @ReactorActor func `the bytes of a batch are told as it grows, and are not fewer than it has`() {
         var batch = StatisticsBatch()
         let empty = batch.take(id: "").count
@@ -173,6 +219,21 @@ import Testing
         let told = batch.byteCount
         let bytes = batch.take(id: "").count
         #expect((bytes...3 * bytes).contains(told + empty))
+    }
+
+    @Test(arguments: [1, 40, 300]) @ReactorActor
+    func `many requests are told of for little more than they are`(differentPaths: Int) {
+        var batch = StatisticsBatch()
+        let empty = batch.take(id: "").count
+        for number in 0..<2048 {
+            let time = Duration.milliseconds(1_600_000_000_000 + number)
+            let path = "/things/\(number % differentPaths)"
+            let duration = Duration.microseconds(700 + 7 * number)
+            batch.append(CarriedRequest(unixTime: time, "/", "http://127.0.0.1:8080", path, 200, duration))
+        }
+        let told = batch.byteCount
+        let bytes = batch.take(id: "").count
+        #expect((bytes...2 * bytes).contains(told + empty))
     }
 }
 

@@ -16,7 +16,10 @@ struct CarriedSegment {
     }
 
     /// Bytes that a request, its segment and what it adds to the sums have as JSON at most, but for texts.
-    static let byteCountMax = 360
+    static let byteCountMax = segmentBytesMax + sumBytesMax + pathBytesMax + 40
+    private static let segmentBytesMax = 150
+    private static let sumBytesMax = 80
+    private static let pathBytesMax = 90
 
     let key: Key
     private var milliseconds = NumberColumn()
@@ -35,7 +38,11 @@ struct CarriedSegment {
         paths.beginArray()
     }
 
-    mutating func append(_ request: CarriedRequest, millisecond: Int) {
+    /// Appends a request, and returns how many bytes as JSON that adds at most.
+    mutating func append(_ request: CarriedRequest, millisecond: Int) -> Int {
+        let (columnBytes, pathBytes) = (columnBytes, paths.bytes.count)
+        let (kindCount, pathCount) = (sums.count, pathSums.count)
+        var added = isEmpty ? Self.segmentBytesMax + key.source.byteCount : 0
         let duration = request.duration.wholeMicroseconds
         let bucket = LatencyBuckets.bucket(ofMicroseconds: duration)
         milliseconds.append(millisecond)
@@ -54,6 +61,19 @@ struct CarriedSegment {
             }
         }
         pathSums[recentPath].sum.add(duration, isFailure)
+
+        added += self.columnBytes - columnBytes
+        if sums.count > kindCount { added += Self.sumBytesMax + key.source.byteCount }
+        if pathSums.count > pathCount {
+            added += Self.pathBytesMax + key.source.byteCount + paths.bytes.count - pathBytes
+        }
+        return added
+    }
+
+    private var isEmpty: Bool { pathSums.isEmpty }
+
+    private var columnBytes: Int {
+        milliseconds.byteCount + paths.bytes.count + statusCodes.byteCount + durations.byteCount + buckets.byteCount
     }
 
     func write(to writer: inout JSONWriter) {
@@ -182,6 +202,8 @@ private struct NumberColumn {
         if text.count > 2 { text.append(UInt8(ascii: ",")) }
         text.append(decimal: UInt64(number))
     }
+
+    var byteCount: Int { text.count }
 
     /// As a string of JSON.
     var json: [UInt8] { text + "}\"".utf8 }

@@ -9,7 +9,7 @@ struct CarriedSource: Hashable {
     let origin: String
 
     /// Bytes that it has as JSON, where nothing in it is escaped.
-    fileprivate var byteCount: Int { route.utf8.count + origin.utf8.count + 6 }
+    var byteCount: Int { route.utf8.count + origin.utf8.count + 6 }
 }
 
 /// One request that was carried.
@@ -22,7 +22,7 @@ struct CarriedRequest {
     let status: Int
     let duration: Duration
 
-    /// About the bytes that it adds to a batch, rather more than fewer: as if it shared nothing with another one.
+    /// Bytes that it adds to a batch at most, where nothing in it is escaped: as if it shared nothing with another one.
     fileprivate var byteCount: Int { CarriedSegment.byteCountMax + 3 * source.byteCount + 2 * path.utf8.count }
 }
 
@@ -35,24 +35,34 @@ struct CarriedRequest {
 ///      "sums":{"routes":["/","/"],"minutes":"{1736121600,1736121600}","classes":"{2,4}",…},
 ///      "paths":{"routes":["/","/"],"origins":[…],"hours":"{…}","paths":["/a","/b"],…}}
 ///
-/// Summed up here, where it costs two lookups for a request; in PostgreSQL it would be a large part of the work. And
-/// all at once, when the batch is taken: what is done for one after the other costs less than between other things.
+/// Summed up here, where it costs two lookups for a request; in PostgreSQL it would be a large part of the work. Many
+/// requests at a time, as that costs less than between other things, but not so many that the loop stands still for it.
 struct StatisticsBatch {
-    /// About the bytes that the batch has as JSON, rather more than fewer.
-    private(set) var byteCount = 0
-    private var requests: [CarriedRequest] = []
+    /// Requests that are summed up at a time.
+    private static let unsummedMax = 64
 
-    var requestCount: Int { requests.count }
+    /// About the bytes that the batch has as JSON, rather more than fewer.
+    var byteCount: Int { summedBytes + unsummedBytes }
+    private(set) var requestCount = 0
+    private var unsummed: [CarriedRequest] = []
+    private var unsummedBytes = 0
+    private var summedBytes = 0
+    private var segments: [CarriedSegment] = []
+    private var places: [CarriedSegment.Key: Int] = [:]
+    /// The place of the last request's segment: the next one is likely to go there too.
+    private var recent = 0
 
     mutating func append(_ request: CarriedRequest) {
-        requests.append(request)
-        byteCount += request.byteCount
+        unsummed.append(request)
+        requestCount += 1
+        unsummedBytes += request.byteCount
+        if unsummed.count == Self.unsummedMax { sumUp() }
     }
 
     /// Returns the batch as JSON, and begins another one.
     mutating func take(id: String) -> [UInt8] {
-        let segments = segments()
-        var writer = JSONWriter(capacity: 512 + 64 * requests.count)
+        sumUp()
+        var writer = JSONWriter(capacity: 512 + 64 * requestCount)
         writer.object { writer in
             writer.member("batch", id)
             writer.key("segments")
@@ -64,17 +74,14 @@ struct StatisticsBatch {
             writer.key("paths")
             writer.object { CarriedSegment.writePaths(of: segments, to: &$0) }
         }
-        requests.removeAll(keepingCapacity: true)
-        byteCount = 0
+        segments.removeAll(keepingCapacity: true)
+        places.removeAll(keepingCapacity: true)
+        (summedBytes, requestCount, recent) = (0, 0, 0)
         return writer.take()
     }
 
-    private func segments() -> [CarriedSegment] {
-        var segments: [CarriedSegment] = []
-        var places: [CarriedSegment.Key: Int] = [:]
-        // The place of the last request's segment: the next one is likely to go there too.
-        var recent = 0
-        for request in requests {
+    private mutating func sumUp() {
+        for request in unsummed {
             let time = request.unixTime.wholeMilliseconds
             let key = CarriedSegment.Key(second: time / 1000, source: request.source)
             if recent == segments.count || segments[recent].key != key {
@@ -84,8 +91,9 @@ struct StatisticsBatch {
                     segments.append(CarriedSegment(key))
                 }
             }
-            segments[recent].append(request, millisecond: time % 1000)
+            summedBytes += segments[recent].append(request, millisecond: time % 1000)
         }
-        return segments
+        unsummed.removeAll(keepingCapacity: true)
+        unsummedBytes = 0
     }
 }

@@ -23,7 +23,7 @@ final class StatisticsRecorder {
     ///
     /// More would cost PostgreSQL less for each, but keep it busy for so long at a time that requests notice, where all
     /// share few cores. Not beyond 4096, which is what a segment may have.
-    private static let batchRequestsMax = 1000
+    private static let batchRequestsMax = 2000
     /// Bytes of one batch at most, beyond the last request.
     private static let batchBytesMax = 512 * 1024
     /// Bytes that wait at most, all batches together: some 100,000 requests.

@@ -7,13 +7,23 @@ internal import TaskQueue
 enum StatisticsTask {
     /// The task's name in the queue.
     static let name = "proxy.statistics"
+
+    private static let recordArrays = PostgresStatement(
+        "select record_proxied_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+    )
+    private static let recordJSON = PostgresStatement("select record_proxied_batch($1::json)")
+
+    /// What stores a batch: in arrays, or as it is if an older gateway sends it in another form.
+    static func query(storing batch: String) -> (PostgresStatement, [PostgresParameter]) {
+        guard let columns = StatisticsColumns(batch) else { return (recordJSON, [.text(batch)]) }
+        return (recordArrays, columns.parameters)
+    }
 }
 
 /// Writes batches into the database. A batch that comes again changes nothing.
 @ReactorActor
 final class StatisticsTaskHandler: TaskHandler {
     private static let timeout = Duration.seconds(20)
-    private static let statement = PostgresStatement("select record_proxied_batch($1::json)")
     private static let failure = TaskFailure(
         .unavailable,
         code: "UNAVAILABLE",
@@ -40,11 +50,8 @@ final class StatisticsTaskHandler: TaskHandler {
 
     private func store(_ task: TaskContext) async -> TaskResult {
         do {
-            _ = try await database.query(
-                Self.statement,
-                [.text(task.encodedArguments)],
-                deadline: Reactor.now + Self.timeout
-            )
+            let (statement, parameters) = StatisticsTask.query(storing: task.encodedArguments)
+            _ = try await database.query(statement, parameters, deadline: Reactor.now + Self.timeout)
             return .success(Array("true".utf8))
         } catch {
             if let unsaid = failures.isDue(at: Reactor.now) {
