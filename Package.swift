@@ -256,6 +256,7 @@ let package = Package(
                 "HTTPWire", "JSONWire", "Logs", "Migrations", "Postgres", "Reactor", "Redis", "RedisStreams", "Service",
                 "Supervision", "TLS", "TaskQueue", "WebAPI", arguments, logging,
             ],
+            path: "Sources/Commands",
             swiftSettings: strict
         ),
 
