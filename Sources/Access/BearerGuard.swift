@@ -76,7 +76,8 @@ public final class BearerGuard: RequestGuard {
         for scope: Scope,
         pass: @escaping @ReactorActor (_ caller: Caller) -> Void
     ) {
-        guard context.head.fields.contains("authorization") else {
+        // Who tries another scheme has sent no token (RFC 6750 §3.1).
+        guard context.head.fields.values("authorization").contains(where: isOfToken) else {
             return context.fail(.unauthenticated, fields: challenge("Bearer"))
         }
         guard let token = token(context.head.fields) else { return refuse(context, "not one bearer token") }
@@ -150,6 +151,12 @@ public final class BearerGuard: RequestGuard {
             if remembered.count > Self.rememberedMax / 2 { remembered = [:] }
         }
         remembered[token] = claims
+    }
+
+    /// Whether credentials are of a scheme that has a token.
+    private func isOfToken(_ credentials: String) -> Bool {
+        let scheme = credentials.prefix { $0 != " " }.lowercased()
+        return scheme == "bearer" || takesBasic && scheme == "basic"
     }
 
     /// The token of the one `Authorization` field.
