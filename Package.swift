@@ -89,7 +89,7 @@ struct Slice {
     }
 }
 
-/// The features, each in a folder of its name; a role names what it serves of them in one list.
+/// The features, each in a folder of its name; `Features` says which role serves which of them.
 let slices = [
     Slice("Prices", ["TaskQueue", "TaskAPI", "Tracing"], tests: ["RedisStreams"]),
     Slice("Orders", ["Admin", "Outbox", "HTTPBodies", "HTTPClient", "TLS"]),
@@ -222,25 +222,26 @@ let package = Package(
             ]
         ),
 
+        module("Features", slices.map(\.dependency) + ["Service"]),
+
         // Roles: wiring only
         module(
             "Gateway",
-            slices.map(\.dependency) + [
-                "Access", "HTTPClient", "WebAPI", "RateLimits", "Configuration", "Service", "Redis", "Reactor",
+            [
+                "Features", "Proxy", "Access", "HTTPClient", "WebAPI", "RateLimits", "Configuration", "Service",
+                "Redis", "Reactor",
             ]
         ),
         module(
             "InternalAPI",
-            slices.map(\.dependency) + [
-                "Access", "Admin", "RateLimits", "WebAPI", "Postgres", "Redis", "TaskQueue", "TaskAPI", "Configuration",
-                "Service", "Migrations",
+            [
+                "Features", "Prices", "Access", "Admin", "RateLimits", "WebAPI", "Postgres", "Redis", "TaskQueue",
+                "TaskAPI", "Configuration", "Service", "Migrations",
             ]
         ),
         module(
             "Worker",
-            slices.map(\.dependency) + [
-                "Reactor", "Postgres", "Redis", "TaskQueue", "Configuration", "Service", "Migrations",
-            ]
+            ["Features", "Reactor", "Postgres", "Redis", "TaskQueue", "Configuration", "Service", "Migrations"]
         ),
         module(
             "Simulator",

@@ -1,10 +1,7 @@
 internal import Access
 internal import Configuration
-internal import Conversations
+internal import Features
 internal import HTTPClient
-internal import MarketData
-internal import Orders
-internal import Prices
 internal import Proxy
 internal import RateLimits
 internal import Reactor
@@ -13,7 +10,7 @@ public import Service
 internal import WebAPI
 
 extension Role {
-    private static let parts: [Part<GatewayShared>] = [.averages, .marketData, .conversations, .orders, .proxy]
+    private static let parts = Features.ofGateway
     private static let routeNames = parts.routeNames()
 
     /// The public gateway: checks requests, answers from its cache if it is switched on, else asks the internal API.

@@ -1,13 +1,10 @@
 internal import Access
 internal import Admin
 internal import Configuration
-internal import Conversations
-internal import MarketData
+internal import Features
 internal import Migrations
-internal import Orders
 internal import Postgres
 internal import Prices
-internal import Proxy
 internal import RateLimits
 internal import Redis
 public import Service
@@ -16,7 +13,7 @@ internal import TaskQueue
 internal import WebAPI
 
 extension Role {
-    private static let parts: [Part<APIShared>] = [.averages, .conversations, .orders, .marketData, .proxy]
+    private static let parts = Features.ofAPI
 
     /// The internal API: checks requests, hands the work to the workers and answers with their results.
     public static let internalAPI = Role(

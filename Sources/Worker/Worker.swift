@@ -1,17 +1,14 @@
 internal import Configuration
-internal import MarketData
+internal import Features
 internal import Migrations
-internal import Orders
 internal import Postgres
-internal import Prices
-internal import Proxy
 internal import Reactor
 internal import Redis
 public import Service
 internal import TaskQueue
 
 extension Role {
-    private static let parts: [Part<WorkerShared>] = [.averages, .proxy, .marketData, .orders]
+    private static let parts = Features.ofWorker
 
     /// A worker: takes tasks from the queue and computes their results.
     public static let worker = Role(
