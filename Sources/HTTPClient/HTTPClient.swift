@@ -50,8 +50,9 @@ public final class HTTPClient {
     private var failures: [(HTTPClientExchange, HTTPClientError)] = []
     private var bodiesWanted: [HTTPClientExchange] = []
     private var notices: EndOfTurn?
-    /// Connections that got a request in this turn. All of them are sent at its end, one after the other: what a `send`
-    /// leaves in the caches is of use to the next one, and throws out what every other step wants.
+    /// Connections that got a request and have not sent it. They send one after the other, after a few events or at the
+    /// end of the turn: what a `send` leaves in the caches is of use to the next one, and throws out what every other
+    /// step wants.
     private var started: [ClientConnection] = []
     private var sending: [ClientConnection] = []
     private var sends: EndOfTurn?
@@ -360,7 +361,7 @@ extension HTTPClient {
         connections[id.slot].take()?.close()
     }
 
-    /// Has the request of `connection` sent at the end of this turn.
+    /// Has the request of `connection` sent at the end of this turn at the latest.
     func started(_ connection: ClientConnection) {
         started.append(connection)
         sends?.schedule()

@@ -328,7 +328,7 @@ public final class HTTPServer {
         placeAppeared()
     }
 
-    /// Has `connection.turnEnds()` called at the end of this turn.
+    /// Has `connection.turnEnds()` called at the end of this turn at the latest.
     func mark(_ connection: HTTPConnection) {
         marked.append(connection)
         endOfTurn?.schedule()

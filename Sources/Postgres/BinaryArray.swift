@@ -1,5 +1,3 @@
-internal import Basics
-
 /// An array in PostgreSQL's binary form, which both sides handle in a fraction of the time of its text.
 ///
 ///     var statuses = BinaryArray(of: .int2)
