@@ -35,11 +35,11 @@ from (
 ) as made
 """
 ROWS = """
-insert into proxied_segments (second, route, origin, milliseconds, paths, status_codes, durations, buckets)
+insert into proxied_segments (second, route, origin, requests, path_numbers, paths, status_codes)
 select start + number * interval '1 second', '/categories/', 'http://10.0.0.1:8080', carried.*
 from (
-    select array_agg(number * 1000 / {second}), array_agg('/categories/MLA' || number), array_agg(200),
-        array_agg(5000), array_agg(100 + number % {buckets})
+    select array_agg((5000::bigint << 20) + (200 << 10) + number * 1000 / {second}), array_agg(number + 1),
+        array_agg('/categories/MLA' || number), array[200]
     from generate_series(0, {second} - 1) as number
 ) as carried,
 (values ({days})) as days (start), generate_series(0, 86399) as number
@@ -126,7 +126,7 @@ def fast(bench, system):
         f"truncate {TABLES}",
         *[f"select prepare_proxied_day(({day})::date)" for day in all_days],
         *[SUMS.format(width=width, **whole) for width in (60, 3600, 86_400)],
-        ROWS.format(second=second, days="), (".join(all_days), buckets=BUCKETS),
+        ROWS.format(second=second, days="), (".join(all_days)),
         "insert into proxied_spans values "
         "('/categories/', 'http://10.0.0.1:8080', '/categories/MLA0', '/categories/MLA9')",
     )

@@ -17,16 +17,19 @@ struct CarriedSegment {
 
     /// Bytes that a request, its segment and what it adds to the sums have as JSON at most, but for texts.
     static let byteCountMax = segmentBytesMax + sumBytesMax + pathBytesMax + 40
-    private static let segmentBytesMax = 150
+    private static let segmentBytesMax = 100
     private static let sumBytesMax = 80
     private static let pathBytesMax = 90
+    /// Microseconds that have room beside the rest of a request, 101 days; longer ones are told as that.
+    static let microsecondsMax = (1 << 43) - 1
 
     let key: Key
-    private var milliseconds = NumberColumn()
+    /// Each is `microseconds << 20 | status << 10 | millisecond`: PostgreSQL calls a function for each number.
+    private var requests = NumberColumn()
+    /// The place of each request's path among the paths, counted from 1.
+    private var pathNumbers = NumberColumn()
+    /// The different ones.
     private var paths = JSONWriter()
-    private var statusCodes = NumberColumn()
-    private var durations = NumberColumn()
-    private var buckets = NumberColumn()
     private var sums: [Kind: CarriedSum] = [:]
     private var pathSums: [(path: String, sum: CarriedSum)] = []
     private var pathPlaces: [String: Int] = [:]
@@ -43,13 +46,9 @@ struct CarriedSegment {
         let (columnBytes, pathBytes) = (columnBytes, paths.bytes.count)
         let (kindCount, pathCount) = (sums.count, pathSums.count)
         var added = isEmpty ? Self.segmentBytesMax + key.source.byteCount : 0
-        let duration = request.duration.wholeMicroseconds
+        let duration = min(request.duration.wholeMicroseconds, Self.microsecondsMax)
         let bucket = LatencyBuckets.bucket(ofMicroseconds: duration)
-        milliseconds.append(millisecond)
-        paths.string(request.path)
-        statusCodes.append(request.status)
-        durations.append(duration)
-        buckets.append(bucket)
+        requests.append(duration << 20 | request.status << 10 | millisecond)
 
         let isFailure = request.status >= 400
         sums[Kind(statusClass: request.status / 100, bucket: bucket), default: CarriedSum()].add(duration, isFailure)
@@ -58,23 +57,23 @@ struct CarriedSegment {
             if recentPath == pathSums.count {
                 pathPlaces[request.path] = recentPath
                 pathSums.append((request.path, CarriedSum()))
+                paths.string(request.path)
             }
         }
+        pathNumbers.append(recentPath + 1)
         pathSums[recentPath].sum.add(duration, isFailure)
 
         added += self.columnBytes - columnBytes
         if sums.count > kindCount { added += Self.sumBytesMax + key.source.byteCount }
         if pathSums.count > pathCount {
-            added += Self.pathBytesMax + key.source.byteCount + paths.bytes.count - pathBytes
+            added += Self.pathBytesMax + key.source.byteCount + 2 * (paths.bytes.count - pathBytes)
         }
         return added
     }
 
     private var isEmpty: Bool { pathSums.isEmpty }
 
-    private var columnBytes: Int {
-        milliseconds.byteCount + paths.bytes.count + statusCodes.byteCount + durations.byteCount + buckets.byteCount
-    }
+    private var columnBytes: Int { requests.byteCount + pathNumbers.byteCount }
 
     func write(to writer: inout JSONWriter) {
         var paths = paths
@@ -83,12 +82,10 @@ struct CarriedSegment {
             writer.member("second", key.second)
             writer.member("route", key.source.route)
             writer.member("origin", key.source.origin)
-            writer.member("milliseconds", milliseconds)
+            writer.member("requests", requests)
+            writer.member("path_numbers", pathNumbers)
             writer.key("paths")
             writer.raw(paths.bytes.span)
-            writer.member("status_codes", statusCodes)
-            writer.member("durations", durations)
-            writer.member("buckets", buckets)
         }
     }
 

@@ -19,6 +19,7 @@ struct CarriedRequest {
     let source: CarriedSource
     /// The path that the upstream was asked for, without the query.
     let path: String
+    /// Three digits.
     let status: Int
     let duration: Duration
 
@@ -30,8 +31,8 @@ struct CarriedRequest {
 /// what they add to the sums.
 ///
 ///     {"batch":"…",
-///      "segments":[{"second":1736121600,"route":"/","origin":"http://10.0.0.1","milliseconds":"{0,1}",
-///                   "paths":["/a","/b"],"status_codes":"{200,404}","durations":"{812,3350}","buckets":"{107,139}"}],
+///      "segments":[{"second":1736121600,"route":"/","origin":"http://10.0.0.1","requests":"{851648512,3513143297}",
+///                   "path_numbers":"{1,2}","paths":["/a","/b"]}],
 ///      "sums":{"routes":["/","/"],"minutes":"{1736121600,1736121600}","classes":"{2,4}",…},
 ///      "paths":{"routes":["/","/"],"origins":[…],"hours":"{…}","paths":["/a","/b"],…}}
 ///
@@ -62,7 +63,7 @@ struct StatisticsBatch {
     /// Returns the batch as JSON, and begins another one.
     mutating func take(id: String) -> [UInt8] {
         sumUp()
-        var writer = JSONWriter(capacity: 512 + 64 * requestCount)
+        var writer = JSONWriter(capacity: 512 + 32 * requestCount)
         writer.object { writer in
             writer.member("batch", id)
             writer.key("segments")

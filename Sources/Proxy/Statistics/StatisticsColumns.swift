@@ -8,9 +8,8 @@ struct StatisticsColumns {
     }
 
     private enum SegmentMember: String, CaseIterable {
-        case second, route, origin, milliseconds, paths
-        case statusCodes = "status_codes"
-        case durations, buckets
+        case second, route, origin, requests, paths
+        case pathNumbers = "path_numbers"
     }
 
     private static let batchNames = JSONNames<BatchMember>()
@@ -23,13 +22,16 @@ struct StatisticsColumns {
     private var seconds = BinaryArray(of: .int8)
     private var routes = BinaryArray(of: .text)
     private var origins = BinaryArray(of: .text)
-    private var counts = BinaryArray(of: .int4)
+    // Where each segment ends in what there is of all of them.
+    private var requestEnds = BinaryArray(of: .int4)
+    private var pathEnds = BinaryArray(of: .int4)
+    private var statusEnds = BinaryArray(of: .int4)
     // One element for each request.
-    private var milliseconds = BinaryArray(of: .int2)
+    private var requests = BinaryArray(of: .int8)
+    private var pathNumbers = BinaryArray(of: .int2)
+    // The different ones of each segment.
     private var paths = BinaryArray(of: .text)
     private var statusCodes = BinaryArray(of: .int2)
-    private var durations = BinaryArray(of: .int8)
-    private var buckets = BinaryArray(of: .int2)
 
     /// Takes a batch apart; nil if it is not of this form, as one of an older gateway.
     init?(_ batch: String) {
@@ -39,8 +41,9 @@ struct StatisticsColumns {
     /// As the function takes them.
     var parameters: [PostgresParameter] {
         [
-            .text(batch), .binary(seconds), .binary(routes), .binary(origins), .binary(counts), .binary(milliseconds),
-            .binary(paths), .binary(statusCodes), .binary(durations), .binary(buckets), .text(sums), .text(sumsByPath),
+            .text(batch), .binary(seconds), .binary(routes), .binary(origins), .binary(requestEnds), .binary(pathEnds),
+            .binary(statusEnds), .binary(requests), .binary(pathNumbers), .binary(paths), .binary(statusCodes),
+            .text(sums), .text(sumsByPath),
         ]
     }
 
@@ -62,42 +65,54 @@ struct StatisticsColumns {
             }
         }
         try reader.end(text)
-        return !batch.isEmpty && !sums.isEmpty && !sumsByPath.isEmpty && paths.count > 0
+        return !batch.isEmpty && !sums.isEmpty && !sumsByPath.isEmpty && requests.count > 0
     }
 
     private mutating func readSegment(_ reader: inout JSONReader, _ text: Span<UInt8>) throws(JSONParseError) -> Bool {
-        let before = paths.count
+        let before = (requests: requests.count, paths: paths.count)
         var members = JSONMembers(Self.segmentNames)
-        var isWhole = true
+        var areNumbers = true
+        var statuses: [Int] = []
+        var lastPath = 0
         try reader.beginObject(text)
-        while let member = try members.next(&reader, text) {
+        while areNumbers, let member = try members.next(&reader, text) {
             switch member {
             case .second: seconds.append(try reader.integer(text))
             case .route: try reader.string(text) { routes.append(utf8: $0) }
             case .origin: try reader.string(text) { origins.append(utf8: $0) }
-            case .milliseconds: isWhole = try reader.numbers(text, to: &milliseconds, upTo: 999) && isWhole
-            case .statusCodes: isWhole = try reader.numbers(text, to: &statusCodes, upTo: 999) && isWhole
-            case .durations: isWhole = try reader.numbers(text, to: &durations, upTo: Int.max / 100) && isWhole
-            case .buckets: isWhole = try reader.numbers(text, to: &buckets, upTo: Int(Int16.max)) && isWhole
+            case .requests:
+                areNumbers = try reader.numbers(text, in: 0...Int.max) { request in
+                    requests.append(request)
+                    let status = request >> 10 & 1023
+                    if !statuses.contains(status) { statuses.append(status) }
+                }
+            case .pathNumbers:
+                areNumbers = try reader.numbers(text, in: 1...Int(Int16.max)) { number in
+                    pathNumbers.append(number)
+                    lastPath = max(lastPath, number)
+                }
             case .paths:
                 try reader.beginArray(text)
                 while try reader.nextElement(text) { try reader.string(text) { paths.append(utf8: $0) } }
             }
         }
-        counts.append(paths.count - before)
-        let ofRequests = [milliseconds, statusCodes, durations, buckets]
-        let ofSegments = [seconds, routes, origins]
-        return isWhole && paths.count > before && ofRequests.allSatisfy { $0.count == paths.count }
-            && ofSegments.allSatisfy { $0.count == counts.count }
+        for status in statuses { statusCodes.append(status) }
+        requestEnds.append(requests.count)
+        pathEnds.append(paths.count)
+        statusEnds.append(statusCodes.count)
+        return areNumbers && requests.count > before.requests && pathNumbers.count == requests.count
+            && lastPath <= paths.count - before.paths
+            && [seconds, routes, origins].allSatisfy { $0.count == requestEnds.count }
     }
 }
 
 extension JSONReader {
-    /// Reads a string that is an array of PostgreSQL of numbers from 0 to `most`, `{1,2}`; false if it is none.
+    /// Takes each number of a string that is an array of PostgreSQL, `{1,2}`; false if it is none, or one of them is
+    /// negative or out of the range.
     fileprivate mutating func numbers(
         _ text: Span<UInt8>,
-        to array: inout BinaryArray,
-        upTo most: Int
+        in range: ClosedRange<Int>,
+        _ take: (Int) -> Void
     ) throws(JSONParseError) -> Bool {
         try string(text) { text in
             guard text.count > 2, text[0] == UInt8(ascii: "{"), text[text.count - 1] == UInt8(ascii: "}") else {
@@ -107,12 +122,12 @@ extension JSONReader {
             for index in 1..<text.count {
                 let digit = text[index] &- UInt8(ascii: "0")
                 if digit < 10 {
+                    guard number <= (range.upperBound - Int(digit)) / 10 else { return false }
                     number = 10 * number + Int(digit)
-                    guard number <= most else { return false }
                 } else {
                     let isEnd = text[index] == UInt8(ascii: ",") || index == text.count - 1
-                    guard isEnd, text[index - 1] &- UInt8(ascii: "0") < 10 else { return false }
-                    array.append(number)
+                    guard isEnd, text[index - 1] &- UInt8(ascii: "0") < 10, range.contains(number) else { return false }
+                    take(number)
                     number = 0
                 }
             }

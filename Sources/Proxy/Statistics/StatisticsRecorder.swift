@@ -26,7 +26,7 @@ final class StatisticsRecorder {
     private static let batchRequestsMax = 2000
     /// Bytes of one batch at most, beyond the last request.
     private static let batchBytesMax = 512 * 1024
-    /// Bytes that wait at most, all batches together: some 100,000 requests.
+    /// Bytes that wait at most, all batches together: some 300,000 requests, unless most paths differ.
     private static let waitingBytesMax = 8 * 1024 * 1024
 
     /// Requests that were taken.

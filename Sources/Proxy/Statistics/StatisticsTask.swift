@@ -9,7 +9,7 @@ enum StatisticsTask {
     static let name = "proxy.statistics"
 
     private static let recordArrays = PostgresStatement(
-        "select record_proxied_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+        "select record_proxied_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
     )
     private static let recordJSON = PostgresStatement("select record_proxied_batch($1::json)")
 
