@@ -31,6 +31,10 @@ let singleThreaded: SwiftSetting = .unsafeFlags(
     .when(configuration: .release)
 )
 
+/// A program offers no functions to libraries: the table of them, which a static standard library asks for, would be
+/// read into memory at each start, and would keep what nobody calls.
+let withoutExports: LinkerSetting = .unsafeFlags(["-Xlinker", "--no-export-dynamic"], .when(configuration: .release))
+
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -258,7 +262,8 @@ let package = Package(
                 "Supervision", "TLS", "TaskQueue", "WebAPI", arguments, logging,
             ],
             path: "Sources/Commands",
-            swiftSettings: strict
+            swiftSettings: strict,
+            linkerSettings: [withoutExports]
         ),
 
         // Tests
