@@ -25,7 +25,7 @@ let strict: [SwiftSetting] = [
 ]
 
 /// References are counted without locking the bus, which is what counting costs: nothing but the loop's thread runs this
-/// code. Not `Reactor`, which is where other threads hand work over.
+/// code. What another thread hands over belongs to the loop from then on, see `Reactor.post`.
 let singleThreaded: SwiftSetting = .unsafeFlags(
     ["-Xfrontend", "-assume-single-threaded"],
     .when(configuration: .release)
@@ -50,7 +50,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = [], embedded: 
         dependencies: dependencies,
         exclude: hasReadme ? ["README.md"] : [],
         resources: embedded.map { .embedInCode($0) },
-        swiftSettings: name == "Reactor" ? strict : strict + [singleThreaded]
+        swiftSettings: strict + [singleThreaded]
     )
 }
 
@@ -154,7 +154,7 @@ let package = Package(
         module("Gzip", ["CZlib"]),
 
         // Loop: the only code that knows libev
-        module("Reactor", ["Basics", "CLibev", "CCares", "CLinux", "Metrics", "TLS"]),
+        module("Reactor", ["Basics", "CLibev", "CCares", "CLinux", "Metrics", "TLS", deque]),
 
         // Wire: pure
         module("HTTPWire", ["Basics"]),
@@ -162,7 +162,7 @@ let package = Package(
 
         // I/O
         module("HTTPBodies", ["Reactor", "HTTPWire"]),
-        module("HTTPServer", ["Reactor", "TLS", "HTTPWire", "HTTPBodies", "Metrics"]),
+        module("HTTPServer", ["Reactor", "TLS", "HTTPWire", "HTTPBodies", "Metrics", deque]),
         module("HTTPClient", ["Reactor", "TLS", "HTTPWire", "HTTPBodies", "Metrics", deque]),
         module("Postgres", ["Basics", "Reactor", "CPostgres", "Metrics", deque, logging]),
         module("Redis", ["Reactor", "CHiredis", "Metrics", deque, logging]),

@@ -1,6 +1,12 @@
 extension [UInt8] {
     /// Appends a number in decimal digits.
     public mutating func append(decimal number: UInt64) {
+        append(addingCapacity: 20) { $0.append(decimal: number) }
+    }
+}
+
+extension OutputSpan<UInt8> {
+    fileprivate mutating func append(decimal number: UInt64) {
         // In threes: most numbers are short, and each step is a call.
         if number >= 1000 { append(decimal: number / 1000) }
         let three = UInt32(truncatingIfNeeded: number % 1000)

@@ -1,3 +1,4 @@
+internal import DequeModule
 public import Metrics
 public import Reactor
 
@@ -53,8 +54,7 @@ public final class HTTPClient {
     /// Connections that got a request and have not sent it. They send one after the other, after a few events or at the
     /// end of the turn: what a `send` leaves in the caches is of use to the next one, and throws out what every other
     /// step wants.
-    private var started: [ClientConnection] = []
-    private var sending: [ClientConnection] = []
+    private var started: Deque<ClientConnection> = []
     private var sends: EndOfTurn?
 
     /// Makes a client without a connection; the first request makes one.
@@ -368,9 +368,7 @@ extension HTTPClient {
     }
 
     private func sendStarted() {
-        swap(&started, &sending)
-        for connection in sending { connection.write() }
-        sending.removeAll(keepingCapacity: true)
+        for _ in 0..<started.count { started.removeFirst().write() }
     }
 
     private func use(_ connection: ClientConnection, for use: ConnectionPool.Use, _ now: Instant) {

@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import HTTPWire
 public import Reactor
 public import TLS
@@ -59,8 +60,7 @@ public final class HTTPServer {
     private var isAcceptPaused = false
     private var resumeTimer: Timer?
 
-    private var marked: [HTTPConnection] = []
-    private var working: [HTTPConnection] = []
+    private var marked: Deque<HTTPConnection> = []
     private var endOfTurn: EndOfTurn?
     private var dateField = DateField()
     private var admission: AdmissionControl
@@ -335,9 +335,7 @@ public final class HTTPServer {
     }
 
     private func turnEnds() {
-        swap(&marked, &working)
-        for connection in working { connection.turnEnds() }
-        working.removeAll(keepingCapacity: true)
+        for _ in 0..<marked.count { marked.removeFirst().turnEnds() }
         if heldBytes > configuration.heldLimitBytes { shed() }
     }
 

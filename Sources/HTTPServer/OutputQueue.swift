@@ -61,7 +61,7 @@ struct OutputQueue {
 
     mutating func append(_ bytes: [UInt8]) {
         byteCount += bytes.count
-        guard bytes.count > Self.copiedBytes else { return last.append(contentsOf: bytes) }
+        guard bytes.count > Self.copiedBytes else { return last.append(copying: bytes.span) }
         if !last.isEmpty {
             pieces.append(last)
             last = []

@@ -200,6 +200,7 @@ extension HTTPFields {
     /// Appends the lines of the fields that are wanted, those that lie together in one piece.
     @inline(__always)
     func appendLines(to head: inout [UInt8], where isWanted: (Entry) -> Bool) {
+        let bytes = bytes.span
         var piece = 0..<0
         for entry in entries where isWanted(entry) {
             let line = entry.line
@@ -207,20 +208,20 @@ extension HTTPFields {
                 piece = piece.lowerBound..<line.upperBound
                 continue
             }
-            head.append(contentsOf: bytes[piece])
+            head.append(copying: bytes.extracting(piece))
             if entry.isLine {
                 piece = line
             } else {
                 piece = 0..<0
-                head.append(contentsOf: bytes[entry.nameRange.bounds])
+                head.append(copying: bytes.extracting(entry.nameRange.bounds))
                 head.append(ASCII.colon)
                 head.append(ASCII.space)
-                head.append(contentsOf: bytes[entry.valueRange.bounds])
+                head.append(copying: bytes.extracting(entry.valueRange.bounds))
                 head.append(ASCII.carriageReturn)
                 head.append(ASCII.lineFeed)
             }
         }
-        head.append(contentsOf: bytes[piece])
+        head.append(copying: bytes.extracting(piece))
     }
 }
 

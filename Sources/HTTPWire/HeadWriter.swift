@@ -62,7 +62,7 @@ public enum HeadWriter {
     ///   - name: No name of a field that frames a message.
     ///   - value: Appends the value, which traps if it could end the line.
     public static func appendField(_ name: FieldName, to buffer: inout [UInt8], value: (inout [UInt8]) -> Void) {
-        buffer.append(contentsOf: name.bytes)
+        buffer.append(copying: name.bytes.span)
         appendValue(value, to: &buffer)
     }
 
@@ -83,7 +83,7 @@ public enum HeadWriter {
     }
 
     /// Writes one field line that was made before.
-    public static func append(_ line: FieldLine, to buffer: inout [UInt8]) { buffer.append(contentsOf: line.bytes) }
+    public static func append(_ line: FieldLine, to buffer: inout [UInt8]) { buffer.append(copying: line.bytes.span) }
 
     /// Writes a status line and the fields of a response.
     ///
@@ -105,7 +105,7 @@ public enum HeadWriter {
         appendMore: (inout [UInt8]) -> Void = { _ in }
     ) {
         appendStatusLine(status, to: &buffer)
-        if !fields.entries.contains(where: { $0.name == .date }) { buffer.append(contentsOf: date) }
+        if !fields.entries.contains(where: { $0.name == .date }) { buffer.append(copying: date.span) }
         append(fields, to: &buffer) { $0.isWrittenForConnection }
         appendMore(&buffer)
         appendFraming(framing, to: &buffer)

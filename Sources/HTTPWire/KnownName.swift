@@ -9,22 +9,23 @@ enum KnownName: UInt8, Sendable {
 
     /// The name in `range` of `bytes`.
     ///
-    /// Length and first letter decide which single comparison is worth making.
+    /// Length and first letter decide which single comparison is worth making. Nothing but a token is asked for.
     init(_ bytes: Span<UInt8>, _ range: Range<Int>) {
-        switch (range.count, bytes[range.lowerBound] | 0x20) {
-        case (2, UInt8(ascii: "t")): self = bytes.equalsIgnoringCase(range, "te") ? .te : .other
-        case (4, UInt8(ascii: "h")): self = bytes.equalsIgnoringCase(range, "host") ? .host : .other
-        case (4, UInt8(ascii: "d")): self = bytes.equalsIgnoringCase(range, "date") ? .date : .other
-        case (6, UInt8(ascii: "e")): self = bytes.equalsIgnoringCase(range, "expect") ? .expect : .other
-        case (7, UInt8(ascii: "t")): self = bytes.equalsIgnoringCase(range, "trailer") ? .trailer : .other
-        case (7, UInt8(ascii: "u")): self = bytes.equalsIgnoringCase(range, "upgrade") ? .upgrade : .other
-        case (10, UInt8(ascii: "c")): self = bytes.equalsIgnoringCase(range, "connection") ? .connection : .other
-        case (10, UInt8(ascii: "k")): self = bytes.equalsIgnoringCase(range, "keep-alive") ? .keepAlive : .other
-        case (14, UInt8(ascii: "c")): self = bytes.equalsIgnoringCase(range, "content-length") ? .contentLength : .other
+        let name = bytes.extracting(range)
+        switch (name.count, name[0] | 0x20) {
+        case (2, UInt8(ascii: "t")): self = name.isInSmallLetters("te") ? .te : .other
+        case (4, UInt8(ascii: "h")): self = name.isInSmallLetters("host") ? .host : .other
+        case (4, UInt8(ascii: "d")): self = name.isInSmallLetters("date") ? .date : .other
+        case (6, UInt8(ascii: "e")): self = name.isInSmallLetters("expect") ? .expect : .other
+        case (7, UInt8(ascii: "t")): self = name.isInSmallLetters("trailer") ? .trailer : .other
+        case (7, UInt8(ascii: "u")): self = name.isInSmallLetters("upgrade") ? .upgrade : .other
+        case (10, UInt8(ascii: "c")): self = name.isInSmallLetters("connection") ? .connection : .other
+        case (10, UInt8(ascii: "k")): self = name.isInSmallLetters("keep-alive") ? .keepAlive : .other
+        case (14, UInt8(ascii: "c")): self = name.isInSmallLetters("content-length") ? .contentLength : .other
         case (16, UInt8(ascii: "p")):
-            self = bytes.equalsIgnoringCase(range, "proxy-connection") ? .proxyConnection : .other
+            self = name.isInSmallLetters("proxy-connection") ? .proxyConnection : .other
         case (17, UInt8(ascii: "t")):
-            self = bytes.equalsIgnoringCase(range, "transfer-encoding") ? .transferEncoding : .other
+            self = name.isInSmallLetters("transfer-encoding") ? .transferEncoding : .other
         default: self = .other
         }
     }
@@ -39,6 +40,28 @@ enum KnownName: UInt8, Sendable {
 }
 
 extension Span where Element == UInt8 {
+    /// Whether a token is `text`, which has small letters and hyphens. What makes a letter small turns no other byte of
+    /// a token into one of those.
+    @inline(__always)
+    fileprivate func isInSmallLetters(_ text: String) -> Bool {
+        let other = text.utf8.span
+        guard count == other.count else { return false }
+        var position = 0
+        guard count >= 8 else {
+            while position < count {
+                guard self[position] | 0x20 == other[position] else { return false }
+                position += 1
+            }
+            return true
+        }
+        while position < count {
+            position = Swift.min(position, count - 8)
+            guard eight(at: position).with(0x20).word == other.eight(at: position).word else { return false }
+            position += 8
+        }
+        return true
+    }
+
     /// Whether `range` holds `text`, the letters `A`–`Z` and `a`–`z` being the same.
     func equalsIgnoringCase(_ range: Range<Int>, _ text: String) -> Bool {
         equalsIgnoringCase(range, text.utf8.span)

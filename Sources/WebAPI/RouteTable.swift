@@ -1,3 +1,4 @@
+internal import Basics
 internal import HTTPWire
 
 /// Finds the route of a request by path and method.
@@ -101,12 +102,6 @@ struct RouteTable {
 
 extension Span where Element == UInt8 {
     fileprivate func starts(with text: String) -> Bool { begins(with: text.utf8.span) }
-
-    fileprivate func begins(with other: Span<UInt8>) -> Bool {
-        guard count >= other.count else { return false }
-        for index in 0..<other.count where self[index] != other[index] { return false }
-        return true
-    }
 }
 
 /// A route as requests find it: by reference, as a copy would count everything that is declared with it.

@@ -55,8 +55,10 @@ enum ForwardedHead {
             if let hops {
                 HeadWriter.appendField(HopCount.field, to: &lines) { $0.append(utf8: "\(max(0, hops - 1))") }
             }
-            for field in task?.conditions ?? HTTPFields() {
-                HeadWriter.appendField(field.name, to: &lines) { $0.append(utf8: field.value) }
+            if let conditions = task?.conditions {
+                for field in conditions {
+                    HeadWriter.appendField(field.name, to: &lines) { $0.append(utf8: field.value) }
+                }
             }
             appendForwarded(context, head, by: path.route, &lines)
             appendOwn(context, head, &lines)

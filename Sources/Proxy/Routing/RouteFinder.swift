@@ -1,3 +1,5 @@
+internal import Basics
+
 /// Finds the route of a path: the one with the longest prefix that matches.
 struct RouteFinder {
     enum Finding: Equatable {
@@ -26,11 +28,12 @@ struct RouteFinder {
     }
 
     func route(_ path: String) -> Int? {
-        prefixes.first {
+        let path = path.utf8.span
+        for (bytes, route) in prefixes {
+            let prefix = bytes.span
             // Of a folder, also without the slash at its end.
-            path.utf8.starts(with: $0.bytes)
-                || $0.bytes.count == path.utf8.count + 1 && $0.bytes.starts(with: path.utf8)
-        }?
-        .route
+            if path.begins(with: prefix) || prefix.count == path.count + 1 && prefix.begins(with: path) { return route }
+        }
+        return nil
     }
 }

@@ -1,15 +1,29 @@
 internal import Basics
 internal import JSONWire
 
-/// Where a request came from and went to.
-struct CarriedSource: Hashable {
+/// Where a request came from and went to: by reference, as many requests have the same.
+final class CarriedSource: Hashable, Sendable {
     /// The prefix of its route.
     let route: String
     /// Scheme and authority of its upstream.
     let origin: String
-
     /// Bytes that it has as JSON, where nothing in it is escaped.
-    var byteCount: Int { route.utf8.count + origin.utf8.count + 6 }
+    let byteCount: Int
+
+    init(route: String, origin: String) {
+        self.route = route
+        self.origin = origin
+        byteCount = route.utf8.count + origin.utf8.count + 6
+    }
+
+    static func == (left: CarriedSource, right: CarriedSource) -> Bool {
+        left === right || left.route == right.route && left.origin == right.origin
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(route)
+        hasher.combine(origin)
+    }
 }
 
 /// One request that was carried.

@@ -1,5 +1,6 @@
 internal import Basics
 internal import CLibev
+internal import DequeModule
 internal import Glibc
 internal import Metrics
 
@@ -52,9 +53,8 @@ enum Loop {
     )
     /// What libev has told in this turn.
     nonisolated(unsafe) static var ready = ReadyEvents()
-    private static var flushes: [EndOfTurn] = []
-    private static var scheduled: [EndOfTurn] = []
-    private static var running: [EndOfTurn] = []
+    private static var flushes: Deque<EndOfTurn> = []
+    private static var scheduled: Deque<EndOfTurn> = []
 
     /// Interrupts the wait of the loop; safe from any thread.
     nonisolated static func wakeUp() { unsafe ev_async_send(pointer, wakeUpWatcher) }
@@ -119,14 +119,9 @@ enum Loop {
         }
     }
 
+    /// Sends what has gathered; what that gives others to do waits for the next time.
     private static func flush() {
-        swap(&flushes, &running)
-        runJobs()
-    }
-
-    private static func runJobs() {
-        for job in running { job.run() }
-        running.removeAll(keepingCapacity: true)
+        for _ in 0..<flushes.count { flushes.removeFirst().run() }
     }
 
     private static var hasWork: Bool { LoopExecutor.shared.hasJobs || !flushes.isEmpty || !scheduled.isEmpty }
@@ -141,8 +136,7 @@ enum Loop {
             LoopExecutor.shared.runJobs()
             // A job that made more jobs may also make more output: flush only what is complete.
             if LoopExecutor.shared.hasJobs, rounds < roundsPerTurn { continue }
-            swap(&scheduled, &running)
-            runJobs()
+            for _ in 0..<scheduled.count { scheduled.removeFirst().run() }
             flush()
         }
         // Work that makes work for ever must not starve the sockets: poll them without waiting and come back.

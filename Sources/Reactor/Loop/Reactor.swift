@@ -77,8 +77,8 @@ public enum Reactor {
     /// The loop as an executor for child tasks.
     nonisolated public static var executor: any TaskExecutor { LoopExecutor.shared }
 
-    /// Runs `body` on the loop; callable from any thread.
-    nonisolated public static func post(_ body: @escaping @Sendable @ReactorActor () -> Void) {
+    /// Runs `body` on the loop; callable from any thread, which gives it away: references are counted without a lock.
+    nonisolated public static func post(_ body: consuming @escaping @Sendable @ReactorActor () -> Void) {
         LoopExecutor.shared.post(.call(body))
     }
 
