@@ -54,7 +54,12 @@ final class HTTPConnection {
     private func becameReady(_ readiness: Readiness) {
         if readiness.contains(.write) { output.becameReady() }
         if readiness.contains(.read) { receive() }
-        mark()
+        if readiness != .read || !isAtRest { mark() }
+    }
+
+    /// Whether nothing is to be done before somebody answers.
+    private var isAtRest: Bool {
+        output.isEmpty && !stream.hasUnsent && !stream.hasEnded && machine.isAtRest(window: window)
     }
 
     /// One read a turn: the loop asks again if there is more, after the other connections had theirs.

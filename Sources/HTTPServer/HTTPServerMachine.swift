@@ -99,6 +99,7 @@ struct HTTPServerMachine<Exchange: AnyObject>: ~Copyable {
         let exchange: Exchange
         let isSafe: Bool
         let keepsAlive: Bool
+        let hasBody: Bool
     }
 
     /// Bytes dropped while nothing means anything, or of a body that nobody wants, before the connection is cut: more
@@ -180,6 +181,16 @@ struct HTTPServerMachine<Exchange: AnyObject>: ~Copyable {
     var idleSince: Instant? {
         guard case .open = phase, case .request = patience.wait else { return nil }
         return patience.since
+    }
+
+    /// Whether all that came are requests without bodies, which are being answered: nothing that is read, watched or
+    /// waited for changes by them.
+    @inline(__always)
+    func isAtRest(window: Int) -> Bool {
+        guard case .requests = input, case .answer = patience.wait, unparsed.isEmpty, parser.isBetweenRequests,
+            requests.count < window
+        else { return false }
+        return !requests.contains { $0.hasBody }
     }
 
     /// Whether nothing more is parsed until something else is done.
@@ -330,9 +341,12 @@ extension HTTPServerMachine {
     @inline(__always)
     mutating func began(_ exchange: Exchange, _ terms: RequestTerms, now: Instant) {
         patience.turn(to: .answer, now: now)
-        requests.append(Request(exchange: exchange, isSafe: terms.isSafe, keepsAlive: terms.keepsAlive))
+        let hasBody = terms.framing.hasBytes
+        requests.append(
+            Request(exchange: exchange, isSafe: terms.isSafe, keepsAlive: terms.keepsAlive, hasBody: hasBody)
+        )
         guard case .requests = input else { return }
-        if terms.framing.hasBytes {
+        if hasBody {
             let length: Int? = if case .length(let count) = terms.framing { count } else { nil }
             let bidding = terms.expectsContinue ? Bidding.unasked : .needless
             input = .body(Body(exchange: exchange, lengthBytes: length, keepsAlive: terms.keepsAlive, bidding: bidding))

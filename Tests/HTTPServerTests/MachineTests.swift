@@ -67,8 +67,14 @@ private final class Owner {
             now = now + .seconds(seconds)
             timePassed()
         }
-        turnEnds()
+        let (wasAtRest, before) = (isAtRest, record)
+        let isTimerSet = turnEnds()
+        // So it does not matter whether the turn ends for it.
+        if wasAtRest, record != before || isTimerSet || !machine.wantsInput(window: window) { note("not at rest") }
     }
+
+    /// Whether nothing is to be done before an answer.
+    var isAtRest: Bool { machine.isAtRest(window: window) && !isBlocked && !hasEnded }
 
     private func note(_ text: String) { record.append(text) }
 
@@ -151,13 +157,14 @@ private final class Owner {
         }
     }
 
-    private func turnEnds() {
-        guard !machine.isClosed else { return }
+    /// Returns whether the timer is to be set anew.
+    private func turnEnds() -> Bool {
+        guard !machine.isClosed else { return false }
         if let head = machine.takeHeld() { begin(head) }
         if !machine.isPaused(window: window) { take(machine.takeUnparsed()) }
         if hasEnded { inputEnded() }
         if !isBlocked, let ending = machine.outputSent() { end(ending) }
-        _ = machine.settle(isOutputBlocked: isBlocked, window: window, now: now)
+        return machine.settle(isOutputBlocked: isBlocked, window: window, now: now)
     }
 
     private func inputEnded() {
@@ -239,6 +246,21 @@ private final class Owner {
             ["begin /a", "begin /b", "begin /c", "200 /a", "begin /d", "200 /b", "begin /e"]
         ),
     ]
+
+    @Test(
+        arguments: [
+            ([.came(get("/a"))], true), ([.came(get("/a") + get("/b"))], true), ([], false),
+            ([.came(get("/a") + get("/b") + get("/c"))], false), ([.came(get("/a")), .answered("/a")], false),
+            ([.came(get("/a") + "GET")], false), ([.came(post("/a", 2))], false), ([.came(post("/a", 2, "hi"))], false),
+            ([.came(get("/a", close))], false), ([.came(socket)], false), ([.came(get("/a") + post("/b", 0))], false),
+            ([.came(get("/a")), .inputEnded], false), ([.came(get("/a")), .blocked(true)], false),
+        ] as [([ConnectionEvent], Bool)]
+    )
+    func `nothing is to be done while whole requests are answered`(events: [ConnectionEvent], isAtRest: Bool) {
+        let owner = Owner(window: 3)
+        for event in events { owner.run(event) }
+        #expect(owner.isAtRest == isAtRest)
+    }
 
     @Test(arguments: pipelining) func `requests run together as far as they may`(row: Row) { check(row, window: 3) }
 
