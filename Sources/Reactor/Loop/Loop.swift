@@ -40,7 +40,8 @@ enum Loop {
     private static let checkWatcher = UnsafeMutablePointer<ev_check>.allocate(capacity: 1)
     private static let idleWatcher = UnsafeMutablePointer<ev_idle>.allocate(capacity: 1)
 
-    private static var cachedNow = Instant.origin
+    // Whatever has no initial value need not be asked, each time that it is read, whether it has been given that.
+    private static var cachedNow: Instant?
     /// Read when it is asked for first in a turn, which in many turns it is not.
     private static var cachedUnixNanoseconds: Int?
     /// How long the turns took, waiting not included.
@@ -90,7 +91,7 @@ enum Loop {
 
     // MARK: Time
 
-    static var now: Instant { cachedNow }
+    static var now: Instant { cachedNow ?? .origin }
 
     static var unixNanoseconds: Int {
         if let cachedUnixNanoseconds { return cachedUnixNanoseconds }
@@ -145,7 +146,7 @@ enum Loop {
         } else {
             unsafe ev_idle_stop(pointer, idleWatcher)
         }
-        turns.observe(cachedNow.duration(to: .now))
+        turns.observe(now.duration(to: .now))
     }
 }
 
