@@ -75,6 +75,37 @@ import Testing
         #expect(try await database.claim(1) == [2])
     }
 
+    @Test @ReactorActor func `whoever finds nothing to claim and nobody to take over from writes nothing`()
+        async throws
+    {
+        let database = try await TestDatabase()
+        try await database.enter(1)
+        try await database.enter(2)
+        try await database.add(1...2)
+        #expect(try await database.claim(2) == [1, 2])
+        #expect(try await database.handBack(2, by: 2, delay: 3_600_000))
+        // Not for them, or not yet: one in flight, one handed back for later, one of another destination.
+        try await database.execute("select outbox_add('elsewhere', array[gen_random_uuid()], array['{}']::jsonb[])")
+        #expect(try await found { try await database.claim(1, above: 2, on: $0) } == ([], false))
+        #expect(try await found { try await database.takeOver(1, on: $0) } == ([], false))
+        try await database.add([3])
+        #expect(try await found { try await database.claim(1, above: 2, on: $0) } == ([3], true))
+        try await database.endLease(of: 2)
+        #expect(try await found { try await database.takeOver(1, on: $0) } == ([1], true))
+
+        /// What a transaction finds, and whether it wrote, for which it would have got a number.
+        func found(_ work: @ReactorActor (PostgresSession) async throws -> [Int]) async throws -> ([Int], Bool) {
+            let session = try await database.connect()
+            defer { session.close() }
+            try await session.execute("begin", deadline: soon)
+            let numbers = try await work(session)
+            let isNumbered = "select pg_current_xact_id_if_assigned() is not null"
+            let hasWritten = try await database.rows(isNumbered, on: session) == ["t"]
+            try await session.execute("commit", deadline: soon)
+            return (numbers, hasWritten)
+        }
+    }
+
     @Test @ReactorActor func `a claim counts as sent until it is handed back, also past its lease`() async throws {
         let database = try await TestDatabase()
         try await database.add([1])
@@ -188,10 +219,9 @@ import Testing
         let owner = TestDatabase.key(1)
         try await relay.execute("select outbox_renew('\(owner)', '1 hour')", deadline: soon)
         try await database.execute("select pg_sleep(1.1)")
-        let taken = "select key from outbox_take_over('exchange', '\(TestDatabase.key(2))', 9)"
-        #expect(try await database.numbers(taken) == [])
+        #expect(try await database.takeOver(2) == [])
         try await relay.execute("commit", deadline: soon)
-        #expect(try await database.numbers(taken) == [])
+        #expect(try await database.takeOver(2) == [])
     }
 
     @Test @ReactorActor func `a message with a lower id that is committed later is not passed over`() async throws {

@@ -27,6 +27,11 @@ extension TestDatabase {
         )
     }
 
+    /// The numbers of the messages that `owner` takes over from those whose lease has ended.
+    func takeOver(_ owner: Int, on other: PostgresSession? = nil) async throws -> [Int] {
+        try await numbers("select key from outbox_take_over('exchange', '\(Self.key(owner))', 100)", on: other)
+    }
+
     /// The numbers that stand in the keys of a query's rows.
     func numbers(_ sql: String, on other: PostgresSession? = nil) async throws -> [Int] {
         try await rows(sql, on: other).map { Int($0.suffix(12)) ?? -1 }
