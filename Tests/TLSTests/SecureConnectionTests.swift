@@ -188,6 +188,28 @@ import Testing
         try await eventually("the end of the slow one") { slow.isEnded }
     }
 
+    @Test(arguments: ["HTTP/1.1 400 Bad Request\r\n\r\n", ""]) @ReactorActor
+    func `a handshake that takes too long is over, also for a server that speaks or closes later`(late: String)
+        async throws
+    {
+        let upstream = try TestListener()
+        defer { upstream.close() }
+        let context = try TLSClientContext(authorities: await TestCertificates.get().authority)
+        let client = secureClient(to: upstream.endpoint, context) { $0.connectTimeout = .milliseconds(100) }
+        defer { client.close() }
+        let request = HTTPClientRequest(.get, target: "/", authority: "localhost")
+        await #expect(throws: HTTPClientError.unreachable(.timedOut)) {
+            try await client.send(request, deadline: Reactor.now + .seconds(30))
+        }
+        let peer = try await upstream.accept()
+        peer.send(late)
+        // Whoever has given up keeps no socket.
+        try await eventually("the end of the connection") { peer.isEnded || peer.isReset }
+        peer.close()
+        await Reactor.yield()
+        #expect(client.load.connecting == 0)
+    }
+
     @Test(arguments: ["-tls1_2", "-tls1_3"])
     @ReactorActor
     func `another server's TLS is understood, in both versions`(version: String) async throws {

@@ -30,13 +30,18 @@ func secureServer(
 }
 
 @ReactorActor
-func secureClient(to endpoint: Endpoint, _ context: TLSClientContext) -> HTTPClient {
+func secureClient(
+    to endpoint: Endpoint,
+    _ context: TLSClientContext,
+    _ change: (inout HTTPClientConfiguration) -> Void = { _ in }
+) -> HTTPClient {
     var configuration = HTTPClientConfiguration()
     configuration.connectTimeout = .seconds(30)
     configuration.connectWindow = .zero
     configuration.responseHeadTimeout = .seconds(30)
     configuration.responseLimits.bodyBytes = 16 * 1024 * 1024
     configuration.tls = context
+    change(&configuration)
     return HTTPClient(upstream: endpoint, configuration: configuration)
 }
 

@@ -91,11 +91,14 @@ final class Connector {
         guard let tls else { return end(.connected(ByteStream(descriptor))) }
         let handshake = Handshake(ByteStream(descriptor, session: tls.makeSession(to: upstream.host)))
         self.handshake = handshake
-        handshake.start { [unowned self] failure in
-            self.handshake = nil
-            // Another address of the same name would show the same certificate, or ought to.
-            if let failure { end(.failed(.insecure(failure))) } else { end(.connected(handshake.takeStream())) }
-        }
+        handshake.start { [unowned self] in handshakeEnded($0) }
+    }
+
+    // By way of the property: a handshake that held itself would go on, and call back, when nobody waits any more.
+    private func handshakeEnded(_ failure: TLSError?) {
+        guard let handshake = handshake.take() else { preconditionFailure("a handshake that ends is under way") }
+        // Another address of the same name would show the same certificate, or ought to.
+        if let failure { end(.failed(.insecure(failure))) } else { end(.connected(handshake.takeStream())) }
     }
 
     /// Whether the kernel joined the socket to itself.
