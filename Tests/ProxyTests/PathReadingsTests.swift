@@ -44,7 +44,20 @@ import Testing
             "/shop/../orders", "/shop/%2e%2e/orders", "/shop/..%2Forders", "/shop/..%5corders", "/shop/../x",
             "//orders", "/%6frders", "/shop/new/../x", "/shop/a%00b", "/x/../shop/1", "/shop/..;/x", "/shop/..;a=b/x",
             "/shop/new;x/y", "/shop/new;x", "/orders;x", "/shop/a/..;/../orders", "/shop/%2e.;/orders",
+            // Back to where it was: with something else in the place of the prefix it would not be.
+            "/shop/../shop/1", "/shop/%2e%2e/shop/1", "/shop/..%2fshop/1", "/shop/..;/shop/1", "/shop/a/../../shop/1",
+            "/../shop/1", "/../x", "/x/../../x", "/..%2fx", "/..;/x", "/..",
         ]
     )
     func `what leads elsewhere in some reading is refused`(path: String) { #expect(find(path) == .ambiguous) }
+
+    @Test func `a prefix that ends within a segment is not left either`() {
+        let finder = RouteFinder(["/v1"])
+        func find(_ path: String) -> RouteFinder.Finding { finder.find(path) { _ in false } }
+        #expect(find("/v1beta/a/../b") == .route(0))
+        #expect(find("/v1/./a/..") == .route(0))
+        for path in ["/v1beta/../v1/x", "/v1/../v1/x", "/v1/a/../../v1"] {
+            #expect(find(path) == .ambiguous, "\(path)")
+        }
+    }
 }

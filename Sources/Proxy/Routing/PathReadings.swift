@@ -7,12 +7,35 @@ enum PathReadings {
     /// The readings besides `path` itself; nil for a path that nobody should read, none for a plain one.
     static func others(of path: String) -> [String]? {
         guard isSuspicious(path.utf8.span) else { return [] }
-        let decoded = decoding(Array(path.utf8))
+        let unwalked = unwalked(path)
         // NUL ends a path for whatever is written in C.
-        guard !decoded.contains(0) else { return nil }
-        let plain = decoding(Array(path.utf8), onlyUnreserved: true)
-        let bare = decoding(withoutParameters(Array(path.utf8)))
-        return [plain, decoded, bare].map { String(decoding: walked($0), as: UTF8.self) }
+        guard !unwalked.contains(where: { $0.contains(0) }) else { return nil }
+        return unwalked.map { String(decoding: walked($0), as: UTF8.self) }
+    }
+
+    /// Whether dots of some reading lead out of the folder in which a prefix of `path` ends, though others may lead
+    /// back: what stands in the place of the prefix, or before it, on the way up is left as well, and not come back to.
+    static func climb(_ path: String, outOf prefix: [UInt8]) -> Bool {
+        unwalked(path).contains { reading in
+            var parts = reading.dropFirst(prefix.count).split(separator: slash, omittingEmptySubsequences: false)
+            // The end of a segment that the prefix has begun.
+            if prefix.last != slash { parts = Array(parts.dropFirst()) }
+            var depth = 0
+            for part in parts where !part.isEmpty && !part.elementsEqual([dot]) {
+                depth += part.elementsEqual([dot, dot]) ? -1 : 1
+                if depth < 0 { return true }
+            }
+            return false
+        }
+    }
+
+    private static let slash = UInt8(ascii: "/")
+    private static let dot = UInt8(ascii: ".")
+
+    /// The readings, their dots not carried out.
+    private static func unwalked(_ path: String) -> [[UInt8]] {
+        let path = Array(path.utf8)
+        return [decoding(path, onlyUnreserved: true), decoding(path), decoding(withoutParameters(path))]
     }
 
     /// Whether everybody reads `path` as it stands.

@@ -21,18 +21,24 @@ struct RouteFinder {
 
     /// - Parameter isOwn: Whether a path is one of the service's own, which no reading of a proxied path may be.
     func find(_ path: String, isOwn: (String) -> Bool) -> Finding {
-        guard let route = route(path) else { return .nothing }
+        guard let (prefix, route) = longest(path) else { return .nothing }
         guard let readings = PathReadings.others(of: path) else { return .ambiguous }
+        guard !readings.isEmpty else { return .route(route) }
         for reading in readings where self.route(reading) != route || isOwn(reading) { return .ambiguous }
-        return .route(route)
+        return PathReadings.climb(path, outOf: prefix) ? .ambiguous : .route(route)
     }
 
-    func route(_ path: String) -> Int? {
+    func route(_ path: String) -> Int? { longest(path)?.route }
+
+    private func longest(_ path: String) -> (prefix: [UInt8], route: Int)? {
         let path = path.utf8.span
         for (bytes, route) in prefixes {
             let prefix = bytes.span
             // Of a folder, also without the slash at its end.
-            if path.begins(with: prefix) || prefix.count == path.count + 1 && prefix.begins(with: path) { return route }
+            guard path.begins(with: prefix) || prefix.count == path.count + 1 && prefix.begins(with: path) else {
+                continue
+            }
+            return (bytes, route)
         }
         return nil
     }
