@@ -87,6 +87,11 @@ extension HTTPFields {
         entries.filter { matches($0, name) }.map { bytes.span.text($0.valueRange) }
     }
 
+    /// Calls with the bytes of every value under `name`, in order.
+    public func forEachValue(_ name: String, _ body: (Span<UInt8>) -> Void) {
+        for entry in entries where matches(entry, name) { body(bytes.span.extracting(entry.valueRange.bounds)) }
+    }
+
     /// The bytes of the first value under `name`.
     public func valueBytes(_ name: String) -> ArraySlice<UInt8>? {
         firstEntry(name).map { bytes[$0.valueRange.bounds] }
@@ -100,6 +105,11 @@ extension HTTPFields {
             found = entry
         }
         return found.map { bytes[$0.valueRange.bounds] }
+    }
+
+    /// The value under `name`, if there is exactly one.
+    public func onlyValue(_ name: String) -> String? {
+        onlyValueBytes(name).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// Whether there is a field `name`.

@@ -191,7 +191,7 @@ final class Proxy: PathFallback {
             }
         case .ask(let task): pass(context, path, task, startedAt: startedAt)
         case .fail:
-            context.fail(Self.notCached, fields: ["Cache-Status": "tickloop; fwd=request; detail=only-if-cached"])
+            context.fail(Self.notCached, fields: ["Cache-Status": "tickloop; detail=only-if-cached"])
             ended(context, path, nil, ProxiedOutcome(.answered(.gatewayTimeout), since: startedAt))
         }
     }

@@ -1,6 +1,7 @@
 import HTTPBodies
 import HTTPWire
 import Reactor
+import TestSupport
 import Testing
 
 @testable import Proxy
@@ -58,10 +59,10 @@ import Testing
             switch step {
             case .answered(let status, let lines):
                 let head = try TestHeads.response(status, lines)
-                if case .fill = task.began(head, head.fields) {
-                    task.fill(from: body)
-                } else {
-                    task.ended(isWhole: false)
+                switch task.began(head, head.fields) {
+                case .fill: task.fill(from: body)
+                case .again: #expect(task.conditions == nil)
+                case .pass, .give: task.ended(isWhole: false)
                 }
             case .bytes(let count): body.receive([UInt8](repeating: 0x78, count: count))
             case .ended: body.finish()
@@ -129,7 +130,11 @@ import Testing
             (["max-age=60"], [.answered(.notModified, ["Set-Cookie: a=1"])], .alone, false),
             (["max-age=60"], [.answered(.notModified, ["Cache-Control: private"])], .alone, false),
             (["max-age=60"], [.answered(.notModified, ["Vary: *"])], .alone, false),
-            (["max-age=60"], [.answered(.notModified, ["ETag: \"w\""])], .alone, false),
+            // About what is not kept: asked again.
+            (["max-age=60"], [.answered(.notModified, ["ETag: \"w\""])], .waiting, false),
+            (["max-age=60"], [.answered(.notModified, ["ETag: \"w\""]), .sized], .shared, false),
+            (["max-age=60"], [.answered(.notModified, ["ETag: \"w\""]), .sized, .bytes(5), .ended], .shared, true),
+            (["max-age=60"], [.answered(.notModified, ["ETag: \"w\""]), .failed], .alone, false),
             (["max-age=60"], [.sized, .bytes(5), .ended], .shared, true),
             (["max-age=60"], [.answered(.ok, ["Cache-Control: private"])], .alone, false),
             (["max-age=60"], [.answered(.serviceUnavailable, [])], .alone, true),
@@ -151,6 +156,45 @@ import Testing
         for step in steps { try stage.take(step) }
         #expect(stage.waiting == waiting)
         #expect(stage.cache.count == (isKept ? 1 : 0))
+    }
+
+    private static let monday = "Last-Modified: Mon, 07 Nov 1994 08:49:37 GMT"
+    private static let tuesday = "Last-Modified: Tue, 08 Nov 1994 08:49:37 GMT"
+
+    @Test(
+        arguments: [
+            ([monday], [monday], true), ([monday], [], true), ([monday], [tuesday], false),
+            ([monday], ["ETag: \"v\""], false), ([monday], [monday, "ETag: \"v\""], true),
+            (["ETag: \"v\""], [tuesday], false), (["ETag: \"v\"", monday], ["ETag: W/\"v\"", tuesday], true),
+            (["ETag: \"v\"", monday], ["ETag: \"w\"", monday], false),
+        ] as [([String], [String], Bool)]
+    )
+    @ReactorActor
+    func `a 304 is about what has its tag, or its time where that has none`(
+        kept: [String],
+        said: [String],
+        isMeant: Bool
+    ) throws {
+        let stage = try Stage(kept: kept)
+        try stage.take(.answered(.notModified, said + ["Cache-Control: max-age=60"]))
+        #expect(stage.waiting == (isMeant ? .shared : .waiting))
+        #expect((stage.task.conditions == nil) == !isMeant)
+    }
+
+    @Test(arguments: [Step.ended, .cut, .purged]) @ReactorActor
+    func `whoever comes while an answer of known length comes reads along`(last: Step) async throws {
+        let stage = try Stage()
+        try stage.take(.sized)
+        let flight = try #require(stage.cache.flight(Stage.key))
+        var isShared: Bool?
+        let left = flight.wait { _ in Issue.record("left before") }
+        _ = flight.wait { outcome in isShared = if case .shared = outcome { true } else { false } }
+        flight.leave(left)
+        try await eventually("the answer") { isShared != nil }
+        #expect(isShared == true)
+        try stage.take(.bytes(5))
+        try stage.take(last)
+        #expect(stage.cache.flight(Stage.key) == nil)
     }
 
     @Test @ReactorActor func `a 304 without a date is of now`() throws {

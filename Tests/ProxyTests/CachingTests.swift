@@ -149,8 +149,11 @@ import Testing
             for client in others { _ = try await client.take(through: "\r\n\r\nhello") }
             // Who began it may leave.
             first.close()
+            let meanwhile = try await proxy.connect()
+            meanwhile.send(Self.get + "\r\n")
+            #expect(try await meanwhile.take(through: "\r\n\r\nhello").contains("; collapsed"))
             server.send("world")
-            for client in others { #expect(try await client.take(5) == Array("world".utf8)) }
+            for client in others + [meanwhile] { #expect(try await client.take(5) == Array("world".utf8)) }
             let late = try await proxy.connect()
             late.send(Self.get + "\r\n")
             let answer = try await late.takeResponse()

@@ -145,6 +145,42 @@ import WebAPI
         }
     }
 
+    @Test(arguments: [
+        (["Idempotency-Key: k"], 2), (["Idempotency-Key: k", "Connection: Idempotency-Key"], 1),
+        (["Idempotency-Key:"], 1), ([], 1),
+    ]) @ReactorActor
+    func `what may not be done twice is sent twice only if the upstream can tell`(lines: [String], times: Int)
+        async throws
+    {
+        try await withProxy { proxy in
+            let client = try await proxy.connect()
+            let fields = lines.map { "\($0)\r\n" }.joined()
+            client.send("POST /x HTTP/1.1\r\nHost: a\r\n\(fields)Content-Length: 2\r\n\r\nab")
+            for _ in 0..<times {
+                let server = try await proxy.upstream.accept()
+                _ = try await server.take(through: "\r\n\r\nab")
+                server.close()
+            }
+            let answer = try await client.takeResponse()
+            #expect(answer.status == 502)
+            #expect(proxy.upstream.acceptedCount == times)
+        }
+    }
+
+    @Test @ReactorActor func `what stands before a path on the way up is not left`() async throws {
+        try await withProxy(
+            prefix: "/shop/",
+            route: { $0.rewrite = "/public/" },
+            { proxy in
+                for path in ["/shop/../shop/secret", "/shop/%2e%2e/shop/secret", "/shop/..;/shop/secret"] {
+                    let answer = try await request("GET", path, on: proxy.endpoint)
+                    #expect(answer.status == 400, "\(path)")
+                }
+                #expect(proxy.upstream.acceptedCount == 0)
+            }
+        )
+    }
+
     @Test @ReactorActor func `bodies flow both ways while neither is complete, beyond the limit for our own`()
         async throws
     {

@@ -182,6 +182,20 @@ import WebAPI
         #expect(CacheTarget(ofURL: url)?.text == target)
     }
 
+    @Test(
+        arguments: [
+            ("/y", "a/y"), ("/y?b#c", "a/y?b"), ("#c", "a/b/x?q"), ("", "a/b/x?q"), ("?r", "a/b/x?r"),
+            ("y", "a/b/y"), ("./y", "a/b/y"), ("../y", "a/y"), ("../../../y/.", "a/y/"), ("y/..", "a/b/"),
+            ("//c/y", "c/y"), ("//a:80/y#z", "a/y"), ("http://a/y#c", "a/y"), ("http://A:80/b/../y", "a/y"),
+            ("HTTPS://a/y", "a/y"), ("mailto:a@b", nil), ("y:z", nil), ("./y:z", "a/b/y:z"), ("//", nil),
+            ("/\u{301}y", "a/\u{301}y"), ("/y//z", "a/y//z"), ("y?../z", "a/b/y?../z"),
+        ]
+    )
+    func `what an answer for a target refers to`(reference: String, target: String?) {
+        let key: CacheKey = "a/b/x?q"
+        #expect(key.resolving(reference)?.text == target)
+    }
+
     /// How often the second of two that have nothing to do is chosen.
     @ReactorActor
     private func seconds(of requests: Int, weight: Int, isBack: Bool = false) throws -> Int {

@@ -135,37 +135,3 @@ enum DeltaSeconds {
         return min(Int(text) ?? largest, largest)
     }
 }
-
-/// A list whose members may hold text in quotes (RFC 9110 §5.6.1).
-enum QuotedList {
-    /// The members without the space around them, empty ones left out.
-    static func members(of line: String) -> [Substring] {
-        var members: [Substring] = []
-        var start = line.startIndex
-        var isQuoted = false
-        var isEscaped = false
-        for index in line.indices {
-            let mark = line[index]
-            if isEscaped {
-                isEscaped = false
-            } else if isQuoted {
-                isEscaped = mark == "\\"
-                if mark == "\"" { isQuoted = false }
-            } else if mark == "\"" {
-                isQuoted = true
-            } else if mark == "," {
-                members.append(line[start..<index])
-                start = line.index(after: index)
-            }
-        }
-        members.append(line[start...])
-        return members.map(trimmed).filter { !$0.isEmpty }
-    }
-
-    private static func trimmed(_ text: Substring) -> Substring {
-        var text = text
-        while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
-        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
-        return text
-    }
-}

@@ -7,6 +7,11 @@ public struct CacheTarget: Hashable, Sendable {
     /// Path and query, as they came.
     let path: String
 
+    init(host: String, path: String) {
+        self.host = host
+        self.path = path
+    }
+
     /// Reads `host/path?query`; nil without a slash.
     init?(_ text: some StringProtocol) {
         guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else { return nil }

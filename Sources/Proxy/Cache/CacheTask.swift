@@ -14,6 +14,8 @@ final class CacheTask {
         case fill(CachedAnswer, cacheStatus: String)
         /// What is kept is given in its place.
         case give(CachedAnswer, cacheStatus: String)
+        /// It says nothing of what is kept: the upstream is to be asked again, without a condition.
+        case again
     }
 
     private let cache: ResponseCache
@@ -21,14 +23,14 @@ final class CacheTask {
     private let head: RequestHead
     private let asked: CacheDirectives
     /// What is kept and no longer fresh.
-    private let kept: CachedAnswer?
+    private var kept: CachedAnswer?
     /// Whether the answer may be kept; if not, what is kept may be wrong afterwards.
     private let mayStore: Bool
     /// What `Cache-Status` says of why the upstream was asked.
     private let reason: String
     private let requestedAt = Clock.seconds
     /// What was forgotten before it was asked.
-    private let lastForgotten: Int
+    private var lastForgotten: Int
     private var flight: CacheFlight?
     private var state = CacheFill<CachedAnswer>.asked
     /// Where the answer comes from.
@@ -84,7 +86,7 @@ final class CacheTask {
         }
         if let kept {
             if response.status == .notModified { return validated(kept, fields, now) }
-            if CacheRules.isError(response.status), let given = failed() { return given }
+            if CacheRules.isError(response.status), let given = failed(response.status) { return given }
         }
         let isStored =
             CacheRules.mayStore(head, response.status, fields, receivedAt: now) && cache.mayFill(response)
@@ -111,22 +113,24 @@ final class CacheTask {
     /// What a request changed is not known any more, nor what it says that it changed on the same host (RFC 9111 §4.4).
     private func invalidate(_ fields: HTTPFields) {
         cache.invalidate(key.target)
-        let host = key.target.host
-        for place in fields.values("location") + fields.values("content-location") {
-            let isHere = place.hasPrefix("/") && !place.hasPrefix("//")
-            let target = isHere ? CacheTarget(host + place) : CacheTarget(ofURL: place)
-            if let target, target.host == host { cache.invalidate(target) }
+        for reference in fields.values("location") + fields.values("content-location") {
+            guard let target = key.resolving(reference), target.host == key.target.host else { continue }
+            cache.invalidate(target)
         }
     }
 
     private func validated(_ kept: CachedAnswer, _ fields: HTTPFields, _ now: Int) -> Verdict {
-        let isMeant = kept.isMeant(by: fields)
-        let answer =
-            isMeant ? kept.freshened(by: fields, to: head, requestedAt: requestedAt, receivedAt: now) : kept
+        guard kept.isMeant(by: fields) else {
+            cache.invalidate(key.target)
+            lastForgotten = cache.lastForgotten
+            self.kept = nil
+            return .again
+        }
+        let answer = kept.freshened(by: fields, to: head, requestedAt: requestedAt, receivedAt: now)
         let status = "tickloop; fwd=\(reason); fwd-status=304"
         cache.note(.validated)
         // It may be the client's alone now.
-        guard isMeant, CacheRules.mayStore(head, answer.status, answer.fields, receivedAt: now) else {
+        guard CacheRules.mayStore(head, answer.status, answer.fields, receivedAt: now) else {
             cache.invalidate(key.target)
             land(.alone)
             return .give(answer, cacheStatus: status)
@@ -144,7 +148,9 @@ final class CacheTask {
     }
 
     /// There is no answer, or it is an error: what is kept may do, unless it was forgotten meanwhile.
-    func failed() -> Verdict? {
+    ///
+    /// - Parameter status: Of the error; nil if there is no answer.
+    func failed(_ status: HTTPStatus? = nil) -> Verdict? {
         guard let kept, !cache.hasForgotten(key.target, since: lastForgotten),
             CacheRules.mayServeOnError(kept.freshness, asked: asked, now: Clock.seconds)
         else {
@@ -153,7 +159,8 @@ final class CacheTask {
         }
         cache.note(.staleOnError)
         land(.shared(kept))
-        return .give(kept, cacheStatus: "tickloop; hit; ttl=\(kept.ttl); detail=stale-if-error")
+        let status = status.map { "; fwd-status=\($0.code)" } ?? ""
+        return .give(kept, cacheStatus: "tickloop; fwd=\(reason)\(status); detail=stale-if-error")
     }
 
     /// Takes the body of the answer: at the upstream's pace, whoever reads it, because what is kept is small; what is
@@ -210,7 +217,10 @@ final class CacheTask {
     private func perform(_ action: CacheFill<CachedAnswer>.Action) {
         switch action {
         case .none: return
-        case .share(let answer): return land(.shared(answer))
+        case .share(let answer):
+            // Whoever comes before it is whole reads along, too.
+            flight?.land(.shared(answer))
+            return
         case .detach(let answer):
             answer.detach()
             return land(.alone)

@@ -23,7 +23,8 @@ final class CachedAnswer {
     private(set) var body: [UInt8] = [] { didSet { weigh() } }
     /// What `Content-Length` said; nil if it is not known before the end.
     let length: Int?
-    private let vary: CacheVariant
+    /// What was said in the fields by which answers differ (RFC 9111 §4.1).
+    let vary: CacheVariant
     /// Whether the time in `Last-Modified` is this body's alone. A 304 does not make it so: it may be about what came
     /// later in the same second.
     private(set) var isModificationStrong: Bool
@@ -87,11 +88,8 @@ final class CachedAnswer {
         if weight != before { weights.bytes += weight - before }
     }
 
-    /// Whether a request asks for the same as the one that this answered (RFC 9111 §4.1).
-    func answers(_ request: RequestHead) -> Bool { vary.matches(request) }
-
-    /// Whether the two would be asked for by the same requests.
-    func isVariantOf(_ other: CachedAnswer) -> Bool { vary == other.vary }
+    /// Whether a request asks for the same as the one that this answered.
+    func answers(_ request: RequestHead) -> Bool { vary == CacheVariant(vary.names, of: request) }
 
     /// What it weighs.
     var bytes: Int {
@@ -166,11 +164,15 @@ final class CachedAnswer {
         return answer
     }
 
-    /// Whether a 304 is about this answer and no other (RFC 9111 §4.3.4). Compared weakly: who compresses may have made
-    /// the tag of the answer weak, and not that of the 304.
+    /// Whether a 304 is about this answer and no other (RFC 9111 §4.3.4): by its tag, or by its time where it has none,
+    /// or because it says neither. Tags are compared weakly: who compresses may have made that of the answer weak, and
+    /// not that of the 304.
     func isMeant(by update: HTTPFields) -> Bool {
-        guard let tag = update["etag"], let own = fields["etag"] else { return true }
-        return ClientConditions.weak(tag[...]) == ClientConditions.weak(own[...])
+        if let tag = update["etag"], let own = fields["etag"] {
+            return ClientConditions.weak(tag[...]) == ClientConditions.weak(own[...])
+        }
+        return update["last-modified"] == fields["last-modified"]
+            || !update.contains("etag") && !update.contains("last-modified")
     }
 
     /// What asks an upstream whether it is still right; nil if it has nothing to ask with.
@@ -199,34 +201,4 @@ final class CachedAnswer {
 @ReactorActor
 final class AnswerWeights {
     var bytes = 0
-}
-
-/// What a request said in the fields that an answer names in `Vary`.
-struct CacheVariant: Hashable, Sendable {
-    private let names: [String]
-    private let values: [String]
-
-    /// What it weighs; its values are as long as clients like.
-    var byteCount: Int { (names + values).reduce(0) { $0 + $1.utf8.count + 32 } }
-
-    init(_ answer: HTTPFields, of request: RequestHead) {
-        let named = answer.values("vary").flatMap { QuotedList.members(of: $0) }.map { $0.lowercased() }
-        names = Set(named).sorted()
-        values = names.map { Self.value($0, of: request) }
-    }
-
-    func matches(_ request: RequestHead) -> Bool {
-        zip(names, values).allSatisfy { name, value in
-            // What was no UTF-8 cannot be told apart.
-            Self.value(name, of: request) == value && !value.unicodeScalars.contains("\u{FFFD}")
-        }
-    }
-
-    /// Several lines are one list, and space around its commas means nothing.
-    private static func value(_ name: String, of request: RequestHead) -> String {
-        let lines = request.fields.values(name)
-        // What belongs to the client's connection does not get to the upstream.
-        guard !lines.isEmpty, !request.fields.list("connection", contains: name) else { return "\0" }
-        return lines.flatMap { QuotedList.members(of: $0) }.joined(separator: ",")
-    }
 }

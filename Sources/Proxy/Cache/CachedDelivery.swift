@@ -137,7 +137,7 @@ enum ClientConditions {
             return tags.contains { QuotedList.members(of: $0).contains { weak($0) == weak(Substring(own)) } }
         }
         // What does not say when it was changed was so by its date (RFC 9111 §4.3.2).
-        guard let since = request.fields["if-modified-since"].flatMap({ HTTPDate.parse($0) }),
+        guard let since = request.fields.onlyValue("if-modified-since").flatMap({ HTTPDate.parse($0) }),
             let modified = (fields["last-modified"] ?? fields["date"]).flatMap({ HTTPDate.parse($0) })
         else { return false }
         return modified <= since
@@ -170,7 +170,7 @@ enum RequestedRange {
         _ fields: HTTPFields,
         isModificationStrong: Bool
     ) -> Asked {
-        guard let text = request.fields["range"], mayBePart(request, fields, isModificationStrong) else {
+        guard let text = request.fields.onlyValue("range"), mayBePart(request, fields, isModificationStrong) else {
             return .whole
         }
         return parse(text, of: length)

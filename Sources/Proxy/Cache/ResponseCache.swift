@@ -47,7 +47,16 @@ public final class ResponseCache {
 
     // MARK: Looking
 
-    func answer(to head: RequestHead, _ key: CacheKey) -> CachedAnswer? { store.value(key)?.last { $0.answers(head) } }
+    func answer(to head: RequestHead, _ key: CacheKey) -> CachedAnswer? {
+        guard let variants = store.value(key) else { return nil }
+        // Nearly always all of a target differ by the same fields: what the request says there is read once.
+        var asked: CacheVariant?
+        return variants.last { answer in
+            let names = answer.vary.names
+            if asked?.names != names { asked = CacheVariant(names, of: head) }
+            return asked == answer.vary
+        }
+    }
 
     /// Whether anything is kept of what a request asks for, though perhaps not for this one.
     func hasVariants(_ key: CacheKey) -> Bool { store.value(key) != nil }
@@ -72,7 +81,7 @@ public final class ResponseCache {
     /// - Parameter asked: ``lastForgotten`` when it was asked for.
     func keep(_ answer: CachedAnswer, under key: CacheKey, asked: Int) {
         guard !hasForgotten(key.target, since: asked) else { return }
-        var variants = (store.value(key) ?? []).filter { !$0.isVariantOf(answer) }
+        var variants = (store.value(key) ?? []).filter { $0.vary != answer.vary }
         variants.append(answer)
         if variants.count > Self.variantsMax { variants.removeFirst() }
         store.insert(variants, bytes: variants.reduce(key.byteCount) { $0 + $1.bytes }, for: key)
@@ -193,22 +202,26 @@ final class CacheFlight {
     }
 
     private var waiting = Waiting<Outcome>()
-    private var hasLanded = false
+    private var outcome: Outcome?
 
     /// How many wait; for tests.
     var waitingCount: Int { waiting.count }
 
-    /// Calls once, when it lands.
+    /// Calls once, later: when it lands, or soon if it has.
     ///
     /// - Returns: For ``leave(_:)``.
-    func wait(_ then: @escaping @ReactorActor (Outcome) -> Void) -> Int { waiting.add(then) }
+    func wait(_ then: @escaping @ReactorActor (Outcome) -> Void) -> Int {
+        let number = waiting.add(then)
+        if let outcome { Reactor.post { [self] in waiting.take(number)?(outcome) } }
+        return number
+    }
 
     /// Does not call any more.
     func leave(_ number: Int) { waiting.remove(number) }
 
     func land(_ outcome: Outcome) {
-        guard !hasLanded else { return }
-        hasLanded = true
+        guard self.outcome == nil else { return }
+        self.outcome = outcome
         for waiter in waiting.takeAll() { waiter(outcome) }
     }
 }
@@ -230,6 +243,8 @@ struct Waiting<News> {
     }
 
     mutating func remove(_ number: Int) { callbacks[number] = nil }
+
+    mutating func take(_ number: Int) -> Callback? { callbacks.removeValue(forKey: number) }
 
     mutating func takeAll() -> [Callback] {
         defer { callbacks = [:] }

@@ -76,6 +76,11 @@ enum ForwardedHead {
         if let upgrade { HeadWriter.appendField("Upgrade", to: &lines) { $0.append(utf8: upgrade) } }
     }
 
+    /// Whether an upstream is told a key by which it knows a request that it gets twice.
+    static func passesIdempotencyKey(of head: RequestHead) -> Bool {
+        head.fields["idempotency-key"]?.isEmpty == false && !head.fields.list("connection", contains: "idempotency-key")
+    }
+
     /// The protocols that a request asks for and that may be passed on. Not HTTP/2: `h2c` is asked for by clients that
     /// do well without it, and would hide what follows from us.
     static func upgrade(of head: RequestHead) -> String? {

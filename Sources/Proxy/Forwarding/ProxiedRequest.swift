@@ -88,7 +88,7 @@ final class ProxiedRequest {
         var request = HTTPClientRequest(
             method,
             bytes: bytes,
-            isIdempotent: upgrade == nil && method.isIdempotent || head.fields.contains("idempotency-key")
+            isIdempotent: upgrade == nil && method.isIdempotent || ForwardedHead.passesIdempotencyKey(of: head)
         )
         if head.framing.hasBytes, wholeBody.isEmpty { request.body = context.request.body }
         if head.framing == .chunked { ForwardedHead.passTrailers(of: context, by: path.route) }
@@ -132,6 +132,7 @@ final class ProxiedRequest {
                 // Of an error that is not given nobody reads the rest.
                 exchange?.cancel()
                 return deliver(answer, cacheStatus)
+            case .again: return open()
             }
         }
         pass(response, fields)
