@@ -87,6 +87,8 @@ extension HTTPStatus {
     public static var preconditionRequired: Self { Self(rawValue: 428) }
     /// 429 Too Many Requests.
     public static var tooManyRequests: Self { Self(rawValue: 429) }
+    /// 426 Upgrade Required.
+    public static var upgradeRequired: Self { Self(rawValue: 426) }
     /// 431 Request Header Fields Too Large.
     public static var requestHeaderFieldsTooLarge: Self { Self(rawValue: 431) }
     /// 500 Internal Server Error.

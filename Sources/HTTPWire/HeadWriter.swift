@@ -110,7 +110,9 @@ public enum HeadWriter {
         appendMore(&buffer)
         appendFraming(framing, to: &buffer)
         switch (keepsAlive, version) {
-        case _ where status == .switchingProtocols: buffer.append(utf8: "Connection: Upgrade\r\n")
+        case _ where status == .switchingProtocols, (true, .http11) where status == .upgradeRequired:
+            buffer.append(utf8: "Connection: Upgrade\r\n")
+        case (false, _) where status == .upgradeRequired: buffer.append(utf8: "Connection: close, Upgrade\r\n")
         case (false, _): buffer.append(utf8: "Connection: close\r\n")
         case (true, .http10): buffer.append(utf8: "Connection: keep-alive\r\n")
         case (true, .http11): break

@@ -36,6 +36,23 @@ import Testing
         }
     }
 
+    @Test(arguments: [("", "Upgrade"), ("Connection: close\r\n", "close, Upgrade")]) @ReactorActor
+    func `a client learns which protocol it is to ask for`(line: String, options: String) async throws {
+        try await withProxy { proxy in
+            let client = try await proxy.connect()
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\(line)\r\n")
+            let server = try await proxy.upstream.accept()
+            _ = try await server.take(through: "\r\n\r\n")
+            server.send(
+                "HTTP/1.1 426 Upgrade Required\r\nConnection: Upgrade\r\nUpgrade: a/1\r\nContent-Length: 0\r\n\r\n"
+            )
+            let answer = try await client.takeResponse()
+            #expect(answer.status == 426)
+            #expect(answer["upgrade"] == "a/1")
+            #expect(answer["connection"] == options)
+        }
+    }
+
     @Test @ReactorActor func `trailers that come late are looked at as well`() async throws {
         try await withProxy { proxy in
             let client = try await proxy.connect()

@@ -120,6 +120,9 @@ final class ProxiedRequest {
         }
         context.note(hop: "upstream", since: startedAt)
         var fields = head.fields.endToEnd(announcesTrailers: head.framing == .chunked, except: isKeptBack)
+        if head.status == .switchingProtocols || head.status == .upgradeRequired {
+            for value in head.fields.values("upgrade") { fields.append("Upgrade", value) }
+        }
         if head.status == .switchingProtocols { return beginTunnel(response, fields) }
         if let verdict = task?.began(head, fields) {
             switch verdict {
@@ -185,8 +188,6 @@ final class ProxiedRequest {
     /// From now on bytes go both ways, at the pace of the slower side, until either ends or both are silent for too
     /// long.
     private func beginTunnel(_ response: HTTPClientResponse, _ fields: HTTPFields) {
-        var fields = fields
-        for value in response.head.fields.values("upgrade") { fields.append("Upgrade", value) }
         guard let ends = context.startTunnel(fields: fields) else { return abandon() }
         exchange?.tunnel(ends.input, silence: path.route.tunnelTimeout)
         // Nobody can tell both ends to come back later in a protocol that is not known here.
