@@ -17,6 +17,17 @@ final class ProxyPath {
         group = UpstreamGroup(route)
         self.figures = figures
     }
+
+    /// Whether an upstream has something to do.
+    var isBusy: Bool { group.upstreams.contains { !$0.isUnused } }
+
+    /// Ends whatever is under way.
+    func close() {
+        for upstream in group.upstreams {
+            upstream.stopChecking()
+            upstream.client.close()
+        }
+    }
 }
 
 /// Passes requests on whose path is none of the gateway's own; see README.md beside this file.
@@ -28,7 +39,7 @@ final class Proxy: PathFallback {
     private var finder: RouteFinder
     private var paths: [ProxyPath] = []
     /// Of former routes; some requests may still be on their way.
-    private var retired: [Upstream] = []
+    private var retired: [ProxyPath] = []
     private var retirement: Timer?
     /// By prefix; kept when routes change, because what is counted only grows.
     private(set) var figures: [String: ProxyFigures] = [:]
@@ -63,8 +74,8 @@ final class Proxy: PathFallback {
     func replaceRoutes(_ routes: [ProxyRoute]) {
         // What is kept was asked of others, perhaps.
         if !paths.map(\.route).elementsEqual(routes, by: { $0.asksAs($1) }) { cache.removeAll() }
-        retired += paths.flatMap(\.group.upstreams)
-        for upstream in retired { upstream.stopChecking() }
+        retired += paths
+        for upstream in paths.flatMap(\.group.upstreams) { upstream.stopChecking() }
         paths = routes.map { route in
             let figures = figures[route.prefix] ?? ProxyFigures()
             self.figures[route.prefix] = figures
@@ -78,8 +89,12 @@ final class Proxy: PathFallback {
     var isCaching: Bool { paths.contains { $0.route.isCached } }
 
     private func retire() {
-        for upstream in retired where upstream.isUnused { upstream.client.close() }
-        retired.removeAll { $0.isUnused }
+        var inUse: [ProxyPath] = []
+        while var path = retired.popLast() {
+            // A request on its way refers to it, also while it has not asked anybody yet.
+            if isKnownUniquelyReferenced(&path), !path.isBusy { path.close() } else { inUse.append(path) }
+        }
+        retired = inUse
         if !retired.isEmpty { retirement?.schedule(after: Self.retirementInterval) }
     }
 
@@ -96,10 +111,7 @@ final class Proxy: PathFallback {
     /// Ends whatever is under way.
     func close() {
         retirement?.cancel()
-        for upstream in retired + paths.flatMap(\.group.upstreams) {
-            upstream.stopChecking()
-            upstream.client.close()
-        }
+        for path in retired + paths { path.close() }
         retired = []
     }
 

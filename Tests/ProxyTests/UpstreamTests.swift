@@ -218,6 +218,27 @@ import WebAPI
         #expect((15...200).contains(try seconds(of: 1000, weight: 1, isBack: true)))
     }
 
+    @Test @ReactorActor func `a request that has asked nobody yet when routes change ends as it began`() async throws {
+        try await withProxy { proxy in
+            let client = try await proxy.connect()
+            client.send("POST /old HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n")
+            try await eventually("the head of the request") { proxy.server.counters.requests == 1 }
+            let other = ProxyRoute(
+                prefix: "/new/",
+                targets: [ProxyRoute.Target(try UpstreamURL(parsing: "http://127.0.0.1:1"))]
+            )
+            proxy.proxy.replaceRoutes([other])
+            #expect(proxy.upstream.acceptedCount == 0)
+            client.send("ab")
+            let server = try await proxy.upstream.accept()
+            _ = try await server.take(through: "\r\n\r\nab")
+            server.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold")
+            #expect(try await client.takeResponse().body == "old")
+            // Then nothing of the former route stays.
+            try await eventually("the end of the connection") { server.isEnded }
+        }
+    }
+
     @Test @ReactorActor func `routes change for the next request, and the one on its way ends as it began`()
         async throws
     {
