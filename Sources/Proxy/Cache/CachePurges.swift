@@ -11,7 +11,12 @@ public final class CachePurges {
     private let cache: ResponseCache
     private let redis: RedisClient
     private let subscriber: RedisSubscriber
+    /// From one try to ask for the count to the next.
+    private static let retryInterval = Duration.seconds(1)
+
+    private var lookout: Lookout?
     private var isStarted = false
+    private var isClosed = false
     /// The number of the last purge that was heard; nil before the first look.
     private var heard: Int?
 
@@ -20,7 +25,8 @@ public final class CachePurges {
         self.cache = cache
         self.redis = redis
         subscriber = RedisSubscriber(redis.configuration, channels: [Self.channel], purpose: ":purges", logger: logger)
-        subscriber.onSubscribed = { [unowned self] in Reactor.spawn { [self] in await lookBack() } }
+        lookout = Lookout { [weak self] in await self?.lookBack() }
+        subscriber.onSubscribed = { [unowned self] in lookout?.look() }
         subscriber.onMessage = { [unowned self] _, message in take(message) }
     }
 
@@ -32,17 +38,23 @@ public final class CachePurges {
     }
 
     /// Listens no more.
-    func close() { subscriber.close() }
+    func close() {
+        isClosed = true
+        subscriber.close()
+    }
 
     /// What was said while nobody listened is not known: if anything was, nothing that is kept is certain.
     private func lookBack() async {
-        guard let reply = try? await redis.command(["GET", .string(Self.counter)]) else {
-            // Asked again with the next connection; meanwhile purges are heard.
-            return
+        // The other connection may come back later than the one that listens.
+        while !isClosed {
+            if let reply = try? await redis.command(["GET", .string(Self.counter)]) {
+                let count = Int(reply.integer ?? 0)
+                if heard != count { cache.removeAll() }
+                heard = count
+                return
+            }
+            try? await Reactor.sleep(for: Self.retryInterval)
         }
-        let count = Int(reply.integer ?? 0)
-        if heard != count { cache.removeAll() }
-        heard = count
     }
 
     /// `number kind target`
