@@ -249,6 +249,10 @@ public final class HTTPResponseWriter {
         if hasRoom { runOnRoom() }
     }
 
+    /// Ends an answer that would go on, as the server does when it drains: whoever writes it is told, so that he writes
+    /// no more and forgets it.
+    public func endEarly() { if onDrain == nil { finish() } else { drainBegan() } }
+
     /// The server drains.
     func drainBegan() {
         let callback = onDrain

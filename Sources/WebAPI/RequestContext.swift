@@ -201,7 +201,7 @@ public final class RequestContext: HTTPAnswerFields {
 
     private func endedAtExpiry(_ writer: HTTPResponseWriter) -> HTTPResponseWriter {
         guard let caller else { return writer }
-        expiry = Timer { [weak writer] in writer?.finish() }
+        expiry = Timer { [weak writer] in writer?.endEarly() }
         expiry?.schedule(after: max(.zero, caller.expiresAt - Reactor.now))
         return writer
     }

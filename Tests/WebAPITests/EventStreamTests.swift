@@ -23,6 +23,8 @@ import Testing
         let streams: EventStreams
         var opened: [EventStream] = []
         var ended = 0
+        /// How long those who ask are vouched for; nil for ever.
+        var vouchedFor: Duration?
         let api: HTTPServer
         let address: Endpoint
         let relay: Relay
@@ -52,6 +54,7 @@ import Testing
                 )
             )
             opener.open = { [unowned self] context throws(APIError) in
+                context.caller = vouchedFor.map { Caller(subject: "a", expiresAt: Reactor.now + $0) }
                 guard let stream = try streams.open(context) else { return }
                 opened.append(stream)
                 stream.onEnd = { self.ended += 1 }
@@ -114,6 +117,22 @@ import Testing
             for client in clients {
                 _ = try await client.take(through: "retry")
                 for _ in 1...3 { _ = try await client.take(through: ":\n\n") }
+            }
+        }
+    }
+
+    @Test @ReactorActor func `a stream whose client is vouched for no longer is forgotten, though nothing is sent`()
+        async throws
+    {
+        try await withHops { hops, endpoints in
+            hops.vouchedFor = .milliseconds(100)
+            for (index, endpoint) in endpoints.enumerated() {
+                let client = try await open(endpoint)
+                defer { client.close() }
+                _ = try await client.take(through: "\r\n0\r\n\r\n")
+                try await eventually("the end of the stream") { hops.streams.count == 0 }
+                #expect(hops.ended == index + 1)
+                #expect(!hops.opened[index].isOpen)
             }
         }
     }
