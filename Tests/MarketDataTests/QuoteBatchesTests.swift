@@ -24,6 +24,7 @@ import Testing
         var stored: [Int] = []
         var lost: [Int] = []
         while let batch = batches.next() {
+            #expect(batches.count + stored.count + lost.count == 5)
             if batch.contains(4) {
                 if let one = batches.refused() { lost.append(one) }
             } else {
@@ -31,6 +32,7 @@ import Testing
                 batches.ended()
             }
         }
+        #expect(batches.count == 0)
         #expect(stored == [1, 2, 3, 5])
         #expect(lost == [4])
     }

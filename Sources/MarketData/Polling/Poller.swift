@@ -42,6 +42,8 @@ final class Poller {
         let dueAt: String
         let symbols: [Symbol]
         let provider: String?
+        /// Who has claimed it.
+        let owner: String
     }
 
     private(set) var counters = Counters()
@@ -55,7 +57,11 @@ final class Poller {
     private let store: QuoteStore
     private let provider: @ReactorActor (String?) -> (any QuoteProvider)?
     private let logger: Logger
-    private let owner = UUIDText.random()
+    /// The name under which runs are claimed. Another one after a claim of which nobody knows what it has claimed: the
+    /// leases of that must end, and are not renewed with those of others.
+    private var owner = UUIDText.random()
+    /// Runs under way, by who has claimed them.
+    private var runCounts: [String: Int] = [:]
     private var looks: Timer?
     private var renewals: Timer?
     private var isLooking = false
@@ -106,6 +112,7 @@ final class Poller {
     private func look() {
         guard !isLooking, runCount < Self.runsMax, database.isReady else { return }
         isLooking = true
+        let owner = owner
         let parameters: [PostgresParameter] = [
             .text(owner), .text(Self.lease), .int64(Int64(Self.runsMax - runCount)),
         ]
@@ -113,31 +120,39 @@ final class Poller {
             isLooking = false
             switch result {
             case .success(let rows):
-                for row in 0..<rows.count { begin(Self.run(rows, row)) }
+                for row in 0..<rows.count { begin(Self.run(rows, row, owner)) }
             case .failure(let error):
+                if error.mayHaveHappened { self.owner = UUIDText.random() }
                 logger.debug("no polling jobs were claimed", metadata: ["reason": "\(error)"])
             }
         }
     }
 
-    private static func run(_ rows: PostgresResult, _ row: Int) -> Run {
+    private static func run(_ rows: PostgresResult, _ row: Int, _ owner: String) -> Run {
         Run(
             id: rows.int64(row, 0) ?? 0,
             dueAt: rows.text(row, 3) ?? "",
             symbols: (rows.text(row, 1) ?? "").split(separator: " ").compactMap { Symbol(String($0)) },
-            provider: rows.text(row, 2)
+            provider: rows.text(row, 2),
+            owner: owner
         )
     }
 
     private func renew() {
-        guard runCount > 0 else { return }
-        database.query(Self.renewRuns, [.text(owner), .text(Self.lease)], deadline: Reactor.now + Self.timeout) { _ in }
+        for owner in runCounts.keys {
+            database.query(
+                Self.renewRuns,
+                [.text(owner), .text(Self.lease)],
+                deadline: Reactor.now + Self.timeout
+            ) { _ in }
+        }
     }
 
     // MARK: Runs
 
     private func begin(_ run: Run) {
         runCount += 1
+        runCounts[run.owner, default: 0] += 1
         let start = Reactor.now
         Reactor.spawn { [self] in
             var errors: [String] = []
@@ -149,6 +164,8 @@ final class Poller {
             await end(run, errors)
             runTimes.observe(Reactor.now - start)
             runCount -= 1
+            let others = runCounts[run.owner, default: 1] - 1
+            runCounts[run.owner] = others > 0 ? others : nil
         }
     }
 
@@ -222,7 +239,7 @@ final class Poller {
             let result = try? await database.query(
                 Self.finish,
                 [
-                    .int64(run.id), .text(owner), .text(run.dueAt), .int64(Int64(errors.count)),
+                    .int64(run.id), .text(run.owner), .text(run.dueAt), .int64(Int64(errors.count)),
                     error.map { .text($0) } ?? .null,
                 ],
                 deadline: Reactor.now + Self.timeout

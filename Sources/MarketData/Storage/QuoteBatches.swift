@@ -12,6 +12,9 @@ struct QuoteBatches<Element>: ~Copyable {
 
     init(batchMax: Int) { self.batchMax = batchMax }
 
+    /// Quotes that wait for a commit or are in one.
+    var count: Int { waiting.count + parts.reduce(current.count) { $0 + $1.count } }
+
     /// A quote has come; it goes out with the next ``next()``.
     mutating func offered(_ element: Element) { waiting.append(element) }
 

@@ -47,8 +47,8 @@ enum QuoteStoreError: Error, Hashable, Sendable {
 final class QuoteStore {
     /// Quotes in one commit.
     private static let batchMax = 256
-    /// Quotes that wait, in commits or for them.
-    private static let waitersMax = 4096
+    /// Quotes in commits or on their way into them, also those that nobody waits for any more.
+    private static let quotesMax = 4096
     /// The most that a commit may take until its outcome counts as unknown. The server's own limit ends it before.
     private static let commitTimeout = Duration.seconds(10)
 
@@ -88,7 +88,7 @@ final class QuoteStore {
     ///
     /// One whose deadline passes meanwhile is stored all the same.
     func store(_ quote: FetchedQuote, deadline: Instant) async throws(QuoteStoreError) -> StoredQuote {
-        guard waiters.count < Self.waitersMax else { throw .overloaded }
+        guard batches.count < Self.quotesMax else { throw .overloaded }
         quotesBegun += 1
         let promise = Promise<StoredQuote, QuoteStoreError>()
         waiters[quotesBegun] = Waiter(promise: promise, deadline: deadline)
