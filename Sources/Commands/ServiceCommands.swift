@@ -100,9 +100,9 @@ struct GatewayReloadCommand: ParsableCommand {
             Terminal.complain(error.description)
             throw ExitCode(78)  // EX_CONFIG of sysexits.h
         }
-        let names = Files.entries(ofFolder: "\(data)/run").filter { $0.hasPrefix("gateway-") && $0.hasSuffix(".pid") }
-        let pids = names.compactMap { Files.text("\(data)/run/\($0)").flatMap { CInt($0.prefix { $0.isNumber }) } }
-        let told = pids.filter { kill($0, SIGHUP) == 0 }
+        // Those that still are what was started: somebody else may have the number of one that has ended.
+        let gateways = DataFolder.processes(in: data).filter { $0.name.hasPrefix("gateway-") }
+        let told = gateways.filter { kill($0.pid, SIGHUP) == 0 }
         guard !told.isEmpty else {
             Terminal.complain("No gateway runs in \(data).")
             throw ExitCode(69)  // EX_UNAVAILABLE of sysexits.h

@@ -24,8 +24,6 @@ final class RedisLink {
 
     /// Longest wait before asking again a server that refuses this user or password: time does not heal that.
     private static let refusalDelayCap = Duration.seconds(15)
-    /// How often an outage that lasts is said.
-    private static let reminderInterval = Duration.seconds(60)
 
     /// Resolves, connects and introduces. Dropped before it has succeeded, it closes what it has.
     @ReactorActor
@@ -45,7 +43,8 @@ final class RedisLink {
     ) { [unowned self] in attempt($0) }
     private var openedAt = Instant.now
     /// When it was said that there is no connection; nil while there is one.
-    private var saidAt: Instant?
+    /// Of a connection that fails, until one has proven good.
+    private var outage = Reminder()
 
     private(set) var counters = RedisCounters()
     /// Why the last connection could not be made or did not last; nil before any failed, and while one is open.
@@ -164,7 +163,6 @@ final class RedisLink {
         openedAt = Reactor.now
         counters.connections += 1
         fault = nil
-        saidAt = nil
         logger.info("redis connected", metadata: ["failures": "\(link.failures)"])
         onOpened(connection)
         announce(true)
@@ -172,7 +170,9 @@ final class RedisLink {
 
     private func lost(_ fault: RedisFault) {
         counters.losses += 1
-        link.lost(wasGood: Reactor.now - openedAt >= Self.provenAfter)
+        let wasGood = Reactor.now - openedAt >= Self.provenAfter
+        if wasGood { outage.reset() }
+        link.lost(wasGood: wasGood)
         note(fault)
         onLost()
         announce(false)
@@ -181,9 +181,7 @@ final class RedisLink {
     /// Says that there is no connection: once when an outage begins, and again now and then while it lasts.
     private func note(_ fault: RedisFault) {
         self.fault = fault
-        let isDue = saidAt.map { Reactor.now - $0 >= Self.reminderInterval } ?? (link.failures <= 1)
-        guard isDue else { return }
-        saidAt = Reactor.now
+        guard outage.isDue(at: Reactor.now) != nil else { return }
         logger.warning("redis connection failed", metadata: ["fault": "\(fault)", "failures": "\(link.failures)"])
     }
 }

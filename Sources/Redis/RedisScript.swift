@@ -82,7 +82,8 @@ public struct RedisScript: Sendable {
         client.send(&command, timeout: nil) { [name] outcome in
             switch outcome.copied() {
             case .success(let reply): name.digest = reply.text
-            case .failure(.refused): break  // To somebody who may not load scripts; then each call takes its own along.
+            case .failure(.refused(let error)) where error.code != .loading && error.code != .busy:
+                break  // To somebody who may not load scripts; then each call takes its own along.
             case .failure: name.isAskedFor = false
             }
         }

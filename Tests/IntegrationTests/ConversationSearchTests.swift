@@ -104,6 +104,11 @@ extension EndToEndTests.ConversationTests {
         #expect(try await json("/api/conversations?q=")["results"] == nil)
         let faulty = try await system.ask(.gateway, "/api/conversations?q=x&after=c1")
         expectError(faulty, 400, "INVALID_PARAMETER", fields: ["after"])
+        // Numbers that PostgreSQL has not, or writes otherwise.
+        for rank in ["1e-50", "-1e-50", "0x1p-3", "1e-46", "1e38"] {
+            let page = try await system.ask(.api, "/api/conversations?q=x&after=\(rank):c1")
+            #expect(page.status == 200, "\(rank)")
+        }
         let both = try await system.ask(.gateway, "/api/conversations?page=2&after=c1")
         expectError(both, 400, "INVALID_PARAMETER", fields: ["page"])
 

@@ -32,8 +32,11 @@ struct DataFolder {
     func lock() throws(SupervisionError) -> FolderLock { try FolderLock(folder: path, file: "\(run)/lock") }
 
     /// The processes that an earlier `up` started, and that have outlived it.
-    func processesLeftBehind() -> [ProcessRecord] {
-        ProcessTable(parsing: Files.text(tableFile) ?? "").records.filter(\.isRunning)
+    func processesLeftBehind() -> [ProcessRecord] { Self.processes(in: path) }
+
+    /// The processes that an `up` has started in a folder, and that still run.
+    static func processes(in folder: String) -> [ProcessRecord] {
+        ProcessTable(parsing: Files.text("\(folder)/run/processes") ?? "").records.filter(\.isRunning)
     }
 
     /// Removes what an earlier `up` wrote here and could not remove.

@@ -45,10 +45,11 @@ struct ConversationQuestion: Hashable, Sendable {
         var page = PageQuestion(&fields)
         var rank: String?
         if let after = page.after, !after.isEmpty, text?.isEmpty == false {
-            // The rank as it was given, and the id, which may hold anything.
+            // The rank, and the id, which may hold anything.
             let parts = after.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            if parts.count == 2, Float(parts[0])?.isFinite == true {
-                rank = String(parts[0])
+            if parts.count == 2, let value = Float(parts[0]), value.isFinite {
+                // As PostgreSQL writes it: not all that is read here is one of its numbers.
+                rank = value.description
                 page.after = String(parts[1])
             } else {
                 fields.refuse(PageQuestion.afterField, "after must be what next said in an answer to the same q")

@@ -131,11 +131,11 @@ struct OrderAudit {
 
     /// All orders were looked at.
     mutating func finish() {
+        defer { for promise in broken.keys { broken[promise]?.sort() } }
         for id in (ledger?.before ?? [:]).keys where !known.contains(id) { found(.unknownOrder, id.description) }
         guard let log else { return }
         for id in log.taken.union(log.ended) where !known.contains(id) { found(.lost, id.description) }
         for id in log.secondOfKey { found(.keyTwice, id.description) }
-        for promise in broken.keys { broken[promise]?.sort() }
     }
 }
 
