@@ -83,12 +83,12 @@ extension HTTPStatus {
     public static var expectationFailed: Self { Self(rawValue: 417) }
     /// 422 Unprocessable Content.
     public static var unprocessableContent: Self { Self(rawValue: 422) }
+    /// 426 Upgrade Required.
+    public static var upgradeRequired: Self { Self(rawValue: 426) }
     /// 428 Precondition Required.
     public static var preconditionRequired: Self { Self(rawValue: 428) }
     /// 429 Too Many Requests.
     public static var tooManyRequests: Self { Self(rawValue: 429) }
-    /// 426 Upgrade Required.
-    public static var upgradeRequired: Self { Self(rawValue: 426) }
     /// 431 Request Header Fields Too Large.
     public static var requestHeaderFieldsTooLarge: Self { Self(rawValue: 431) }
     /// 500 Internal Server Error.

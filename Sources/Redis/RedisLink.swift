@@ -42,8 +42,7 @@ final class RedisLink {
         refusalCap: Self.refusalDelayCap
     ) { [unowned self] in attempt($0) }
     private var openedAt = Instant.now
-    /// When it was said that there is no connection; nil while there is one.
-    /// Of a connection that fails, until one has proven good.
+    /// Of connections that cannot be made or do not last, until one has proven good.
     private var outage = Reminder()
 
     private(set) var counters = RedisCounters()

@@ -65,7 +65,7 @@ final class Poller {
     private var looks: Timer?
     private var renewals: Timer?
     private var isLooking = false
-    private var runCount = 0
+    private var runCount: Int { runCounts.values.reduce(0, +) }
     private var fetchCount = 0
     private var waitingFetches: [Promise<Void, Never>] = []
 
@@ -151,7 +151,6 @@ final class Poller {
     // MARK: Runs
 
     private func begin(_ run: Run) {
-        runCount += 1
         runCounts[run.owner, default: 0] += 1
         let start = Reactor.now
         Reactor.spawn { [self] in
@@ -163,7 +162,6 @@ final class Poller {
             }
             await end(run, errors)
             runTimes.observe(Reactor.now - start)
-            runCount -= 1
             let others = runCounts[run.owner, default: 1] - 1
             runCounts[run.owner] = others > 0 ? others : nil
         }
